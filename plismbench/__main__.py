@@ -1,0 +1,5 @@
+"""``python -m plismbench``."""
+
+from plismbench.cli.app import main
+
+main()

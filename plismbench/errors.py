@@ -1,0 +1,125 @@
+"""Every error that plismbench raises on purpose, drawn once.
+
+PlismbenchError
+├── InvalidInput                 exit 2: the command, a file or an array is wrong
+│   ├── UnknownName              a name that nothing answers to, with the closest match
+│   ├── DuplicateName            two owners of one name
+│   ├── ShapeMismatch            arrays that do not fit together
+│   ├── NonFiniteValue           NaN or infinity where a number is needed
+│   ├── CorruptFile              a file that cannot be read as what it should be
+│   ├── FingerprintMismatch      vectors made by something else
+│   ├── AlreadyExists            work that would be overwritten
+│   └── MissingEmbeddings        nothing, or not everything, has been extracted
+└── NeedsAction                  exit 3: something must be installed, granted or downloaded
+    ├── MissingPackage           an optional package is absent
+    ├── BrokenPlugin             an installed plug-in does not load
+    ├── AccessDenied             the Hub wants a token, or a licence accepted
+    ├── Unavailable              weights or tiles could not be fetched
+    └── StorageFailure           a path that cannot be written, a full disk
+
+`cli/app.py` turns them into one line on stderr and the exit code of the class. Anything else is a
+bug of ours and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class PlismbenchError(Exception):
+    """What happened, to which thing, and (as ``hint``) what to do next."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message} {self.hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Workers in other processes send errors home; keyword-only arguments need help to pickle.
+        return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _rebuild(kind: type[PlismbenchError], message: str, hint: str | None) -> PlismbenchError:
+    error = kind.__new__(kind)
+    PlismbenchError.__init__(error, message, hint=hint)
+    return error
+
+
+class InvalidInput(PlismbenchError):
+    """The command, a file or an array is wrong."""
+
+
+class UnknownName(InvalidInput):
+    """A name that nothing answers to, with the closest match."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        known = sorted(known)
+        by_fold = {candidate.casefold(): candidate for candidate in known}
+        close = difflib.get_close_matches(name.casefold(), by_fold, n=1)
+        if close:
+            guess = f"Did you mean '{by_fold[close[0]]}'?"
+        elif known:
+            guess = f"Known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+        else:
+            guess = None
+        hints = " ".join(part for part in (guess, hint) if part)
+        super().__init__(f"No {kind} named '{name}'.", hint=hints or None)
+
+
+class DuplicateName(InvalidInput):
+    """Two owners of one name."""
+
+
+class ShapeMismatch(InvalidInput):
+    """Arrays that do not fit together."""
+
+
+class NonFiniteValue(InvalidInput):
+    """NaN or infinity where a number is needed."""
+
+
+class CorruptFile(InvalidInput):
+    """A file that cannot be read as what it should be."""
+
+
+class FingerprintMismatch(InvalidInput):
+    """Vectors made by another spec, data revision or precision."""
+
+
+class AlreadyExists(InvalidInput):
+    """Work that would be overwritten."""
+
+
+class MissingEmbeddings(InvalidInput):
+    """Nothing, or not everything, has been extracted."""
+
+
+class NeedsAction(PlismbenchError):
+    """Something must be installed, granted or downloaded."""
+
+    exit_code = 3
+
+
+class MissingPackage(NeedsAction):
+    """An optional package is absent."""
+
+
+class BrokenPlugin(NeedsAction):
+    """An installed plug-in does not load."""
+
+
+class AccessDenied(NeedsAction):
+    """The Hub wants a token, or a licence accepted."""
+
+
+class Unavailable(NeedsAction):
+    """Weights or tiles could not be fetched."""
+
+
+class StorageFailure(NeedsAction):
+    """A path that cannot be written, a full disk."""

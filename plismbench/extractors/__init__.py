@@ -1,0 +1,1 @@
+"""Pixels to vectors: models as data, and what runs them."""

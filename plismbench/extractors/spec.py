@@ -1,0 +1,136 @@
+"""A model as data."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from plismbench.errors import InvalidInput
+
+
+class Pooling(StrEnum):
+    """How the output of a network becomes one vector a tile.
+
+    Token outputs are (n, prefix_tokens + patches, width), the class token first.
+    """
+
+    OUTPUT = "output"  # the module's output is already (n, dim)
+    CLS = "cls"  # the class token
+    MEAN = "mean"  # mean over the patch tokens; class and register tokens are left out
+    CLS_MEAN = "cls+mean"  # both, concatenated: twice the width
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward pass: autocast to half types, or float32 throughout."""
+
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractorSpec:
+    """Everything that decides a vector, and what a person wants to know about the model.
+
+    Args:
+        name: what ``--model`` takes.
+        loader: ``"module:function"``, called with the spec, gives a ``torch.nn.Module`` that takes
+            (n, 3, image_size, image_size) float32, normalised, and gives (n, dim) or tokens.
+        dim: length of a vector.
+        pooling: how the module's output becomes the vector.
+        prefix_tokens: class and register tokens in front of the patch tokens.
+        image_size: side of the network's input in pixels; other tiles are resized on the device.
+        mean, std: per channel, of pixels in [0, 1].
+        interpolation: ``bilinear`` or ``bicubic``, always antialiased; used only when resizing.
+        weights: where they are: ``hf-hub:ORG/REPO``, ``timm:NAME``, a package, or ``""`` for none.
+        revision: commit of the weights, where the place has commits.
+        options: what the loader needs besides; plain JSON.
+        precision: what the authors recommend on a GPU.
+        trained_on_plism: such a model is not comparable with the others.
+        title, organisation, n_params, license, gated, source: for people; ``source`` is the page
+            that the facts came from. They do not enter the fingerprint.
+
+    Raises:
+        InvalidInput: if a field is out of its range.
+    """
+
+    name: str
+    loader: str
+    dim: int
+    pooling: Pooling = Pooling.OUTPUT
+    prefix_tokens: int = 0
+    image_size: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: str = "bicubic"
+    weights: str = ""
+    revision: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    precision: Precision = Precision.FP16
+    trained_on_plism: bool = False
+    title: str = ""
+    organisation: str = ""
+    n_params: int | None = None
+    license: str = ""
+    gated: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        # Values from TOML or JSON arrive as lists and words.
+        object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
+        object.__setattr__(self, "std", tuple(float(value) for value in self.std))
+        for name, kind in (("pooling", Pooling), ("precision", Precision)):
+            try:
+                object.__setattr__(self, name, kind(getattr(self, name)))
+            except ValueError:
+                words = ", ".join(kind)
+                raise InvalidInput(
+                    f"Extractor '{self.name}': {name} is one of {words}; got '{getattr(self, name)}'."
+                ) from None
+        module, _, function = self.loader.partition(":")
+        checks = (
+            (re.fullmatch(r"[\w.:/@+-]+", self.name), f"name may hold letters, digits and ._:/@+-; got {self.name!r}"),
+            (module and function, f"loader is 'module:function'; got '{self.loader}'"),
+            (self.dim >= 1, f"dim is at least 1; got {self.dim}"),
+            (self.image_size >= 1, f"image_size is at least 1; got {self.image_size}"),
+            (self.prefix_tokens >= 0, f"prefix_tokens is 0 or more; got {self.prefix_tokens}"),
+            (len(self.mean) == 3 and len(self.std) == 3, "mean and std have one value for each of 3 channels"),
+            (all(map(math.isfinite, self.mean)), f"mean is finite; got {self.mean}"),
+            (all(0 < value < math.inf for value in self.std), f"std is above 0; got {self.std}"),
+            (
+                self.interpolation in ("bilinear", "bicubic"),
+                f"interpolation is bilinear or bicubic; got '{self.interpolation}'",
+            ),
+        )
+        for holds, sentence in checks:
+            if not holds:
+                raise InvalidInput(f"Extractor '{self.name}': {sentence}.")
+        try:
+            json.dumps(dict(self.options))
+        except TypeError as error:
+            raise InvalidInput(f"Extractor '{self.name}': options are plain JSON; {error}.") from None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, as plain JSON values."""
+        return dataclasses.asdict(self) | {
+            "options": dict(self.options),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "pooling": str(self.pooling),
+            "precision": str(self.precision),
+        }
+
+    def fingerprint(self) -> str:
+        """16 hex digits of the SHA-256 of the fields that decide a vector."""
+        told = {key: value for key, value in self.as_dict().items() if key not in _FOR_PEOPLE}
+        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+# The recommended precision is a wish; the precision used is recorded beside the fingerprint.
+_FOR_PEOPLE = {"title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism"}

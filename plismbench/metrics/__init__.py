@@ -1,0 +1,1 @@
+"""Numbers from the vectors of two slides."""

@@ -1,0 +1,1 @@
+"""Tables, pictures and the HTML report: for people; computes no number."""

@@ -1,0 +1,1 @@
+"""Pixels in: where the tiles of a slide come from."""

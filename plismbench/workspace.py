@@ -1,0 +1,153 @@
+"""Every path that plismbench reads or writes, and the one way in which it writes.
+
+ROOT/<dataset>/tiles/                                       downloaded tiles
+ROOT/<dataset>/embeddings/<extractor>/manifest.json         what made the vectors
+ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
+ROOT/<dataset>/results/<extractor>/<selection>/             pairs.parquet, summary.parquet, run.json
+ROOT/<dataset>/report.html
+"""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from plismbench.errors import StorageFailure
+
+PAIRS_FILE = "pairs.parquet"
+SUMMARY_FILE = "summary.parquet"
+RUN_FILE = "run.json"
+MANIFEST_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The part of one root folder that belongs to one data set."""
+
+    root: Path
+    dataset: str
+
+    @property
+    def home(self) -> Path:
+        """Everything of this data set."""
+        return self.root / self.dataset
+
+    @property
+    def tiles(self) -> Path:
+        """Downloaded tiles."""
+        return self.home / "tiles"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.home / "report.html"
+
+    def embeddings(self, extractor: str) -> Path:
+        """One extractor's store."""
+        return self.home / "embeddings" / folder_name(extractor)
+
+    def results(self, extractor: str, selection: str) -> Path:
+        """One extractor's results on one selection of slides and tiles."""
+        return self.home / "results" / folder_name(extractor) / selection
+
+    def extracted(self) -> Iterator[Path]:
+        """Stores that have a manifest, by name."""
+        yield from (path.parent for path in sorted(self.home.glob(f"embeddings/*/{MANIFEST_FILE}")))
+
+    def evaluated(self) -> Iterator[Path]:
+        """Result folders that are whole, by name: ``run.json`` is written last."""
+        yield from (path.parent for path in sorted(self.home.glob(f"results/*/*/{RUN_FILE}")))
+
+
+def folder_name(extractor: str) -> str:
+    """A name that may hold ``:`` and ``/`` (``timm:resnet18``) as one portable folder name.
+
+    Percent-encoded, so different names stay different; a leading dot is encoded too.
+    """
+    encoded = quote(extractor, safe=" @+=,()[]")
+    return re.sub(r"^\.", "%2E", encoded)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` to write to; it takes its place whole, or not at all.
+
+    The content is flushed to the disk before the rename, so a file that exists is complete even
+    after a power cut. On any error the temporary file goes.
+
+    Raises:
+        StorageFailure: if the folder cannot be made or written, or the disk is full.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            # mkstemp makes private files; a shared store needs what the umask allows.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a small UTF-8 file, whole or not at all."""
+    with writing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder and what is in it, if it is there."""
+    with storage_errors(path):
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def sweep(folder: Path) -> None:
+    """Removes the temporary files that a killed process left in ``folder``."""
+    with storage_errors(folder):
+        for leftover in folder.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns the system's word on a path into one sentence with a next step."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFailure(
+                f"The disk is full: could not write {path}.",
+                hint="Free some space or choose another --root, and run the same command again.",
+            ) from error
+        raise StorageFailure(
+            f"Cannot write {path}: {error.strerror or error}.",
+            hint="Choose a writable folder with --root or PLISMBENCH_ROOT.",
+        ) from error
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
