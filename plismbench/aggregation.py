@@ -72,7 +72,7 @@ def summarise(pairs: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
             pl.col("group").replace_strict(groups, range(len(groups))),
             pl.col("metric").replace_strict(metrics, range(len(metrics))),
         )
-        .select(SUMMARY_SCHEMA)
+        .select(*SUMMARY_SCHEMA)
     )
 
 

@@ -12,13 +12,13 @@ import polars as pl
 from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, pair_schema
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
+from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.workspace import PAIRS_FILE, RUN_FILE, SUMMARY_FILE, write_text, writing
 
 PROTOCOL = "plism-1"
 """Name of the definitions of all numbers; the numbers of a released protocol never change."""
 
 RUN_SCHEMA = "plismbench.run/1"
-DEFAULT_KS = (1, 3, 5, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Run:
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
         precision: of the forward pass.
-        engine, device, versions, seconds: where and how it ran; not part of the signature.
+        engine, device, versions, pairs_per_second: where and how it ran; not part of the signature.
     """
 
     extractor: dict[str, Any]
@@ -50,7 +50,7 @@ class Run:
     engine: str
     device: str
     versions: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
+    pairs_per_second: float = 0.0
     protocol: str = PROTOCOL
     schema: str = RUN_SCHEMA
 
@@ -99,11 +99,14 @@ def slides_digest(slides: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(slides)).encode()).hexdigest()[:6]
 
 
-def selection_name(dataset: RegisteredDataset, slides: Sequence[Slide], n_tiles: int) -> str:
-    """Folder of a selection: ``8139-tiles``, and the slides too where they are not the default ones."""
-    if set(slides) == set(dataset.default_slides):
-        return f"{n_tiles}-tiles"
-    return f"{n_tiles}-tiles-{len(slides)}-slides-{slides_digest([str(slide) for slide in slides])}"
+def selection_name(dataset: RegisteredDataset, slides: Sequence[Slide], n_tiles: int, ks: Sequence[int]) -> str:
+    """Folder of a selection: ``8139-tiles``, then the slides and cut-offs where they are not the usual ones."""
+    name = f"{n_tiles}-tiles"
+    if set(slides) != set(dataset.default_slides):
+        name += f"-{len(slides)}-slides-{slides_digest([str(slide) for slide in slides])}"
+    if set(ks) != set(DEFAULT_KS):
+        name += f"-k-{'-'.join(map(str, sorted(ks)))}"
+    return name
 
 
 def write_result(folder: Path, result: Result) -> None:

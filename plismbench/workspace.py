@@ -4,6 +4,7 @@ ROOT/<dataset>/tiles/                                       downloaded tiles
 ROOT/<dataset>/embeddings/<extractor>/manifest.json         what made the vectors
 ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
 ROOT/<dataset>/results/<extractor>/<selection>/             pairs.parquet, summary.parquet, run.json
+ROOT/<dataset>/results/<extractor>/<selection>/parts/       pairs of an evaluation under way
 ROOT/<dataset>/report.html
 """
 
@@ -12,18 +13,34 @@ import errno
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
 from plismbench.errors import StorageFailure
 
+if sys.platform != "win32":
+    import fcntl
+
 PAIRS_FILE = "pairs.parquet"
 SUMMARY_FILE = "summary.parquet"
 RUN_FILE = "run.json"
+PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"
+
+_PART = ".part"
+
+
+class Existing(StrEnum):
+    """What to do with work that is there already."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,23 @@ class Workspace:
         yield from (path.parent for path in sorted(self.home.glob(f"results/*/*/{RUN_FILE}")))
 
 
+def default_root() -> Path:
+    """``$XDG_DATA_HOME/plismbench``, or ``~/.local/share/plismbench``: the same from any folder."""
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "plismbench"
+
+
+def require_writable(folder: Path) -> None:
+    """Finds out before hours of work, not after, that nothing can be written.
+
+    Raises:
+        StorageFailure: if the folder cannot be made, or takes no file.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 def folder_name(extractor: str) -> str:
     """A name that may hold ``:`` and ``/`` (``timm:resnet18``) as one portable folder name.
 
@@ -86,19 +120,19 @@ def writing(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=path.parent)
         temporary = Path(name)
         try:
+            _lock(handle)  # until it is closed: a sweep by another process leaves it alone
             yield temporary
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
+            os.fsync(handle)
             # mkstemp makes private files; a shared store needs what the umask allows.
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
             _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+            os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -115,10 +149,12 @@ def remove_folder(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes the temporary files that a killed process left in ``folder``."""
+    """Removes the temporary files that killed processes left in ``folder``, not those being written."""
     with storage_errors(folder):
-        for leftover in folder.glob(".*.part"):
-            leftover.unlink(missing_ok=True)
+        for leftover in folder.glob(f".*{_PART}"):
+            with contextlib.suppress(FileNotFoundError), leftover.open("rb") as handle:
+                if _lock(handle.fileno()):
+                    leftover.unlink()
 
 
 @contextlib.contextmanager
@@ -138,6 +174,17 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _lock(handle: int) -> bool:
+    """Takes the lock of an open file, if nobody has it; the system drops it when its owner dies."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody has it, or this file system has no locks
+        return False
+    return True
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
@@ -145,7 +192,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
+    if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

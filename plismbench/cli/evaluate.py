@@ -1,0 +1,89 @@
+"""``plismbench evaluate``."""
+
+from typing import Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import progress, say, show
+from plismbench.dataset import dataset_named
+from plismbench.errors import InvalidInput, MissingEmbeddings, UnknownName
+from plismbench.metrics.retrieval import DEFAULT_KS
+from plismbench.reporting.formats import TableFormat
+from plismbench.workspace import Existing, Workspace
+
+EXAMPLES = "plismbench evaluate --dataset demo\n\nplismbench evaluate --model h0-mini --n-tiles 8139"
+
+
+def evaluate(
+    root: options.Root,
+    model: options.Models = None,
+    dataset: options.Dataset = "plism",
+    n_tiles: Annotated[
+        int | None, typer.Option(help="Tiles of each slide; the data set's usual number if left out.")
+    ] = None,
+    ks: Annotated[str, typer.Option("-k", "--ks", help="Cut-offs of the retrieval accuracy.")] = ",".join(
+        map(str, DEFAULT_KS)
+    ),
+    slides: options.Slides = None,
+    stainings: options.Stainings = None,
+    scanners: options.Scanners = None,
+    engine: Annotated[str, typer.Option(help="Search engine.")] = "faiss",
+    memory: Annotated[
+        float | None, typer.Option(min=0.1, help="GB that slides may take; half of the machine's if left out.")
+    ] = None,
+    existing: options.OnExisting = Existing.SKIP,
+    table_format: options.Format = TableFormat.TABLE,
+) -> None:
+    """Compare every pair of slides: cosine similarity and top-k retrieval, medians and IQR a pair group."""
+    from plismbench.embeddings.store import EmbeddingStore
+    from plismbench.evaluation import default_memory, plan_evaluation
+    from plismbench.reporting.tables import summary_table, summary_text
+    from plismbench.results import read_result
+
+    registered = dataset_named(dataset)
+    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners)))
+    workspace = Workspace(root, dataset)
+    stores = {store.manifest.name: store for store in map(EmbeddingStore.open, workspace.extracted())}
+    hint = f"Run `plismbench extract --model NAME --dataset {dataset}` first, or name its --root."
+    if not stores:
+        raise MissingEmbeddings(f"No embeddings of '{dataset}' under {root}.", hint=hint)
+    names = options.split_commas(model) or list(stores)
+    for name in names:
+        if name not in stores:
+            raise UnknownName("extracted model", name, stores, hint=hint)
+
+    plans = [
+        plan_evaluation(
+            stores[name],
+            registered,
+            chosen,
+            workspace,
+            n_tiles=registered.n_tiles if n_tiles is None else n_tiles,
+            ks=_numbers(ks),
+            engine_name=engine,
+            memory=default_memory() if memory is None else int(memory * 10**9),
+            existing=existing,
+        )
+        for name in names
+    ]
+    for plan in plans:
+        if plan.finished:
+            say(f"{plan.run.name}: evaluated already, nothing to do.")
+            continue
+        with progress(plan.run.name, len(plan.todo), "pairs") as advance:
+            for count in plan.evaluate():
+                advance(count)
+        say(f"{plan.run.name}: wrote {plan.folder}")
+    results = [read_result(plan.folder) for plan in plans]
+    if table_format is TableFormat.TABLE:
+        show(summary_table(results))
+    else:
+        show(summary_text(results, table_format))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidInput(f"Cut-offs are whole numbers with commas, such as 1,3,5,10; got '{text}'.") from None

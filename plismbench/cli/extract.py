@@ -1,0 +1,66 @@
+"""``plismbench extract``."""
+
+from typing import Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import progress, say
+from plismbench.dataset import dataset_named
+from plismbench.extractors.spec import Precision
+from plismbench.workspace import Existing, Workspace
+
+EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
+
+
+def extract(
+    root: options.Root,
+    model: Annotated[
+        list[str], typer.Option(help="Model to run, or timm:NAME; may be repeated. `plismbench models` lists them.")
+    ],
+    dataset: options.Dataset = "plism",
+    slides: options.Slides = None,
+    stainings: options.Stainings = None,
+    scanners: options.Scanners = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")] = "auto",
+    precision: Annotated[
+        Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Tiles in a forward pass.")] = 128,
+    existing: options.OnExisting = Existing.SKIP,
+) -> None:
+    """Embed the tiles of a data set with a model; finished slides are kept, so it goes on where it stopped."""
+    from plismbench.extractors import registry
+
+    registered = dataset_named(dataset)
+    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners)))
+    specs = [registry.get(name) for name in options.split_commas(model)]
+
+    from plismbench.execution.local import LocalExecutor
+    from plismbench.extraction import plan_extraction
+    from plismbench.extractors.extractor import default_device, default_precision
+    from plismbench.tiles import tile_source
+
+    if device == "auto":
+        device = default_device()
+    for spec in specs:
+        plan = plan_extraction(
+            spec,
+            tile_source(registered),
+            chosen,
+            Workspace(root, dataset),
+            device=device,
+            precision=precision or default_precision(spec, device),
+            batch_size=batch_size,
+            existing=existing,
+        )
+        if plan.skipped:
+            say(f"{spec.name}: {len(plan.skipped)} of {len(chosen)} slides are there already.")
+        if not plan.slides:
+            say(f"{spec.name}: nothing to do.")
+            continue
+        say(f"{spec.name}: {len(plan.slides)} slides of {registered.name} on {device} in {plan.precision}.")
+        with progress(spec.name, len(plan.slides) * registered.tiles_per_slide, "tiles") as advance:
+            for _ in plan.run(LocalExecutor(), advance):
+                pass
+        say(f"{spec.name}: wrote {plan.store.folder}")

@@ -1,0 +1,38 @@
+"""Options that several commands share, each declared once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plismbench.dataset import DATASETS
+from plismbench.reporting.formats import TableFormat
+from plismbench.workspace import Existing, default_root
+
+
+def split_commas(values: list[str] | None) -> list[str]:
+    """``["a,b", "c"]`` as ``["a", "b", "c"]``."""
+    return [part for value in values or [] for part in value.split(",") if part]
+
+
+Root = Annotated[
+    Path,
+    typer.Option(
+        envvar="PLISMBENCH_ROOT",
+        default_factory=default_root,
+        show_default="~/.local/share/plismbench",
+        help="Folder of everything that plismbench keeps.",
+    ),
+]
+Dataset = Annotated[str, typer.Option(help=f"Data set: {', '.join(DATASETS)}.")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", help="Extracted model; may be repeated. All of them if left out.")
+]
+Slides = Annotated[
+    list[str] | None,
+    typer.Option("--slides", help="Slides such as GMH_S60,HR_P, or 'all'; the data set's usual ones if left out."),
+]
+Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only these stainings, such as GMH,HR.")]
+Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]
+OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]
+Format = Annotated[TableFormat, typer.Option("--format", help="How the result is printed.")]

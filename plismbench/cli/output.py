@@ -1,0 +1,64 @@
+"""stdout is the result; progress and talk go to stderr."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Advance(Protocol):
+    """Moves a progress bar on by so many."""
+
+    def __call__(self, count: int, /) -> None:
+        """Counts ``count`` more as done."""
+        ...
+
+
+def say(sentence: str) -> None:
+    """Tells the person at the terminal; never part of the result."""
+    sys.stderr.write(f"{sentence}\n")
+
+
+def show(result: "RenderableType | str") -> None:
+    """Prints a result: text as it is, a table as wide as the terminal."""
+    if isinstance(result, str):
+        sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
+        return
+    from rich.console import Console
+
+    Console(soft_wrap=False).print(result)
+
+
+@contextmanager
+def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
+    """A bar on stderr with count, rate and time left; one line at the end where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.1f} {unit}/s" if speed else f"– {unit}/s")
+
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(title, total=total)
+
+        def advance(count: int, /) -> None:
+            bar.advance(task, count)
+
+        yield advance

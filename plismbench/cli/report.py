@@ -1,0 +1,35 @@
+"""``plismbench report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import show
+from plismbench.dataset import dataset_named
+from plismbench.errors import MissingEmbeddings
+from plismbench.workspace import Workspace, write_text
+
+EXAMPLES = "plismbench report --dataset demo\n\nplismbench report --output robustness.html"
+
+
+def report(
+    root: options.Root,
+    dataset: options.Dataset = "plism",
+    output: Annotated[Path | None, typer.Option(help="Where to write it; beside the results if left out.")] = None,
+) -> None:
+    """Write one self-contained HTML file with tables and plots, and print its path."""
+    from plismbench.leaderboard import leaderboards, read_results
+    from plismbench.reporting.report import report_html
+
+    registered = dataset_named(dataset)
+    workspace = Workspace(root, dataset)
+    results = read_results(workspace)
+    if not results:
+        raise MissingEmbeddings(
+            f"No results of '{dataset}' under {root}.", hint=f"Run `plismbench evaluate --dataset {dataset}` first."
+        )
+    path = output or workspace.report
+    write_text(path, report_html(registered.title, leaderboards(results), results))
+    show(str(path))

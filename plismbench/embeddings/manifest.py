@@ -1,0 +1,91 @@
+"""What made the vectors of a store: one small JSON file beside them."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plismbench.errors import CorruptFile, FingerprintMismatch
+from plismbench.workspace import write_text
+
+MANIFEST_SCHEMA = "plismbench.manifest/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What made the vectors of a store.
+
+    Args:
+        extractor: every field of the extractor's spec, as plain JSON.
+        fingerprint: of the spec.
+        dataset, revision: of the tiles.
+        precision: of the forward pass.
+        device, versions: where it ran first; they do not decide whether vectors fit together.
+    """
+
+    extractor: dict[str, Any]
+    fingerprint: str
+    dataset: str
+    revision: str
+    precision: str
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    schema: str = MANIFEST_SCHEMA
+
+    @property
+    def name(self) -> str:
+        """Name of the extractor."""
+        return str(self.extractor["name"])
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.extractor["dim"])
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What must be equal for vectors to belong together."""
+        return {
+            "extractor": f"{self.name} ({self.fingerprint})",
+            "tiles": f"{self.dataset}@{self.revision}",
+            "precision": self.precision,
+        }
+
+    def require_same(self, found: dict[str, str], where: object, *, hint: str) -> None:
+        """Checks that vectors described by ``found`` belong with this manifest.
+
+        Raises:
+            FingerprintMismatch: naming every part that differs, with both values.
+        """
+        differences = [
+            f"{part} {found.get(part, 'unknown')}, not {wanted}"
+            for part, wanted in self.identity.items()
+            if found.get(part) != wanted
+        ]
+        if differences:
+            raise FingerprintMismatch(f"{where} has {'; '.join(differences)}.", hint=hint)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Writes a manifest, whole or not at all."""
+    write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file.
+
+    Raises:
+        CorruptFile: if it is missing, damaged or of another version.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest(**told)
+        _ = manifest.identity, manifest.dim
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract again with --existing replace.") from error
+    if manifest.schema != MANIFEST_SCHEMA:
+        raise CorruptFile(
+            f"{path} is {manifest.schema}; this version reads {MANIFEST_SCHEMA}.",
+            hint="Extract again with --existing replace.",
+        )
+    return manifest

@@ -1,0 +1,196 @@
+"""One parquet file of float16 vectors a slide."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
+from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue, ShapeMismatch
+from plismbench.workspace import MANIFEST_FILE, sweep, writing
+
+_METADATA_KEY = b"plismbench"
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The vectors of one slide.
+
+    Args:
+        slide: where the tiles are from.
+        xy: (n_tiles, 2) int32 tile coordinates, sorted by x, then by y.
+        vectors: (n_tiles, dim) float16, finite.
+
+    Raises:
+        ShapeMismatch: if an array has another shape or type.
+        InvalidInput: if the coordinates are not sorted, or stand twice.
+        NonFiniteValue: if a vector holds NaN or infinity.
+    """
+
+    slide: Slide
+    xy: npt.NDArray[np.int32]
+    vectors: npt.NDArray[np.float16]
+
+    def __post_init__(self) -> None:
+        if self.vectors.dtype != np.float16 or self.vectors.ndim != 2:
+            raise ShapeMismatch(
+                f"Vectors of {self.slide} are (n_tiles, dim) float16; got {self.vectors.shape} {self.vectors.dtype}."
+            )
+        if self.xy.dtype != np.int32 or self.xy.shape != (len(self.vectors), 2):
+            raise ShapeMismatch(
+                f"Coordinates of {self.slide} are ({len(self.vectors)}, 2) int32; got {self.xy.shape} {self.xy.dtype}."
+            )
+        x, y = self.xy[:, 0], self.xy[:, 1]
+        ascending = (x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] > y[:-1]))
+        if not ascending.all():
+            row = int(np.argmin(ascending)) + 1
+            raise InvalidInput(f"Tiles of {self.slide} are not in (x, y) order, or stand twice: row {row}.")
+        finite = np.isfinite(self.vectors).all(axis=1)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            raise NonFiniteValue(f"The vector of {self.slide}, tile ({x[row]}, {y[row]}), holds NaN or infinity.")
+
+
+@dataclass(frozen=True)
+class EmbeddingStore:
+    """A folder of one extractor's vectors: ``manifest.json`` and ``<slide>.parquet``.
+
+    A parquet file has columns ``x``, ``y`` (int32) and ``vector`` (dim float16), page checksums,
+    and the identity of what made it, so that a file from another store is noticed.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: Path) -> "EmbeddingStore":
+        """The store in a folder.
+
+        Raises:
+            CorruptFile: if there is no readable manifest.
+        """
+        return cls(folder, read_manifest(folder / MANIFEST_FILE))
+
+    @classmethod
+    def create(cls, folder: Path, manifest: Manifest) -> "EmbeddingStore":
+        """The store in a folder; nothing is written before its first slide.
+
+        Raises:
+            FingerprintMismatch: if it holds vectors that something else made.
+        """
+        if (folder / MANIFEST_FILE).exists():
+            store = cls.open(folder)
+            manifest.require_same(
+                store.manifest.identity,
+                folder,
+                hint="Use another --root, or drop what is there with --existing replace.",
+            )
+            return store
+        return cls(folder, manifest)
+
+    def path(self, slide: Slide) -> Path:
+        """Where a slide's vectors are."""
+        return self.folder / f"{slide}.parquet"
+
+    def has(self, slide: Slide) -> bool:
+        """Whether a slide is there; a file appears only when it is whole."""
+        return self.path(slide).exists()
+
+    def require(self, slides: tuple[Slide, ...]) -> None:
+        """Checks that every slide is there.
+
+        Raises:
+            MissingEmbeddings: naming those that are not.
+        """
+        absent = [str(slide) for slide in slides if not self.has(slide)]
+        if absent:
+            named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+            raise MissingEmbeddings(
+                f"'{self.manifest.name}' lacks {len(absent)} of {len(slides)} slides: {named}.",
+                hint=f"Run `plismbench extract --model {self.manifest.name} --dataset {self.manifest.dataset}`"
+                " for them, or evaluate fewer with --slides.",
+            )
+
+    def write(self, embeddings: Embeddings) -> None:
+        """Writes one slide, whole or not at all.
+
+        Raises:
+            ShapeMismatch: if the vectors have another length than the manifest says.
+            StorageFailure: if it cannot be written.
+        """
+        self._check_dim(embeddings)
+        dim = self.manifest.dim
+        if not (self.folder / MANIFEST_FILE).exists():
+            write_manifest(self.folder / MANIFEST_FILE, self.manifest)
+        sweep(self.folder)
+        item = pa.field("item", pa.float16(), nullable=False)
+        schema = pa.schema(
+            [
+                pa.field("x", pa.int32(), nullable=False),
+                pa.field("y", pa.int32(), nullable=False),
+                pa.field("vector", pa.list_(item, dim), nullable=False),
+            ],
+            metadata={_METADATA_KEY: json.dumps(self._identity(embeddings.slide), sort_keys=True)},
+        )
+        flat = pa.array(np.ascontiguousarray(embeddings.vectors).reshape(-1))
+        columns = [
+            pa.array(np.ascontiguousarray(embeddings.xy[:, 0])),
+            pa.array(np.ascontiguousarray(embeddings.xy[:, 1])),
+            pa.FixedSizeListArray.from_arrays(flat, type=pa.list_(item, dim)),
+        ]
+        with writing(self.path(embeddings.slide)) as temporary:
+            pq.write_table(
+                pa.table(columns, schema=schema),
+                temporary,
+                compression="none",  # half-precision noise does not compress
+                use_dictionary=False,
+                write_statistics=False,
+                write_page_checksum=True,
+            )
+
+    def read(self, slide: Slide) -> Embeddings:
+        """One slide's vectors, bit for bit as they were written.
+
+        Raises:
+            MissingEmbeddings: if the slide is not there.
+            CorruptFile: if the file is truncated or damaged.
+            FingerprintMismatch: if something else made it.
+            ShapeMismatch: if its vectors have another length than the manifest says.
+        """
+        self.require((slide,))
+        path = self.path(slide)
+        again = f"Extract it again: `plismbench extract --model {self.manifest.name}"
+        again += f" --dataset {self.manifest.dataset} --slides {slide} --existing replace`."
+        try:
+            table = pq.read_table(path, page_checksum_verification=True)
+            identity = json.loads(table.schema.metadata[_METADATA_KEY])
+            lists = table.column("vector").combine_chunks()
+            vectors = lists.values.to_numpy(zero_copy_only=False).reshape(len(table), -1)
+            xy = np.stack([table.column(name).to_numpy() for name in ("x", "y")], axis=1)
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CorruptFile(f"{path} is damaged: {_first_line(error)}.", hint=again) from error
+        self.manifest.require_same(identity, path, hint=again)
+        if identity["slide"] != str(slide):
+            raise CorruptFile(f"{path} holds slide {identity['slide']}.", hint=again)
+        embeddings = Embeddings(slide, xy, vectors)
+        self._check_dim(embeddings)
+        return embeddings
+
+    def _identity(self, slide: Slide) -> dict[str, str]:
+        return self.manifest.identity | {"slide": str(slide)}
+
+    def _check_dim(self, embeddings: Embeddings) -> None:
+        found, declared = embeddings.vectors.shape[1], self.manifest.dim
+        if found != declared:
+            raise ShapeMismatch(
+                f"Vectors of {embeddings.slide} have dim {found}; '{self.manifest.name}' declares {declared}."
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,144 @@
+"""Tiles to vectors, slide by slide, into a store."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch
+from plismbench.execution.executor import Executor
+from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.source import TileSource
+from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, remove_folder, require_writable
+
+
+@dataclass(frozen=True)
+class SlideExtracted:
+    """One slide, now in the store."""
+
+    slide: Slide
+    n_tiles: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One extractor over some slides: what is to do, and how. Small; it travels to workers.
+
+    Args:
+        spec: the model.
+        source: the tiles.
+        store: where the vectors go.
+        slides: those asked for that the store does not have yet.
+        skipped: those asked for that it has.
+        device: a torch device, ``cpu`` or ``cuda``.
+        precision: of the forward pass.
+        batch_size: tiles a forward pass.
+    """
+
+    spec: ExtractorSpec
+    source: TileSource
+    store: EmbeddingStore
+    slides: tuple[Slide, ...]
+    skipped: tuple[Slide, ...]
+    device: str
+    precision: Precision
+    batch_size: int
+
+    def run(self, executor: Executor, on_tiles: Callable[[int], None] = lambda _: None) -> Iterator[SlideExtracted]:
+        """Extracts the slides one by one; each is in the store when it is yielded.
+
+        Args:
+            executor: where the work runs.
+            on_tiles: told how many tiles were done, batch by batch.
+        """
+        return executor.map(partial(self._start, on_tiles), self.slides)
+
+    def _start(self, on_tiles: Callable[[int], None]) -> Callable[[Slide], SlideExtracted]:
+        return partial(self._extract, load_extractor(self.spec, self.device, self.precision), on_tiles)
+
+    def _extract(self, extractor: Extractor, on_tiles: Callable[[int], None], slide: Slide) -> SlideExtracted:
+        begun = time.perf_counter()
+        xy, vectors = [], []
+        for batch in self.source.batches(slide, self.batch_size):
+            xy.append(batch.xy)
+            vectors.append(extractor(batch.pixels))
+            on_tiles(len(batch))
+        embeddings = Embeddings(slide, np.concatenate(xy), np.concatenate(vectors))
+        expected = self.source.dataset.tiles_per_slide
+        if len(embeddings.vectors) != expected:
+            raise CorruptFile(f"{slide} has {len(embeddings.vectors):,} tiles; {expected:,} are expected.")
+        self.store.write(embeddings)
+        return SlideExtracted(slide, expected, time.perf_counter() - begun)
+
+
+def plan_extraction(
+    spec: ExtractorSpec,
+    source: TileSource,
+    slides: tuple[Slide, ...],
+    workspace: Workspace,
+    *,
+    device: str,
+    precision: Precision,
+    batch_size: int,
+    existing: Existing,
+) -> Extraction:
+    """Opens or makes the store and finds out which slides are to do.
+
+    Raises:
+        AlreadyExists: if a slide is there and ``existing`` is ``error``.
+        FingerprintMismatch: if the store holds vectors that something else made, and it is not
+            replaced as a whole.
+        StorageFailure: if the store cannot be written.
+    """
+    manifest = Manifest(
+        extractor=spec.as_dict(),
+        fingerprint=spec.fingerprint(),
+        dataset=source.dataset.name,
+        revision=source.dataset.revision,
+        precision=str(precision),
+        device=device,
+        versions={name: version(name) for name in ("plismbench", "torch", "timm", "numpy")},
+    )
+    folder = workspace.embeddings(spec.name)
+    require_writable(folder)
+    if existing is Existing.REPLACE:
+        _drop_unlike(folder, manifest, slides)
+    store = EmbeddingStore.create(folder, manifest)
+    there = tuple(slide for slide in slides if store.has(slide))
+    if there and existing is Existing.ERROR:
+        raise AlreadyExists(
+            f"'{spec.name}' has {len(there)} of these slides already: {there[0]}{', …' if len(there) > 1 else ''}.",
+            hint="Keep them with --existing skip, or drop them with --existing replace.",
+        )
+    skipped = there if existing is Existing.SKIP else ()
+    todo = tuple(slide for slide in slides if slide not in skipped)
+    return Extraction(spec, source, store, todo, skipped, device, precision, batch_size)
+
+
+def _drop_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> None:
+    """Empties a store that something else made, unless that would lose slides not asked for."""
+    if not (folder / MANIFEST_FILE).exists():
+        return
+    try:
+        store = EmbeddingStore.open(folder)
+    except CorruptFile:
+        store = None
+    if store and store.manifest.identity == manifest.identity:
+        return
+    lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
+    if lost:
+        raise FingerprintMismatch(
+            f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
+            f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
+            hint="Ask for all of its slides, or use another --root.",
+        )
+    remove_folder(folder)

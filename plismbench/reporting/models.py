@@ -1,0 +1,66 @@
+"""The registered extractors as a table, for people and programs."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from plismbench.extractors.registry import Registration
+from plismbench.reporting.formats import TableFormat
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MODELS_SCHEMA = "plismbench.models/1"
+_FIELDS = ("name", "title", "organisation", "dim", "n_params", "license", "gated", "trained_on_plism", "source")
+
+
+def models_table(registered: Sequence[Registration]) -> "Table":
+    """For a terminal: what is there, from whom, and what is broken."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, justify in (("model", "left"), ("dim", "right"), ("params", "right"), ("licence", "left")):
+        table.add_column(heading, justify=justify, no_wrap=heading == "model")  # type: ignore[arg-type]
+    table.add_column("from")
+    for entry in registered:
+        if entry.spec is None:
+            cells = [entry.name, "", "", "", f"{entry.owner}: broken, {entry.problem}"]
+        else:
+            spec = entry.spec
+            millions = "–" if spec.n_params is None else f"{spec.n_params / 1e6:,.1f} M"
+            licence = spec.license + (" (gated)" if spec.gated else "")
+            cells = [entry.name, f"{spec.dim:,}", millions, licence, entry.owner]
+        table.add_row(*(Text(_printable(cell)) for cell in cells))
+    return table
+
+
+def models_text(registered: Sequence[Registration], table_format: TableFormat) -> str:
+    """The same with every field, as Markdown, CSV or JSON."""
+    rows = [_row(entry) for entry in registered]
+    match table_format:
+        case TableFormat.JSON:
+            return json.dumps({"schema": MODELS_SCHEMA, "models": rows}, indent=2)
+        case TableFormat.CSV:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, ["name", "owner", "problem", *_FIELDS[1:]], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            return text.getvalue()
+        case _:
+            from tabulate import tabulate
+
+            cells = [{key: _printable(str(value)).replace("|", "\\|") for key, value in row.items()} for row in rows]
+            return tabulate(cells, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def _row(entry: Registration) -> dict[str, Any]:
+    told = {} if entry.spec is None else entry.spec.as_dict()
+    facts = {field: told.get(field) for field in _FIELDS[1:]}
+    return {"name": entry.name, "owner": entry.owner, "problem": entry.problem, **facts}
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,51 @@
+import json
+
+import pytest
+from stores import make_manifest
+
+from plismbench.embeddings.manifest import read_manifest, write_manifest
+from plismbench.errors import CorruptFile, FingerprintMismatch
+
+
+def test_it_reads_back(tmp_path):
+    manifest = make_manifest(depth=3)
+    write_manifest(tmp_path / "manifest.json", manifest)
+    assert read_manifest(tmp_path / "manifest.json") == manifest
+    assert (manifest.name, manifest.dim) == ("toy", 8)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"precision": "fp16"}, "precision fp16, not fp32"),
+        ({"revision": "2"}, "tiles tiny@2, not tiny@1"),
+        ({"depth": 3}, r"extractor toy \([0-9a-f]{16}\), not toy \([0-9a-f]{16}\)"),
+        ({"name": "joy"}, "extractor joy"),
+    ],
+)
+def test_what_does_not_belong_together_is_named(other, words):
+    with pytest.raises(FingerprintMismatch, match=words) as caught:
+        make_manifest().require_same(make_manifest(**other).identity, "here", hint="Do that.")
+    assert caught.value.hint == "Do that."
+
+
+def test_device_and_versions_do_not_matter():
+    manifest = make_manifest()
+    manifest.require_same(make_manifest().identity, "here", hint="")
+    assert "device" not in manifest.identity
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"extractor": 3}'])
+def test_damage_is_one_sentence(tmp_path, text):
+    path = tmp_path / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(CorruptFile, match=r"Cannot read .*manifest\.json"):
+        read_manifest(path)
+
+
+def test_another_version_is_named(tmp_path):
+    path = tmp_path / "manifest.json"
+    write_manifest(path, make_manifest())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "plismbench.manifest/9"}))
+    with pytest.raises(CorruptFile, match="manifest/9; this version reads plismbench.manifest/1"):
+        read_manifest(path)

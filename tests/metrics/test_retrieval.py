@@ -1,0 +1,114 @@
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vectors import PAIRS, collapsed_pair, random_pair
+
+from plismbench.errors import InvalidInput, ShapeMismatch
+from plismbench.metrics.cosine import paired_cosine
+from plismbench.metrics.retrieval import SearchedSlide, check_cutoffs, counterpart_ranks, own_neighbors
+from plismbench.metrics.vectors import SlideVectors
+from plismbench.search.engine import ENGINES, engine
+
+
+def compute_ranks(a, b, limit, name="faiss"):
+    search = engine(name)
+    slides = [SlideVectors(np.asarray(vectors, np.float16)) for vectors in (a, b)]
+    searched = [SearchedSlide(vectors, own_neighbors(vectors, limit, search)) for vectors in slides]
+    return counterpart_ranks(*searched, paired_cosine(*slides), limit, search)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("limit", [1, 3, 10, 59, 118])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_ranks_are_those_of_the_oracle(pair, limit, name):
+    a, b = PAIRS[pair]()
+    found = compute_ranks(a, b, limit, name)
+    expected_a, expected_b = oracle.ranks(a, b)
+    np.testing.assert_array_equal(found.a, np.minimum(expected_a, limit))
+    np.testing.assert_array_equal(found.b, np.minimum(expected_b, limit))
+    for k in {1, limit}:
+        assert found.accuracy(k) == pytest.approx(oracle.accuracy(a, b, k), abs=1e-12)
+
+
+def test_near_duplicates_are_decided_by_the_stored_values_and_not_by_rounding():
+    # The oracle itself must see differences here, or the case above proves nothing.
+    a, b = PAIRS["nearly_duplicated_pair"]()
+    similarity = oracle.unit(a) @ oracle.unit(b).T
+    distinct = np.unique(similarity.round(13))
+    assert 2 <= len(distinct) < 100
+    assert np.ptp(distinct) < 2.0**-18
+    assert len(np.unique(similarity.astype(np.float32))) < len(distinct)
+
+
+def test_four_tiles_by_hand():
+    # Tile 0 finds its counterpart first; tile 1 is closer to tile 0 of both slides; tiles 2 and 3 swap.
+    a = [[1, 0, 0], [0.75, 0.5, 0], [0, 0, 1], [0, 0.25, 1]]
+    b = [[1, 0, 0], [0, 1, 0.25], [0, 0.25, 1], [0, 0, 1]]
+    found = compute_ranks(a, b, 6, "exact")
+    # a0: b0 is identical (rank 0). a1 ~ b1: cos .539; a0 and b0 at .832 are nearer: rank 2.
+    # a2 ~ b2: .970; b3 is identical: rank 1, and a3 ties at .970: rank 2. a3 likewise: a2 ties, b2 nearer.
+    assert found.a.tolist() == [0, 2, 2, 2]
+    # b1 ~ a1: .539; the four tiles near the third axis: a3 and b2 at .471, a2 and b3 at .243: rank 0.
+    assert found.b.tolist() == [0, 0, 2, 2]
+    assert found.accuracy(1) == 3 / 8
+    assert found.accuracy(3) == 1.0
+
+
+def test_a_collapsed_model_scores_zero_and_identical_slides_score_one():
+    a, b = collapsed_pair()
+    assert compute_ranks(a, b, 10).accuracy(10) == 0
+    distinct, _ = random_pair()
+    assert compute_ranks(distinct, distinct, 10).accuracy(1) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), noise=st.floats(0.1, 3), n=st.integers(3, 40), dim=st.integers(2, 40))
+def test_swapping_scaling_and_permuting_change_nothing(seed, noise, n, dim):
+    a, b = random_pair(n, dim, noise, seed)
+    limit = min(10, 2 * n - 2)
+    found = compute_ranks(a, b, limit)
+    swapped = compute_ranks(b, a, limit)
+    np.testing.assert_array_equal(found.a, swapped.b)
+    np.testing.assert_array_equal(found.b, swapped.a)
+    np.testing.assert_array_equal(compute_ranks(4 * a, b / 2, limit).a, found.a)  # powers of two are exact in float16
+    order = np.random.default_rng(seed).permutation(n)
+    np.testing.assert_array_equal(compute_ranks(a[order], b[order], limit).a, found.a[order])
+
+
+def test_a_cut_list_is_counted_in_full():
+    # An engine that lists ties in an unlucky order must not hide tiles that reach the threshold.
+    def unlucky(queries, database, k):
+        return engine("exact")(queries, database, k)
+
+    a, b = PAIRS["duplicated_pair"](n=300)
+    slides = [SlideVectors(vectors) for vectors in (a, b)]
+    searched = [SearchedSlide(vectors, own_neighbors(vectors, 4, unlucky)) for vectors in slides]
+    found = counterpart_ranks(*searched, paired_cosine(*slides), 4, unlucky)
+    np.testing.assert_array_equal(found.a, np.minimum(oracle.ranks(a, b)[0], 4))
+
+
+@pytest.mark.parametrize(
+    ("ks", "words"),
+    [((), "none"), ((0, 1), "0, 1"), ((3, 3), "3, 3"), ((1, 7), "k = 7 is more than the 6 candidates")],
+)
+def test_cut_offs_that_mean_nothing_are_refused(ks, words):
+    with pytest.raises(InvalidInput, match=words):
+        check_cutoffs(ks, 4)
+
+
+def test_ranks_are_not_told_beyond_what_was_counted():
+    a, b = random_pair()
+    with pytest.raises(InvalidInput, match="k = 11"):
+        compute_ranks(a, b, 10).accuracy(11)
+
+
+def test_slides_that_do_not_match_are_refused():
+    a, b = random_pair()
+    with pytest.raises(ShapeMismatch, match="same tiles and dim"):
+        compute_ranks(a, b[:-1], 3)
+    search = engine("exact")
+    searched = [SearchedSlide(SlideVectors(v), own_neighbors(SlideVectors(v), 2, search)) for v in (a, b)]
+    with pytest.raises(ShapeMismatch, match="not searched for 3"):
+        counterpart_ranks(*searched, np.zeros(len(a)), 3, search)

@@ -1,0 +1,53 @@
+"""Small stores with known vectors, without a model."""
+
+import numpy as np
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.extractors.spec import ExtractorSpec
+
+SLIDES = tuple(sorted(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P")))
+
+
+def make_dataset(tiles=30, slides=SLIDES, revision="1"):
+    return RegisteredDataset("tiny", "Tiny", slides, slides, tiles, tiles, revision)
+
+
+def make_manifest(name="toy", dim=8, precision="fp32", dataset="tiny", revision="1", **options):
+    spec = ExtractorSpec(name=name, loader="a:b", dim=dim, options=options)
+    return Manifest(
+        extractor=spec.as_dict(),
+        fingerprint=spec.fingerprint(),
+        dataset=dataset,
+        revision=revision,
+        precision=precision,
+    )
+
+
+def make_xy(tiles):
+    return np.stack([np.arange(tiles) // 7, np.arange(tiles) % 7], axis=1).astype(np.int32)
+
+
+def make_vectors(slides=SLIDES, tiles=30, dim=8, seed=0):
+    """What every slide shows, plus something of its staining, its scanner and noise."""
+    random = np.random.default_rng(seed)
+    tissue = random.standard_normal((tiles, dim))
+    shift = {code: random.standard_normal(dim) for slide in slides for code in (slide.staining, slide.scanner)}
+    return {
+        slide: (
+            tissue
+            + 0.8 * shift[slide.staining]
+            + 0.3 * shift[slide.scanner]
+            + 0.4 * random.standard_normal((tiles, dim))
+        ).astype(np.float16)
+        for slide in slides
+    }
+
+
+def make_store(folder, vectors, **manifest):
+    dim = next(iter(vectors.values())).shape[1]
+    store = EmbeddingStore.create(folder, make_manifest(dim=dim, **manifest))
+    for slide, values in vectors.items():
+        store.write(Embeddings(slide, make_xy(len(values)), values))
+    return store

@@ -1,0 +1,44 @@
+import inspect
+import pickle
+
+import pytest
+
+from plismbench import errors
+from plismbench.errors import InvalidInput, NeedsAction, PlismbenchError, UnknownName
+
+
+def every_error():
+    return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PlismbenchError)]
+
+
+def test_every_error_is_misuse_or_asks_for_an_action():
+    for kind in every_error():
+        assert not issubclass(kind, (KeyError, NotImplementedError))
+        if kind is not PlismbenchError:
+            assert kind.exit_code == (3 if issubclass(kind, NeedsAction) else 2)
+            assert issubclass(kind, (InvalidInput, NeedsAction))
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    for kind in every_error():
+        assert kind.__name__ in errors.__doc__
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "hint"),
+    [
+        ("virchow3", ["uni", "virchow2"], "Did you mean 'virchow2'?"),
+        ("GMH_s60", ["GMH_S60"], "Did you mean 'GMH_S60'?"),
+        ("zzz", ["b", "a"], "Known: a, b."),
+        ("zzz", [], ""),
+    ],
+)
+def test_an_unknown_name_helps(name, known, hint):
+    assert str(UnknownName("extractor", name, known)) == f"No extractor named '{name}'. {hint}".strip()
+
+
+def test_errors_travel_between_processes():
+    error = UnknownName("extractor", "x", ["y"], hint="List them.")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(copy) is UnknownName
+    assert (str(copy), copy.hint) == (str(error), error.hint)

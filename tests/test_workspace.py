@@ -1,0 +1,109 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from plismbench.errors import StorageFailure
+from plismbench.workspace import (
+    Workspace,
+    default_root,
+    folder_name,
+    remove_folder,
+    require_writable,
+    sweep,
+    write_text,
+    writing,
+)
+
+
+def test_paths_of_a_data_set(tmp_path):
+    workspace = Workspace(tmp_path, "demo")
+    assert workspace.embeddings("h0-mini") == tmp_path / "demo/embeddings/h0-mini"
+    assert workspace.results("h0-mini", "256-tiles") == tmp_path / "demo/results/h0-mini/256-tiles"
+    assert workspace.tiles.parent == workspace.report.parent == workspace.home
+
+
+@pytest.mark.parametrize("name", ["timm:vit/x", "../up", ".", "a b", "h0-mini+cls", "é", "%2F"])
+def test_any_name_is_one_folder_of_its_own(name, tmp_path):
+    folder = folder_name(name)
+    assert "/" not in folder
+    assert not folder.startswith(".")
+    (tmp_path / folder).mkdir()
+    others = ["timm:vit", "vit/x", "..", "h0-mini", "é%", "/"]
+    assert folder not in map(folder_name, others)
+
+
+def test_only_whole_things_are_found(tmp_path):
+    workspace = Workspace(tmp_path, "demo")
+    (workspace.embeddings("empty")).mkdir(parents=True)
+    write_text(workspace.embeddings("whole") / "manifest.json", "{}")
+    write_text(workspace.results("whole", "256-tiles") / "pairs.parquet", "")
+    assert list(workspace.extracted()) == [workspace.embeddings("whole")]
+    assert list(workspace.evaluated()) == []
+    write_text(workspace.results("whole", "256-tiles") / "run.json", "{}")
+    assert list(workspace.evaluated()) == [workspace.results("whole", "256-tiles")]
+
+
+def test_the_default_root_follows_xdg(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert default_root() == tmp_path / "plismbench"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert str(default_root()) == "/somewhere/.local/share/plismbench"
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    write_text(path, "first")
+    with pytest.raises(RuntimeError), writing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "first"
+    assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 != 0o600  # others may read, as the umask allows
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.ENOSPC, "The disk is full"), (errno.EROFS, "Read-only file system")]
+)
+def test_a_full_or_read_only_disk_is_one_sentence(tmp_path, code, words):
+    with pytest.raises(StorageFailure, match=words) as caught, writing(tmp_path / "x"):
+        raise OSError(code, {errno.ENOSPC: "No space left on device", errno.EROFS: "Read-only file system"}[code])
+    assert "--root" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_root_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailure, match="Not a directory"):
+        require_writable(tmp_path / "file" / "root")
+    require_writable(tmp_path / "root")
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from plismbench.workspace import writing
+with writing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_but_not_what_is_being_written(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(tmp_path / "x")], check=False)
+    assert killed.returncode == -9
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    with writing(tmp_path / "mine") as temporary:
+        sweep(tmp_path)
+        assert list(tmp_path.iterdir()) == [temporary]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_removing_a_folder_that_is_not_there_is_fine(tmp_path):
+    write_text(tmp_path / "a" / "b", "")
+    remove_folder(tmp_path / "a")
+    remove_folder(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
