@@ -1,0 +1,49 @@
+"""One PNG file to one tile."""
+
+import io
+import struct
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from plismbench.dataset import TILE_SIZE
+from plismbench.errors import CorruptFile
+
+# Signature, length and name of the first chunk, width, height, bits a channel, colour type (PNG, section 11.2.2).
+_HEADER = struct.Struct(">8s4x4sIIBB")
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_RGB = 2
+
+
+def decode_png(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """The pixels of a tile.
+
+    The header is read before anything is decoded, so a file that claims 30,000 × 30,000 px costs
+    nothing.
+
+    Args:
+        encoded: a PNG file, 8-bit RGB, `TILE_SIZE` on both sides.
+        name: what an error calls it.
+
+    Returns:
+        (224, 224, 3) uint8 RGB.
+
+    Raises:
+        CorruptFile: if it is no PNG, has another size or colour type, or does not decode.
+    """
+    if len(encoded) < _HEADER.size:
+        raise CorruptFile(f"Not a PNG file but {len(encoded)} bytes: {name}.")
+    signature, chunk, width, height, bits, colour = _HEADER.unpack_from(encoded)
+    if (signature, chunk) != (_SIGNATURE, b"IHDR"):
+        raise CorruptFile(f"Not a PNG file, for it starts with {encoded[:8]!r}: {name}.")
+    if (width, height) != (TILE_SIZE, TILE_SIZE):
+        raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {width} × {height}: {name}.")
+    if (bits, colour) != (8, _RGB):
+        raise CorruptFile(f"Not 8-bit RGB but {bits} bits a channel of PNG colour type {colour}: {name}.")
+    try:
+        with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
+            image.load()
+            return np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for a damaged file
+        raise CorruptFile(f"Not a whole PNG file, {error}: {name}.") from error

@@ -1,0 +1,235 @@
+"""The published parquet layout: one slide's tiles, without reading what lies before it.
+
+Facts that this relies on, and checks: each row is a tile with its slide's id, its own id and a PNG
+file; rows are sorted by slide id, and the boundaries between slides fall inside shards and row
+groups. How the tiles of one slide are ordered does not matter.
+"""
+
+import contextlib
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from plismbench.dataset import Slide
+from plismbench.errors import CorruptFile
+from plismbench.tiles.prefetch import in_order
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from huggingface_hub import HfFileSystem
+
+_SLIDE_ID = re.compile(r"([A-Z0-9]+_[A-Z0-9]+)_to_[A-Z0-9_]+\.tif")
+_TILE_ID = re.compile(r"tile_\d+_(\d{1,6})_(\d{1,6})")
+
+READERS = 8
+"""Row groups in flight at a time: 11 MB each on PLISM."""
+
+
+class TilePlace(NamedTuple):
+    """Where a tile lies. Sorts by x, then by y."""
+
+    x: int
+    y: int
+    tile_id: str
+    slide: Slide
+    shard: str
+    group: int
+    row: int  # within the row group
+
+    @property
+    def name(self) -> str:
+        """How an error calls it."""
+        where = _where(self.shard, self.group, self.row)
+        return f"tile {self.tile_id} of slide {self.slide}, {where}"
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Parquet files, sorted, and the file system that has them."""
+
+    files: "HfFileSystem"
+    paths: tuple[str, ...]
+
+    def places(self, slide: Slide, n_tiles: int, readers: Executor) -> list[TilePlace]:
+        """Every tile of a slide, by x, then by y.
+
+        Costs a footer for each step of a bisection over the shards (kept for the next slide), and
+        the two columns of ids of the slide's own row groups.
+
+        Raises:
+            CorruptFile: if there are not ``n_tiles`` different tiles, or an id or a file is bad.
+        """
+        places = self._read_places(slide, self._bisect(slide), readers)
+        if len(places) != n_tiles:
+            # Perhaps these shards are in some other order: look at all of them before saying so.
+            list(readers.map(self._index, self.paths))
+            places = self._read_places(slide, self.paths, readers)
+        places.sort()
+        for before, after in pairwise(places):
+            if before[:2] == after[:2]:
+                raise CorruptFile(f"The same tile twice: {before.name}; {after.name}.")
+        if len(places) != n_tiles:
+            where = sorted({_file_name(place.shard) for place in places}) or [_file_name(path) for path in self.paths]
+            raise CorruptFile(
+                f"Slide {slide} has {len(places):,} tiles in {where[0]} to {where[-1]}; expected {n_tiles:,}."
+            )
+        return places
+
+    def encoded(self, places: Iterable[TilePlace], readers: Executor) -> Iterator[tuple[TilePlace, bytes]]:
+        """The PNG file of each place, in the order of the places.
+
+        A row group is fetched once, somewhat before its first tile comes up, and a tile is dropped
+        once it is handed over. If the rows of a slide are sorted by x and y, as numbers or as text,
+        this holds at most some tens of row groups (0.3 GB on PLISM); in an order at random it would
+        hold most of a slide (1.6 GB).
+        """
+        wanted: dict[tuple[str, int], list[int]] = {}  # in the order of first need
+        places = list(places)
+        for place in places:
+            wanted.setdefault((place.shard, place.group), []).append(place.row)
+        fetched = in_order(readers, lambda key: (key, self._read_pngs(*key)), wanted, ahead=READERS - 1)
+        held: dict[tuple[str, int], dict[int, bytes | None]] = {}
+        for place in places:
+            while (place.shard, place.group) not in held:
+                key, pngs = next(fetched)
+                held[key] = {row: pngs[row] for row in wanted[key]}
+            encoded = held[place.shard, place.group].pop(place.row)
+            if encoded is None:
+                raise CorruptFile(f"No image: {place.name}.")
+            yield place, encoded
+
+    def _bisect(self, slide: Slide) -> tuple[str, ...]:
+        """The shards that may have the slide, if rows are sorted by slide id."""
+        prefix = _prefix(slide)
+        start = bisect_left(self.paths, prefix, key=lambda path: self._index(path).last[: len(prefix)])
+        stop = start
+        while stop < len(self.paths) and self._index(self.paths[stop]).first[: len(prefix)] <= prefix:
+            stop += 1
+        return self.paths[start:stop]
+
+    def _read_places(self, slide: Slide, paths: Iterable[str], readers: Executor) -> list[TilePlace]:
+        prefix = _prefix(slide)
+        groups = [
+            (path, group)
+            for path in paths
+            for group, (first, last) in enumerate(self._index(path).spans)
+            if first[: len(prefix)] <= prefix <= last[: len(prefix)]
+        ]
+        read = in_order(readers, lambda key: self._read_ids(*key), groups, ahead=READERS - 1)
+        places: list[TilePlace] = []
+        for (path, group), rows in zip(groups, read, strict=True):
+            for row, (slide_id, tile_id) in enumerate(rows):
+                found = _SLIDE_ID.fullmatch(slide_id or "")
+                if found is None:
+                    raise CorruptFile(f"Not the id of a slide: {slide_id!r}, {_where(path, group, row)}.")
+                if found[1] == str(slide):
+                    xy = _TILE_ID.fullmatch(tile_id or "")
+                    if xy is None:
+                        raise CorruptFile(
+                            f"Not the id of a tile: {tile_id!r} of slide {slide}, {_where(path, group, row)}."
+                        )
+                    places.append(TilePlace(int(xy[1]), int(xy[2]), tile_id, slide, path, group, row))
+        return places
+
+    def _index(self, path: str) -> "_Index":
+        return _read_index(self.files, path)
+
+    def _read_ids(self, path: str, group: int) -> list[tuple[str, str]]:
+        table = _read_columns(self.files, path, group, ["slide_id", "tile_id"], self._index(path).footer)
+        return list(zip(table["slide_id"].to_pylist(), table["tile_id"].to_pylist(), strict=True))
+
+    def _read_pngs(self, path: str, group: int) -> list[bytes | None]:
+        table = _read_columns(self.files, path, group, ["png"], self._index(path).footer)
+        return [cell and cell["bytes"] for cell in table["png"].to_pylist()]
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The footer of a shard, and the first and last slide id of each of its row groups."""
+
+    footer: "pq.FileMetaData"
+    spans: tuple[tuple[str, str], ...]
+
+    @property
+    def first(self) -> str:
+        return min((first for first, _ in self.spans), default="")
+
+    @property
+    def last(self) -> str:
+        return max((last for _, last in self.spans), default="")
+
+
+# A path holds a commit, so what it names never changes. A footer is some 50 kB, and PLISM has 293.
+@lru_cache(maxsize=512)
+def _read_index(files: "HfFileSystem", path: str) -> _Index:
+    import pyarrow.parquet as pq
+
+    with _reading(path), files.open(path, cache_type="none") as handle:
+        footer = pq.read_metadata(handle)
+        _require_columns(footer, path)
+    column = footer.schema.names.index("slide_id")
+    spans = []
+    for group in range(footer.num_row_groups):
+        statistics = footer.row_group(group).column(column).statistics
+        if statistics is not None and statistics.has_min_max:
+            spans.append((statistics.min, statistics.max))
+        else:
+            ids = [str(value) for value in _read_columns(files, path, group, ["slide_id"], footer)["slide_id"]]
+            spans.append((min(ids, default=""), max(ids, default="")))
+    return _Index(footer, tuple(spans))
+
+
+def _require_columns(footer: "pq.FileMetaData", path: str) -> None:
+    """Raises CorruptFile unless the shard declares two texts and an image, in the way of `datasets`."""
+    from datasets import Features, Image, Value  # 1 s to import
+
+    features = Features.from_arrow_schema(footer.schema.to_arrow_schema())
+    for column, expected in (("slide_id", Value("string")), ("tile_id", Value("string")), ("png", Image())):
+        if type(features.get(column)) is not type(expected) or features[column].dtype != expected.dtype:
+            raise CorruptFile(
+                f"{_file_name(path)} has no column '{column}' that is declared as {expected}; "
+                f"its columns are {', '.join(f'{name} ({kind})' for name, kind in features.items())}."
+            )
+
+
+def _read_columns(
+    files: "HfFileSystem", path: str, group: int, columns: Sequence[str], footer: "pq.FileMetaData"
+) -> "pa.Table":
+    import pyarrow.parquet as pq
+
+    # No cache: pre_buffer asks for exactly the columns, in one request where they are neighbours.
+    with _reading(path), files.open(path, cache_type="none") as handle:
+        return pq.ParquetFile(handle, metadata=footer, pre_buffer=True).read_row_group(group, columns=list(columns))
+
+
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    import pyarrow as pa
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        yield
+    except (HfHubHTTPError, FileNotFoundError, ConnectionError):
+        raise  # OSErrors too, but not the fault of the file
+    except (pa.ArrowException, OSError) as error:
+        what = (str(error) or type(error).__name__).splitlines()[0]
+        raise CorruptFile(f"{_file_name(path)} cannot be read as parquet: {what}") from error
+
+
+def _where(path: str, group: int, row: int) -> str:
+    return f"row {row} of row group {group} of {_file_name(path)}"
+
+
+def _file_name(path: str) -> str:
+    return PurePosixPath(path).name
+
+
+def _prefix(slide: Slide) -> str:
+    return f"{slide}_to_"

@@ -1,0 +1,55 @@
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plismbench.errors import CorruptFile
+from plismbench.tiles.png import decode_png
+
+PIXELS = np.random.default_rng(0).integers(0, 256, size=(224, 224, 3), dtype=np.uint8)
+
+
+def encode(pixels: np.ndarray[Any, Any], kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def test_the_pixels_are_those_that_were_saved() -> None:
+    decoded = decode_png(encode(PIXELS), "tile")
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, PIXELS)
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    with pytest.raises(CorruptFile, match="Not 224 × 224 px but 30000 × 30000: tile 7"):
+        decode_png(bomb, "tile 7")
+
+
+@pytest.mark.parametrize(
+    ("encoded", "words"),
+    [
+        (b"", "Not a PNG file but 0 bytes: tile 7."),
+        (encode(PIXELS, "JPEG"), "Not a PNG file, for it starts with .*: tile 7."),
+        (encode(PIXELS[:100]), "Not 224 × 224 px but 224 × 100: tile 7."),
+        (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8 bits a channel of PNG colour type 0: tile 7."),
+        (encode(np.dstack([PIXELS, PIXELS[..., :1]])), "Not 8-bit RGB but 8 bits .* type 6: tile 7."),
+        (encode(PIXELS)[:5000], "Not a whole PNG file, .*: tile 7."),
+        (encode(PIXELS)[:60] + bytes(1000) + encode(PIXELS)[1060:], "Not a whole PNG file, .*: tile 7."),
+    ],
+    ids=["empty", "jpeg", "size", "grey", "alpha", "cut", "overwritten"],
+)
+def test_anything_else_is_named(encoded: bytes, words: str) -> None:
+    with pytest.raises(CorruptFile, match=words) as raised:
+        decode_png(encoded, "tile 7")
+    assert "\n" not in str(raised.value)
