@@ -8,15 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch
+from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch, NonFiniteValue
 from plismbench.execution.executor import Executor
 from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.tiles.source import TileSource
+from plismbench.tiles.source import TileBatch, TileSource
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, remove_folder, require_writable
 
 
@@ -71,6 +72,7 @@ class Extraction:
         for batch in self.source.batches(slide, self.batch_size):
             xy.append(batch.xy)
             vectors.append(extractor(batch.pixels))
+            self._check_finite(batch, vectors[-1])
             on_tiles(len(batch))
         embeddings = Embeddings(slide, np.concatenate(xy), np.concatenate(vectors))
         expected = self.source.dataset.tiles_per_slide
@@ -78,6 +80,16 @@ class Extraction:
             raise CorruptFile(f"{slide} has {len(embeddings.vectors):,} tiles; {expected:,} are expected.")
         self.store.write(embeddings)
         return SlideExtracted(slide, expected, time.perf_counter() - begun)
+
+    def _check_finite(self, batch: TileBatch, vectors: npt.NDArray[np.float16]) -> None:
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            x, y = batch.xy[np.argmin(finite)]
+            raise NonFiniteValue(
+                f"'{self.spec.name}' in {self.precision} gives NaN, infinity or a value above 65,504"
+                f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
+                hint=f"Try --precision {Precision.BF16 if self.precision is Precision.FP16 else Precision.FP32}.",
+            )
 
 
 def plan_extraction(

@@ -11,6 +11,7 @@ FLOORS = {
     "dataset": 2,
     "pairs": 3,
     "workspace": 3,
+    "hub": 3,
     "tiles": 4,
     "extractors": 4,
     "embeddings": 4,
@@ -34,6 +35,7 @@ FORBIDDEN = {
     "dataset": {"torch", "polars", "typer", "rich"},
     "pairs": {"torch", "polars", "typer", "rich"},
     "workspace": {"torch", "polars", "typer", "rich"},
+    "hub": {"torch", "datasets", "polars", "typer", "rich"},
     "tiles": {"torch", "timm", "transformers", "faiss", "polars", "typer", "rich"},
     "extractors": {"datasets", "faiss", "polars", "pyarrow", "typer", "rich"},
     "embeddings": {"torch", "timm", "faiss", "datasets", "typer", "rich"},
@@ -49,6 +51,7 @@ FORBIDDEN = {
     "cli": {"numpy", "faiss"},
 }
 LAZY = {
+    "hub": {"huggingface_hub"},
     "tiles": {"datasets", "huggingface_hub", "pyarrow", "skimage", "scipy"},
     "extractors": {"timm", "transformers", "skimage", "huggingface_hub"},
     "search": {"faiss", "torch"},

@@ -26,7 +26,9 @@ def extract(
     precision: Annotated[
         Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Tiles in a forward pass.")] = 128,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Tiles in a forward pass; 128 on a GPU, 32 on a CPU, if left out.")
+    ] = None,
     existing: options.OnExisting = Existing.SKIP,
 ) -> None:
     """Embed the tiles of a data set with a model; finished slides are kept, so it goes on where it stopped."""
@@ -38,7 +40,7 @@ def extract(
 
     from plismbench.execution.local import LocalExecutor
     from plismbench.extraction import plan_extraction
-    from plismbench.extractors.extractor import default_device, default_precision
+    from plismbench.extractors.extractor import default_batch_size, default_device, default_precision
     from plismbench.tiles import tile_source
 
     if device == "auto":
@@ -51,7 +53,7 @@ def extract(
             Workspace(root, dataset),
             device=device,
             precision=precision or default_precision(spec, device),
-            batch_size=batch_size,
+            batch_size=batch_size or default_batch_size(device),
             existing=existing,
         )
         if plan.skipped:

@@ -32,6 +32,7 @@ def leaderboard(
         boards = (published(),)
     if table_format is TableFormat.TABLE:
         for board in boards:
+            show(board.signature)
             show(leaderboard_table(board))
     else:
         show(leaderboard_text(boards, table_format))

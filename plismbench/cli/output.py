@@ -36,14 +36,22 @@ def show(result: "RenderableType | str") -> None:
 def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
     """A bar on stderr with count, rate and time left; one line at the end where there is no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed:,.1f} {unit}/s" if speed else f"– {unit}/s")
+            speed = task.completed / task.elapsed if task.elapsed else 0
+            return Text(f"{speed:,.1f} {unit}/s")
 
     bar = Progress(
         TextColumn("{task.description}", markup=False),

@@ -1,13 +1,12 @@
 """The registered extractors as a table, for people and programs."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import csv_text, markdown, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +32,7 @@ def models_table(registered: Sequence[Registration]) -> "Table":
             millions = "–" if spec.n_params is None else f"{spec.n_params / 1e6:,.1f} M"
             licence = spec.license + (" (gated)" if spec.gated else "")
             cells = [entry.name, f"{spec.dim:,}", millions, licence, entry.owner]
-        table.add_row(*(Text(_printable(cell)) for cell in cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 
@@ -44,23 +43,12 @@ def models_text(registered: Sequence[Registration], table_format: TableFormat) -
         case TableFormat.JSON:
             return json.dumps({"schema": MODELS_SCHEMA, "models": rows}, indent=2)
         case TableFormat.CSV:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, ["name", "owner", "problem", *_FIELDS[1:]], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            return text.getvalue()
-        case _:
-            from tabulate import tabulate
-
-            cells = [{key: _printable(str(value)).replace("|", "\\|") for key, value in row.items()} for row in rows]
-            return tabulate(cells, headers="keys", tablefmt="github", disable_numparse=True)
+            return csv_text(rows)
+    words = [[str(value) for value in row.values()] for row in rows]
+    return markdown(list(rows[0]), words, left=list(rows[0]))
 
 
 def _row(entry: Registration) -> dict[str, Any]:
     told = {} if entry.spec is None else entry.spec.as_dict()
     facts = {field: told.get(field) for field in _FIELDS[1:]}
     return {"name": entry.name, "owner": entry.owner, "problem": entry.problem, **facts}
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TypeVar
 
@@ -43,8 +43,8 @@ class DemoTiles:
         Raises:
             UnknownName: if the simulation has no such staining or scanner.
         """
-        concentrations, places = _section()
-        picture = acquire(concentrations, slide)
+        _, places = _section()
+        picture = _picture(slide)
         for start in range(0, len(places), size):
             xy = places[start : start + size]
             pixels = np.stack([_window(picture, x, y) for x, y in xy])
@@ -57,6 +57,13 @@ def _section() -> tuple[Floats, npt.NDArray[np.int32]]:
     with (files("plismbench") / "resources" / "demo_tissue.jpg").open("rb") as stream:
         pixels = np.asarray(Image.open(stream))
     return separate(pixels), _places(pixels)
+
+
+@lru_cache(maxsize=8)
+def _picture(slide: Slide) -> Pixels:
+    """A rendered slide, 12 MB; those used last are kept for the next model."""
+    concentrations, _ = _section()
+    return acquire(concentrations, slide)
 
 
 def _places(pixels: Pixels) -> npt.NDArray[np.int32]:

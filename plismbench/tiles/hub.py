@@ -1,6 +1,5 @@
 """PLISM on the Hugging Face Hub, one slide at a time, with nothing kept on the disk."""
 
-import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from itertools import islice
 import numpy as np
 
 from plismbench.dataset import PLISM, RegisteredDataset, Slide
-from plismbench.errors import AccessDenied, CorruptFile, Unavailable
+from plismbench.errors import Unavailable
+from plismbench.hub import hub_errors
 from plismbench.tiles.png import decode_png
 from plismbench.tiles.prefetch import in_order, threads
 from plismbench.tiles.shards import READERS, Shards
@@ -41,7 +41,11 @@ class HubTiles:
             Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing.
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
-        with _hub_errors(self), threads(READERS) as readers, threads(os.cpu_count() or 1) as decoders:
+        with (
+            hub_errors(self.repo, self.dataset.revision, kind="dataset"),
+            threads(READERS) as readers,
+            threads(os.cpu_count() or 1) as decoders,
+        ):
             shards = self._shards()
             places = shards.places(slide, self.dataset.tiles_per_slide, readers)
             tiles = in_order(
@@ -77,41 +81,3 @@ class HubTiles:
         if not paths:
             raise Unavailable(f"{self.repo} has no parquet files in data/ at revision '{self.dataset.revision}'.")
         return Shards(files, paths)
-
-
-@contextlib.contextmanager
-def _hub_errors(source: HubTiles) -> Iterator[None]:
-    """Turns what huggingface_hub raises into one sentence and a next step."""
-    from huggingface_hub import constants, errors
-
-    # The base of all that can go wrong on the way: httpx's, or httpx2's, whichever huggingface_hub uses.
-    anything = errors.HTTPError  # type: ignore[attr-defined]
-    page = f"{constants.ENDPOINT}/datasets/{source.repo}"
-    try:
-        yield
-    except CorruptFile as error:
-        raise CorruptFile(error.message, hint=f"If it happens again, report it on {page}/discussions.") from error
-    except (anything, errors.OfflineModeIsEnabled, FileNotFoundError) as error:
-        # HfFileSystem hides the answer of the Hub behind a FileNotFoundError.
-        answer = error.__cause__ if isinstance(error, FileNotFoundError) else error
-        status = answer.response.status_code if isinstance(answer, errors.HfHubHTTPError) else None
-        if status in (401, 403):
-            raise AccessDenied(
-                f"The Hub refuses access to {source.repo} (status {status}).",
-                hint=f"Accept its terms on {page}, then run `hf auth login` or set HF_TOKEN.",
-            ) from error
-        if status == 404 or isinstance(error, FileNotFoundError):
-            raise Unavailable(
-                f"The Hub does not have what was asked of {source.repo} at revision '{source.dataset.revision}'.",
-                hint=f"Look at {page}; HF_ENDPOINT may name a mirror that lacks it.",
-            ) from error
-        if status is not None:
-            raise Unavailable(
-                f"The Hub kept answering status {status} for {source.repo}.",
-                hint="Wait some minutes and run the same command again; finished slides are kept.",
-            ) from error
-        what = (str(error) or type(error).__name__).splitlines()[0]
-        raise Unavailable(
-            f"Cannot reach {constants.ENDPOINT} for {source.repo}: {what}.",
-            hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or try `--dataset demo`, which needs no network.",
-        ) from error

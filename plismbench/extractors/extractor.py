@@ -1,0 +1,150 @@
+"""uint8 tiles to float16 vectors, on a device, in a precision."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
+from plismbench.extractors.loaders import load_module
+from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
+
+_AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network on a device that turns tiles into vectors.
+
+    Args:
+        spec: how tiles are prepared and tokens pooled.
+        module: the network, in evaluation mode, on ``device``.
+        device: where it runs.
+        precision: of the forward pass; fp16 and bf16 run under autocast.
+    """
+
+    spec: ExtractorSpec
+    module: nn.Module
+    device: torch.device
+    precision: Precision
+
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
+        """Vectors of some tiles.
+
+        The batch goes to the device as bytes and is normalised there: (pixels / 255 - mean) / std.
+        Pooling is done in float32. On a CPU a vector may differ in its last float32 bits between
+        batch sizes, as BLAS sums in another order.
+
+        Args:
+            pixels: (n, height, width, 3) uint8.
+
+        Returns:
+            (n, dim) float16. A value that is not finite, or is above 65,504, comes out as NaN or
+            infinity: the caller knows which tile it is.
+
+        Raises:
+            ShapeMismatch: if the network gives another shape than the spec says.
+        """
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device, non_blocking=True)
+            prepared = self.prepare(batch)
+            autocast = _AUTOCAST.get(self.precision)
+            with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
+                output = self.module(prepared)
+            return self.pool(output, len(pixels)).to(torch.float16).cpu().numpy()
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.
+
+        Tiles of another size than the network's are resized with antialiasing. A tensor resize is
+        not bit-equal to Pillow's, which rounds to bytes in between.
+        """
+        side = self.spec.image_size
+        image = batch.permute(0, 3, 1, 2).float() / 255
+        if image.shape[2:] != (side, side):
+            image = functional.interpolate(
+                image, (side, side), mode=self.spec.interpolation, antialias=True, align_corners=False
+            ).clamp(0, 1)
+        mean, std = (image.new_tensor(value)[:, None, None] for value in (self.spec.mean, self.spec.std))
+        return (image - mean) / std
+
+    def pool(self, output: Tensor, n_tiles: int) -> Tensor:
+        """The module's output as (n_tiles, dim) float32.
+
+        Raises:
+            ShapeMismatch: if it is neither tokens nor vectors, as the spec's pooling wants, or of
+                another width.
+        """
+        spec = self.spec
+        wanted = 2 if spec.pooling is Pooling.OUTPUT else 3
+        if not isinstance(output, Tensor) or output.ndim != wanted or len(output) != n_tiles:
+            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise ShapeMismatch(
+                f"Extractor '{spec.name}' with pooling {spec.pooling} gives"
+                f" {'(n, dim)' if wanted == 2 else '(n, tokens, width)'} for n = {n_tiles}; got {found}."
+            )
+        output = output.float()
+        match spec.pooling:
+            case Pooling.OUTPUT:
+                vectors = output
+            case Pooling.CLS:
+                vectors = output[:, 0]
+            case Pooling.MEAN:
+                vectors = output[:, spec.prefix_tokens :].mean(1)
+            case Pooling.CLS_MEAN:
+                vectors = torch.cat([output[:, 0], output[:, spec.prefix_tokens :].mean(1)], dim=1)
+        if vectors.shape[1] != spec.dim:
+            raise ShapeMismatch(
+                f"Extractor '{spec.name}' declares dim {spec.dim}; its vectors have {vectors.shape[1]}.",
+                hint="Correct dim or pooling in its spec.",
+            )
+        return vectors
+
+
+def load_extractor(spec: ExtractorSpec, device: str, precision: Precision) -> Extractor:
+    """Loads the network of a spec onto a device.
+
+    Raises:
+        InvalidInput: if there is no such kind of device.
+        NeedsAction: if the device is not there.
+        PlismbenchError: as `load_module` does.
+    """
+    where = checked_device(device)
+    return Extractor(spec, load_module(spec).to(where), where, precision)
+
+
+def checked_device(name: str) -> torch.device:
+    """The torch device of that name, if this machine has it.
+
+    Raises:
+        InvalidInput: if torch knows no such name.
+        NeedsAction: if the device is not there.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InvalidInput(f"No device named '{name}'.", hint="Say cpu, cuda, cuda:1 or auto.") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise NeedsAction(
+            f"Device '{name}' was asked for; torch {torch.__version__} finds {torch.cuda.device_count()} CUDA devices.",
+            hint="Use --device cpu, or install a GPU driver and a CUDA build of torch.",
+        )
+    return device
+
+
+def default_device() -> str:
+    """``cuda`` where there is one, else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def default_precision(spec: ExtractorSpec, device: str) -> Precision:
+    """What the authors recommend on a GPU; float32 on a CPU, where half precision is slower."""
+    return Precision.FP32 if torch.device(device).type == "cpu" else spec.precision
+
+
+def default_batch_size(device: str) -> int:
+    """Tiles in a forward pass that keep the device busy; on a CPU more only cost memory."""
+    return 32 if torch.device(device).type == "cpu" else 128

@@ -1,0 +1,127 @@
+"""From a spec to a network."""
+
+import importlib
+from typing import Any
+
+import torch
+from torch import nn
+
+from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, UnknownName
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.hub import hub_errors, require_model
+
+_HUB = "hf-hub:"
+
+
+def load_module(spec: ExtractorSpec) -> nn.Module:
+    """The network of a spec, in evaluation mode and without gradients, on the CPU.
+
+    Raises:
+        MissingPackage: if its loader needs a package that is not installed.
+        BrokenPlugin: if the loader is not there, fails, or gives no module.
+        AccessDenied, Unavailable: if the weights cannot be had.
+    """
+    module_name, _, function_name = spec.loader.partition(":")
+    try:
+        loader = getattr(importlib.import_module(module_name), function_name)
+        module = loader(spec)
+    except PlismbenchError:
+        raise
+    except ImportError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        raise MissingPackage(
+            f"Extractor '{spec.name}' needs a package that does not import: {error}.",
+            hint=f"Install it: `pip install {package}`.",
+        ) from error
+    except Exception as error:
+        if module_name.startswith("plismbench."):
+            raise  # a bug of ours keeps its traceback
+        what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+        raise BrokenPlugin(f"Loader {spec.loader} of extractor '{spec.name}' fails: {what}.") from error
+    if not isinstance(module, nn.Module):
+        raise BrokenPlugin(
+            f"Loader {spec.loader} of extractor '{spec.name}' gives {type(module).__name__}, not a torch.nn.Module."
+        )
+    return module.eval().requires_grad_(False)
+
+
+def timm_model(spec: ExtractorSpec) -> nn.Module:
+    """A pretrained timm architecture: ``weights`` is ``hf-hub:ORG/REPO`` or ``timm:NAME``.
+
+    ``options`` are timm's keyword arguments; they win over the configuration that lies beside the
+    weights. A dotted name such as ``timm.layers.SwiGLUPacked`` stands for what it names.
+
+    Raises:
+        AccessDenied, Unavailable: if the weights cannot be had.
+        InvalidInput: if they do not fit the architecture.
+    """
+    import timm
+
+    options = {key: _named(value) for key, value in spec.options.items()}
+    place, _, name = spec.weights.partition(":")
+    repo = name if f"{place}:" == _HUB else (timm.get_pretrained_cfg_value(name, "hf_hub_id") or f"timm/{name}")
+    source = f"{spec.weights}@{spec.revision}" if spec.revision else spec.weights
+    with hub_errors(repo, spec.revision, kind="model"):
+        require_model(repo, spec.revision)
+        try:
+            module = timm.create_model(source.removeprefix("timm:"), pretrained=True, **options)
+        except RuntimeError as error:  # torch says so of keys and shapes that do not match
+            if "state_dict" not in str(error):
+                raise
+            what = " ".join(str(error).split())
+            raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"timm gave {type(module).__name__}")
+    return module
+
+
+def timm_spec(name: str) -> ExtractorSpec:
+    """The spec of any pretrained timm architecture, from timm's own configuration.
+
+    The vector is the pooled output before the classifier. A network of fixed input size gets
+    tiles resized to it; any other sees the tile at its own size.
+
+    Raises:
+        UnknownName: if timm has no such architecture.
+        InvalidInput: if it has, but without pretrained weights.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        raise UnknownName("timm architecture", name, timm.list_models(), hint="timm.list_pretrained() has them all.")
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None or not cfg.has_weights:
+        raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")
+    image_size = int(cfg.input_size[-1]) if cfg.fixed_input_size else 224
+    with torch.device("meta"):
+        module = timm.create_model(name, pretrained=False, num_classes=0).eval()
+        shape = module(torch.empty(1, 3, image_size, image_size)).shape
+    return ExtractorSpec(
+        name=f"timm:{name}",
+        title=name,
+        loader="plismbench.extractors.loaders:timm_model",
+        weights=f"timm:{name}",
+        dim=int(shape[-1]),
+        image_size=image_size,
+        mean=_three(cfg.mean),
+        std=_three(cfg.std),
+        interpolation=cfg.interpolation if cfg.interpolation in ("bilinear", "bicubic") else "bicubic",
+        options={"num_classes": 0},
+        organisation="timm",
+        n_params=sum(parameter.numel() for parameter in module.parameters()),
+        license=cfg.license or "",
+        source=f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else "",
+    )
+
+
+def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
+
+
+def _named(value: Any) -> Any:
+    """What a dotted name of timm or torch stands for; any other value as it is."""
+    if isinstance(value, str) and value.startswith(("timm.", "torch.")):
+        module_name, _, attribute = value.rpartition(".")
+        return getattr(importlib.import_module(module_name), attribute)
+    return value

@@ -1,0 +1,87 @@
+"""What the Hugging Face Hub answers when it does not give what was asked, as one sentence and a next step."""
+
+import contextlib
+from collections.abc import Iterator
+
+from plismbench.errors import AccessDenied, PlismbenchError, Unavailable
+
+
+@contextlib.contextmanager
+def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
+    """Turns what huggingface_hub raises about a repository into our errors.
+
+    Args:
+        repo: ``ORG/NAME``.
+        revision: what was asked for; ``None`` is the newest.
+        kind: ``model`` or ``dataset``.
+
+    Raises:
+        AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
+        Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing.
+    """
+    from huggingface_hub import constants, errors
+
+    # The base of all that can go wrong on the way: httpx's, or httpx2's, whichever huggingface_hub uses.
+    anything = errors.HTTPError  # type: ignore[attr-defined]
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
+    try:
+        yield
+    except PlismbenchError:
+        raise
+    except (anything, errors.OfflineModeIsEnabled, FileNotFoundError) as error:
+        status = _status(error)
+        if status in (401, 403):
+            meaning = {
+                401: "no valid token was sent; it answers so for gated, private and misspelt repositories alike",
+                403: "your account was not granted access",
+            }[status]
+            raise AccessDenied(
+                f"The Hub refuses access to {repo} (status {status}: {meaning}).",
+                hint=f"Ask for access on {page}, then run `hf auth login` or set HF_TOKEN.",
+            ) from error
+        # HfFileSystem hides the answer of the Hub behind a FileNotFoundError; the other kind of
+        # FileNotFoundError, LocalEntryNotFoundError, says that there was no answer.
+        absent = isinstance(error, FileNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError)
+        if status == 404 or (status is None and absent):
+            raise Unavailable(
+                f"The Hub does not have what was asked of {repo} at revision '{revision or 'main'}'.",
+                hint=f"Look at {page}; HF_ENDPOINT may name a mirror that lacks it.",
+            ) from error
+        if status is not None:
+            raise Unavailable(
+                f"The Hub kept answering status {status} for {repo}.",
+                hint="Wait some minutes and run the same command again; finished work is kept.",
+            ) from error
+        what = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise Unavailable(
+            f"Cannot reach {constants.ENDPOINT} for {repo}: {what}.",
+            hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or try `--dataset demo` with a model that needs"
+            " no network, such as color-stats.",
+        ) from error
+
+
+def require_model(repo: str, revision: str | None) -> None:
+    """Asks the Hub once for a model that is not in the local cache.
+
+    Without a network huggingface_hub tries every file for half a minute; this fails at once.
+
+    Raises:
+        HfHubHTTPError, HTTPError: as huggingface_hub does; use it within `hub_errors`.
+    """
+    from huggingface_hub import HfApi, constants, errors, snapshot_download
+
+    try:
+        snapshot_download(repo, revision=revision, local_files_only=True)
+    except errors.LocalEntryNotFoundError:
+        HfApi().model_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+
+
+def _status(error: BaseException | None) -> int | None:
+    """Status of the answer that an error, or what caused it, came from."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    while error is not None:
+        if isinstance(error, HfHubHTTPError):
+            return int(error.response.status_code)
+        error = error.__cause__
+    return None
