@@ -1,0 +1,142 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torchvision.transforms import v2 as transforms
+
+from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
+from plismbench.extractors.extractor import (
+    Extractor,
+    checked_device,
+    default_batch_size,
+    default_device,
+    default_precision,
+    load_extractor,
+)
+from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
+from plismbench.tiles.demo import DemoTiles
+
+SPEC = ExtractorSpec(name="toy", loader="test_extractor:make", dim=3, mean=(0.7, 0.58, 0.7), std=(0.21, 0.23, 0.18))
+
+
+class Tokens(nn.Module):
+    """Gives the same hand-made tokens for every tile: (n, 4, 2)."""
+
+    def forward(self, image):
+        tokens = torch.tensor([[1.0, 2.0], [100.0, 100.0], [3.0, 4.0], [5.0, 8.0]])
+        return tokens.expand(len(image), 4, 2)
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, image):
+        return self.function(image)
+
+
+def extractor(module, precision=Precision.FP32, **changes):
+    return Extractor(dataclasses.replace(SPEC, **changes), module, torch.device("cpu"), precision)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    slide = DemoTiles().dataset.default_slides[0]
+    return next(DemoTiles().batches(slide, 4)).pixels
+
+
+def test_normalisation_is_torchvisions_exactly(pixels):
+    author = transforms.Compose(
+        [transforms.ToImage(), transforms.ToDtype(torch.float32, scale=True), transforms.Normalize(SPEC.mean, SPEC.std)]
+    )
+    expected = torch.stack([author(Image.fromarray(tile)) for tile in pixels])
+    found = extractor(nn.Identity()).prepare(torch.from_numpy(pixels))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+# Pillow rounds to bytes, and clips, between its horizontal and its vertical pass; bicubic overshoots there.
+@pytest.mark.parametrize(
+    ("interpolation", "mode", "bound"), [("bilinear", Image.BILINEAR, 1.01), ("bicubic", Image.BICUBIC, 5)]
+)
+@pytest.mark.parametrize("side", [112, 256, 392])
+def test_resizing_is_pillows_to_within_its_rounding_to_bytes(pixels, interpolation, mode, bound, side):
+    found = extractor(nn.Identity(), image_size=side, interpolation=interpolation, mean=(0, 0, 0), std=(1, 1, 1))
+    image = found.prepare(torch.from_numpy(pixels)).permute(0, 2, 3, 1).numpy() * 255
+    expected = np.stack([np.asarray(Image.fromarray(tile).resize((side, side), mode)) for tile in pixels])
+    assert image.shape == expected.shape
+    assert np.abs(image - expected).max() <= bound
+    assert np.abs(image - expected).mean() < 0.4  # rounding alone gives 0.25
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [(Pooling.CLS, [1, 2]), (Pooling.MEAN, [4, 6]), (Pooling.CLS_MEAN, [1, 2, 4, 6])],
+)
+def test_pooling_by_hand(pixels, pooling, expected):
+    # One class token, one register that counts nowhere, two patches.
+    pooled = extractor(Tokens(), pooling=pooling, prefix_tokens=2, dim=len(expected))(pixels)
+    assert pooled.tolist() == [expected] * len(pixels)
+    assert pooled.dtype == np.float16
+
+
+def test_one_tile_keeps_its_axis(pixels):
+    assert extractor(Tokens(), pooling="cls", dim=2)(pixels[:1]).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("module", "changes", "words"),
+    [
+        (Tokens(), {"pooling": "cls", "dim": 3}, "declares dim 3; its vectors have 2"),
+        (Tokens(), {}, r"pooling output gives \(n, dim\) for n = 4; got \(4, 4, 2\)"),
+        (Function(lambda image: image.mean((2, 3))), {"pooling": "cls"}, r"\(n, tokens, width\).*got \(4, 3\)"),
+        (Function(lambda image: image.mean((2, 3)).squeeze()[:3]), {}, r"n = 4; got \(3, 3\)"),
+        (Function(lambda image: {"cls": image}), {}, "got dict"),
+    ],
+)
+def test_other_shapes_than_declared_are_refused(pixels, module, changes, words):
+    with pytest.raises(ShapeMismatch, match=words):
+        extractor(module, **changes)(pixels)
+
+
+def test_values_that_float16_cannot_hold_come_out_as_infinity(pixels):
+    vectors = extractor(Function(lambda image: image.mean((2, 3)) * 0 + 70_000))(pixels)
+    assert np.isinf(vectors).all()
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.BF16])
+def test_half_precision_runs_under_autocast_and_stays_close(pixels, precision):
+    torch.manual_seed(0)
+    seen = []
+    network = nn.Sequential(nn.Conv2d(3, 8, 16, 16), nn.GELU(), nn.Flatten(), nn.Linear(8 * 196, 3))
+    network[0].register_forward_hook(lambda *call: seen.append(call[2].dtype))
+    half = extractor(network, precision)(pixels).astype(np.float32)
+    full = extractor(network)(pixels).astype(np.float32)
+    assert seen == [{"fp16": torch.float16, "bf16": torch.bfloat16}[precision], torch.float32]
+    np.testing.assert_allclose(half, full, atol=0.02)
+
+
+def test_loading_puts_the_network_in_evaluation_mode():
+    spec = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8)
+    loaded = load_extractor(spec, "cpu", Precision.FP32)
+    assert not loaded.module.training
+    assert loaded.device == torch.device("cpu")
+
+
+def test_devices():
+    with pytest.raises(InvalidInput, match="No device named 'gpu'"):
+        checked_device("gpu")
+    absent = f"cuda:{torch.cuda.device_count()}"
+    with pytest.raises(NeedsAction, match=f"Device '{absent}' was asked for"):
+        checked_device(absent)
+    assert default_device() == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_defaults_follow_the_device():
+    spec = dataclasses.replace(SPEC, precision="bf16")
+    assert default_precision(spec, "cpu") is Precision.FP32
+    assert default_precision(spec, "cuda") is Precision.BF16
+    assert default_batch_size("cpu") < default_batch_size("cuda:1")

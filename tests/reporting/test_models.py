@@ -1,0 +1,35 @@
+import csv
+import io
+import json
+
+from rich.console import Console
+
+from plismbench.extractors.registry import Registration
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.models import models_table, models_text
+
+SPEC = ExtractorSpec(name="toy", loader="a:b", dim=1_536, n_params=85_700_000, license="MIT", gated=True)
+REGISTERED = (
+    Registration("bad", "some-plugin", problem="ImportError: no [module]\x1b"),
+    Registration("toy", "plismbench", SPEC),
+)
+
+
+def test_what_is_broken_says_why():
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    console.print(models_table(REGISTERED))
+    lines = console.file.getvalue().splitlines()
+    assert "some-plugin: broken, ImportError: no [module]�" in lines[1]
+    assert lines[2].split() == ["toy", "1,536", "85.7", "M", "MIT", "(gated)", "plismbench"]
+
+
+def test_as_data():
+    told = json.loads(models_text(REGISTERED, TableFormat.JSON))
+    assert told["schema"] == "plismbench.models/1"
+    assert [row["name"] for row in told["models"]] == ["bad", "toy"]
+    assert told["models"][0]["problem"].startswith("ImportError")
+    assert told["models"][1]["n_params"] == 85_700_000
+    lines = list(csv.DictReader(io.StringIO(models_text(REGISTERED, TableFormat.CSV))))
+    assert lines[1]["license"] == "MIT"
+    assert "| toy" in models_text(REGISTERED, TableFormat.MARKDOWN)

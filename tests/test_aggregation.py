@@ -1,0 +1,88 @@
+import statistics
+
+import numpy as np
+import polars as pl
+import pytest
+from synthetic_results import make_result
+
+from plismbench.aggregation import (
+    SUMMARY_SCHEMA,
+    check_schema,
+    metric_names,
+    pair_schema,
+    summarise,
+    top_k_metric,
+)
+from plismbench.dataset import PLISM
+from plismbench.errors import CorruptFile
+from plismbench.pairs import PairGroup
+
+KS = (1, 10)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return make_result(ks=KS).pairs
+
+
+def linear_quantile(values, fraction):
+    """The definition: between the two nearest ranks, in proportion."""
+    ordered = sorted(values)
+    position = fraction * (len(ordered) - 1)
+    low = int(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])
+
+
+def test_every_number_by_its_definition(pairs):
+    summary = summarise(pairs, KS)
+    assert dict(summary.schema) == SUMMARY_SCHEMA
+    assert len(summary) == len(PairGroup) * len(metric_names(KS))
+    rows = pairs.to_dicts()
+    for told in summary.iter_rows(named=True):
+        values = [row[told["metric"]] for row in rows if told["group"] in ("all", row["group"])]
+        assert told["n_pairs"] == len(values)
+        assert told["median"] == pytest.approx(statistics.median(values), abs=1e-12)
+        assert told["q1"] == pytest.approx(linear_quantile(values, 0.25), abs=1e-12)
+        assert told["q3"] == pytest.approx(linear_quantile(values, 0.75), abs=1e-12)
+        assert told["iqr"] == pytest.approx(told["q3"] - told["q1"], abs=1e-15)
+        assert told["mean"] == pytest.approx(statistics.fmean(values), abs=1e-12)
+        assert told["std"] == pytest.approx(statistics.pstdev(values), abs=1e-12)
+
+
+def test_groups_and_metrics_come_in_their_order(pairs):
+    summary = summarise(pairs, KS)
+    assert summary["group"].unique(maintain_order=True).to_list() == [str(group) for group in PairGroup]
+    assert summary["metric"].unique(maintain_order=True).to_list() == ["cosine", "top_1", "top_10"]
+    assert summary.filter(metric="cosine")["n_pairs"].to_list() == [273, 546, 3_276, 4_095]
+
+
+def test_the_order_of_the_pairs_leaves_no_trace(pairs):
+    shuffled = pairs.sample(fraction=1, shuffle=True, seed=1)
+    assert summarise(shuffled, KS).equals(summarise(pairs, KS))
+
+
+def test_four_values_by_hand():
+    rows = [(0.1, "cross-both"), (0.2, "cross-both"), (0.4, "cross-both"), (0.9, "cross-scanner")]
+    pairs = pl.DataFrame(
+        [["A", "P", "B", "Q", group, value, value] for value, group in rows], schema=pair_schema((1,)), orient="row"
+    )
+    told = {row["group"]: row for row in summarise(pairs, (1,)).filter(metric="top_1").to_dicts()}
+    assert set(told) == {"cross-scanner", "cross-both", "all"}  # a group without pairs has no row
+    assert told["cross-both"]["median"] == 0.2
+    assert told["cross-both"]["q1"] == pytest.approx(0.15)
+    assert told["cross-both"]["std"] == pytest.approx(np.std([0.1, 0.2, 0.4]))
+    assert told["all"]["median"] == pytest.approx(0.3)
+    assert told["cross-scanner"]["iqr"] == told["cross-scanner"]["std"] == 0
+
+
+def test_names():
+    assert top_k_metric(10) == "top_10"
+    assert list(pair_schema((5,)))[-2:] == ["cosine", "top_5"]
+    assert len(PLISM.slides) == 91
+
+
+def test_other_columns_are_named(pairs):
+    assert check_schema(pairs, pair_schema(KS), "here") is pairs
+    with pytest.raises(CorruptFile, match="here has other columns than this version writes: cosine, top_5"):
+        check_schema(pairs.drop("cosine"), pair_schema((1, 5, 10)), "here")

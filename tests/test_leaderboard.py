@@ -1,0 +1,100 @@
+import json
+from importlib.resources import files
+
+import pytest
+from synthetic_results import make_result
+
+from plismbench.dataset import Slide
+from plismbench.leaderboard import (
+    PUBLISHED_SIGNATURE,
+    LeaderboardRow,
+    leaderboards,
+    published,
+    read_results,
+)
+from plismbench.results import write_result
+from plismbench.workspace import Workspace
+
+# The published table, as it is printed in the README of plism-benchmark (2025-03-03).
+PRINTED = [
+    ("h0-mini", 0.541), ("conch", 0.498), ("h-optimus-0", 0.480), ("virchow2", 0.464), ("midnight-12k", 0.373),
+    ("prov-gigapath", 0.333), ("uni2-h", 0.332), ("uni", 0.325), ("kaiko-vit-b8", 0.325), ("gpfm", 0.265),
+    ("plip", 0.244), ("phikon", 0.193), ("kaiko-vit-l14", 0.183), ("phikon-v2", 0.164), ("hibou-l", 0.147),
+]  # fmt: skip
+
+
+def test_the_published_table_comes_out_in_its_order_with_its_scores():
+    board = published()
+    assert board.signature == PUBLISHED_SIGNATURE
+    assert [(row.name, round(row.score, 3)) for row in board.rows] == PRINTED
+    assert [row.rank for row in board.rows] == [1, 2, 3, 4, 5, 6, 7, 8, 8, 10, 11, 12, 13, 14, 15]
+    assert all(row.published for row in board.rows)
+
+
+def test_the_shipped_scores_agree_with_the_formula():
+    table = json.loads((files("plismbench") / "resources" / "published.json").read_text())
+    told = {row["model"]: row["score"] for row in table["leaderboard"]["rows"]}
+    assert told == dict(PRINTED)
+
+
+def row(name, *terms):
+    names = ("cosine", "top10_cross_scanner", "top10_cross_staining", "top10_cross_both")
+    return LeaderboardRow(name=name, title=name, **dict(zip(names, terms, strict=True)))
+
+
+def test_the_score_is_the_mean_of_four_terms_or_nothing():
+    assert row("a", 0.8, 0.6, 0.4, 0.2).score == pytest.approx(0.5)
+    for missing in range(4):
+        terms = [0.8, 0.6, 0.4, 0.2]
+        terms[missing] = None
+        assert row("a", *terms).score is None
+
+
+def test_terms_are_medians_of_the_right_groups():
+    result = make_result()
+    (board,) = leaderboards([result])
+    (found,) = board.rows
+    pairs = result.pairs.to_dicts()
+
+    def median(metric, group=None):
+        values = sorted(pair[metric] for pair in pairs if group in (None, pair["group"]))
+        middle = len(values) // 2
+        return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+    assert found.cosine == pytest.approx(median("cosine"))
+    assert found.top10_cross_scanner == pytest.approx(median("top_10", "cross-scanner"))
+    assert found.top10_cross_staining == pytest.approx(median("top_10", "cross-staining"))
+    assert found.top10_cross_both == pytest.approx(median("top_10", "cross-both"))
+    assert (found.n_params, found.license, found.published) == (1_000_000, "MIT", False)
+
+
+def test_unlike_results_never_share_a_table():
+    boards = leaderboards(
+        [make_result("a"), make_result("b", precision="bf16"), make_result("c", n_tiles=460), make_result("d", 0.7)]
+    )
+    assert len(boards) == 3
+    assert len({board.signature for board in boards}) == 3
+    by_signature = {board.signature: [row.name for row in board.rows] for board in boards}
+    assert by_signature["plism@main|slides:91|tiles:8139|seed:42|k:1,10|fp16|plism-1"] == ["d", "a"]
+
+
+def test_undefined_terms_are_not_invented():
+    one_staining = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60"))
+    (board,) = leaderboards([make_result(slides=one_staining)])
+    (found,) = board.rows
+    assert found.top10_cross_scanner is not None
+    assert (found.top10_cross_staining, found.top10_cross_both, found.score, found.rank) == (None, None, None, None)
+    (board,) = leaderboards([make_result(ks=(1, 5))])
+    assert board.rows[0].cosine is not None
+    assert board.rows[0].score is None
+
+
+def test_no_results_no_tables():
+    assert leaderboards([]) == ()
+
+
+def test_results_are_read_from_a_workspace(tmp_path):
+    workspace = Workspace(tmp_path, "plism")
+    for name in ("b", "a"):
+        write_result(workspace.results(name, "8139-tiles"), make_result(name))
+    assert [result.run.name for result in read_results(workspace)] == ["a", "b"]

@@ -1,0 +1,90 @@
+import dataclasses
+import json
+
+import polars as pl
+import pytest
+from synthetic_results import make_result
+
+from plismbench.dataset import DEMO, PLISM
+from plismbench.errors import CorruptFile, StorageFailure
+from plismbench.results import read_result, selection_name, slides_digest, write_result
+
+
+@pytest.fixture
+def result():
+    return make_result()
+
+
+def test_it_reads_back(tmp_path, result):
+    write_result(tmp_path / "new", result)
+    back = read_result(tmp_path / "new")
+    assert back.run == result.run
+    assert back.pairs.equals(result.pairs)
+    assert back.summary.equals(result.summary)
+
+
+def test_the_signature_is_one_line_of_what_must_be_equal(result):
+    assert result.run.signature == "plism@main|slides:91|tiles:8139|seed:42|k:1,10|fp16|plism-1"
+    changes = [
+        {"dataset": "x"}, {"revision": "2"}, {"n_tiles": 460}, {"seed": 1}, {"ks": (1,)}, {"precision": "bf16"},
+        {"protocol": "plism-2"}, {"slides": result.run.slides[:5], "all_slides": False},
+    ]  # fmt: skip
+    signatures = {dataclasses.replace(result.run, **change).signature for change in changes}
+    assert len(signatures | {result.run.signature}) == len(changes) + 1
+    same = dataclasses.replace(result.run, engine="exact", device="cuda", pairs_per_second=3.0, fingerprint="0")
+    assert same.signature == result.run.signature
+
+
+def test_a_choice_of_slides_has_its_own_folder():
+    assert selection_name(PLISM, PLISM.slides, 8_139, (1, 3, 5, 10)) == "8139-tiles"
+    assert selection_name(PLISM, PLISM.slides, 460, (10, 5, 3, 1)) == "460-tiles"
+    some = selection_name(DEMO, DEMO.slides[:5], 256, (1, 3, 5, 10))
+    assert some.startswith("256-tiles-5-slides-")
+    assert some != selection_name(DEMO, DEMO.slides[1:6], 256, (1, 3, 5, 10))
+    assert selection_name(PLISM, PLISM.slides, 460, (7, 2)) == "460-tiles-k-2-7"
+
+
+def test_a_digest_does_not_depend_on_the_order():
+    assert slides_digest(["a", "b"]) == slides_digest(["b", "a"]) != slides_digest(["a", "c"])
+
+
+def test_a_failing_write_leaves_no_mark_of_completeness(tmp_path, result, monkeypatch):
+    write_result(tmp_path, result)
+
+    def fail(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
+    with pytest.raises(StorageFailure, match="disk is full"):
+        write_result(tmp_path, result)
+    assert not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "summary.parquet", "run.json"])
+@pytest.mark.parametrize("damage", ["truncate", "remove"])
+def test_damage_is_named(tmp_path, result, name, damage):
+    write_result(tmp_path, result)
+    path = tmp_path / name
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(CorruptFile, match=name) as caught:
+        read_result(tmp_path)
+    assert "plismbench evaluate" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_tiles": 460}, "says signature .*tiles:8139.*, its fields say .*tiles:460"),
+        ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/1"),
+        ({"unheard": 1}, "unheard"),
+    ],
+)
+def test_a_run_that_contradicts_itself_is_refused(tmp_path, result, change, words):
+    write_result(tmp_path, result)
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CorruptFile, match=words):
+        read_result(tmp_path)
