@@ -1,0 +1,227 @@
+import dataclasses
+import errno
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from stores import SLIDES, make_dataset, make_xy
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import (
+    AlreadyExists,
+    CorruptFile,
+    FingerprintMismatch,
+    NonFiniteValue,
+    ShapeMismatch,
+    StorageFailure,
+)
+from plismbench.execution.local import LocalExecutor
+from plismbench.extraction import plan_extraction
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.source import TileBatch
+from plismbench.workspace import Existing, Workspace
+
+TILES = 30
+SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0, 0, 0), std=(1, 1, 1))
+
+
+@dataclass(frozen=True)
+class RandomTiles:
+    """Noise that is the same for the same slide."""
+
+    dataset: RegisteredDataset = make_dataset(TILES)
+    missing: int = 0
+
+    def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
+        seed = SLIDES.index(slide)
+        pixels = np.random.default_rng(seed).integers(0, 256, (TILES - self.missing, 224, 224, 3), dtype=np.uint8)
+        for start in range(0, len(pixels), size):
+            rows = slice(start, start + size)
+            yield TileBatch(slide, make_xy(TILES)[: len(pixels)][rows], pixels[rows])
+
+
+def plan(root, spec=SPEC, slides=SLIDES, source=None, **changes):
+    arguments = {"device": "cpu", "precision": Precision.FP32, "batch_size": 7, "existing": Existing.SKIP} | changes
+    return plan_extraction(spec, source or RandomTiles(), slides, Workspace(root, "tiny"), **arguments)
+
+
+def run(extraction):
+    return [done.slide for done in extraction.run(LocalExecutor())]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_vectors_are_those_of_the_network(tmp_path):
+    counts = []
+    extraction = plan(tmp_path)
+    assert [done.slide for done in extraction.run(LocalExecutor(), counts.append)] == list(SLIDES)
+    assert sum(counts) == TILES * len(SLIDES)
+    pixels = next(RandomTiles().batches(SLIDES[2], TILES)).pixels
+    blocks = (pixels / 255).reshape(TILES, 4, 56, 4, 56, 3).mean((2, 4)).transpose(0, 3, 1, 2).reshape(TILES, 48)
+    weight = torch.randn(48, 8, generator=torch.Generator().manual_seed(1)).numpy()
+    found = EmbeddingStore.open(extraction.store.folder).read(SLIDES[2])
+    np.testing.assert_allclose(found.vectors, blocks @ weight, atol=4e-3)
+    np.testing.assert_array_equal(found.xy, make_xy(TILES))
+
+
+def test_the_batch_size_leaves_no_trace(tmp_path):
+    stores = []
+    for size in (1, 7, 30, 64):
+        extraction = plan(tmp_path / str(size), batch_size=size)
+        run(extraction)
+        stores.append(contents(extraction.store.folder))
+    assert all(store == stores[0] for store in stores)
+
+
+def test_the_manifest_says_what_made_it(tmp_path):
+    extraction = plan(tmp_path, precision=Precision.BF16)
+    run(extraction)
+    manifest = EmbeddingStore.open(extraction.store.folder).manifest
+    assert ExtractorSpec(**manifest.extractor) == SPEC
+    assert manifest.fingerprint == SPEC.fingerprint()
+    assert (manifest.dataset, manifest.revision, manifest.precision, manifest.device) == ("tiny", "1", "bf16", "cpu")
+    assert set(manifest.versions) == {"plismbench", "torch", "timm", "numpy"}
+
+
+def test_a_second_run_does_nothing(tmp_path):
+    first = plan(tmp_path)
+    run(first)
+    before = {path: path.stat().st_mtime_ns for path in first.store.folder.iterdir()}
+    again = plan(tmp_path)
+    assert (again.slides, again.skipped) == ((), SLIDES)
+    assert run(again) == []
+    assert {path: path.stat().st_mtime_ns for path in first.store.folder.iterdir()} == before
+
+
+def test_only_the_missing_slides_are_done_again(tmp_path):
+    first = plan(tmp_path)
+    run(first)
+    expected = contents(first.store.folder)
+    first.store.path(SLIDES[3]).unlink()
+    again = plan(tmp_path)
+    assert run(again) == [SLIDES[3]]
+    assert contents(first.store.folder) == expected
+
+
+def test_existing_slides_are_replaced_or_refused_when_asked(tmp_path):
+    run(plan(tmp_path, slides=SLIDES[:2]))
+    with pytest.raises(AlreadyExists, match="'toy' has 2 of these slides already: GM_AT2, …"):
+        plan(tmp_path, existing=Existing.ERROR)
+    assert run(plan(tmp_path, existing=Existing.REPLACE)) == list(SLIDES)
+
+
+def test_a_store_of_something_else_is_not_mixed(tmp_path):
+    run(plan(tmp_path, slides=SLIDES[:3]))
+    other = dataclasses.replace(SPEC, std=(2, 2, 2))
+    with pytest.raises(FingerprintMismatch, match="--existing replace"):
+        plan(tmp_path, other)
+    with pytest.raises(FingerprintMismatch, match="precision fp32, not bf16"):
+        plan(tmp_path, precision=Precision.BF16)
+    with pytest.raises(FingerprintMismatch, match="would lose 2 slides that are not asked for: GM_P"):
+        plan(tmp_path, other, slides=(SLIDES[0],), existing=Existing.REPLACE)
+    assert len(contents(tmp_path / "tiny/embeddings/toy")) == 4
+    replaced = plan(tmp_path, other, existing=Existing.REPLACE)
+    run(replaced)
+    assert replaced.store.manifest.fingerprint == other.fingerprint()
+    assert len(contents(replaced.store.folder)) == len(SLIDES) + 1
+
+
+def test_a_damaged_manifest_is_replaced_with_its_slides(tmp_path):
+    first = plan(tmp_path)
+    run(first)
+    (first.store.folder / "manifest.json").write_text("{")
+    with pytest.raises(CorruptFile, match=r"manifest\.json"):
+        plan(tmp_path)
+    assert run(plan(tmp_path, existing=Existing.REPLACE)) == list(SLIDES)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e5"])
+def test_what_is_no_number_in_float16_names_the_tile_and_is_not_kept(tmp_path, value):
+    spec = dataclasses.replace(SPEC, loader="toy_loaders:spoilt", options={"value": value})
+    extraction = plan(tmp_path, spec)
+    with pytest.raises(NonFiniteValue, match=r"'toy' in fp32 .* for GM_AT2, tile \(0, 3\)") as caught:
+        run(extraction)
+    assert "--precision" in caught.value.hint
+    assert not extraction.store.folder.exists() or contents(extraction.store.folder) == {}
+
+
+def test_another_dim_than_declared_is_refused_and_nothing_is_kept(tmp_path):
+    extraction = plan(tmp_path, dataclasses.replace(SPEC, loader="toy_loaders:wider"))
+    with pytest.raises(ShapeMismatch, match="declares dim 8; its vectors have 9"):
+        run(extraction)
+    assert contents(extraction.store.folder) == {}
+
+
+def test_missing_tiles_are_refused(tmp_path):
+    with pytest.raises(CorruptFile, match="GM_AT2 has 28 tiles; 30 are expected"):
+        run(plan(tmp_path, source=RandomTiles(missing=2)))
+
+
+def test_a_full_disk_keeps_the_slides_before_it_and_resumes(tmp_path, monkeypatch):
+    whole = plan(tmp_path / "whole")
+    run(whole)
+    write = pq.write_table
+    written = []
+
+    def write_two(table, where, **options):
+        written.append(where)
+        if len(written) > 2:
+            where.write_bytes(b"PAR1")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(table, where, **options)
+
+    monkeypatch.setattr(pq, "write_table", write_two)
+    extraction = plan(tmp_path / "cut")
+    with pytest.raises(StorageFailure, match="disk is full"):
+        run(extraction)
+    assert len(contents(extraction.store.folder)) == 3
+    monkeypatch.undo()
+    resumed = plan(tmp_path / "cut")
+    assert run(resumed) == list(SLIDES[2:])
+    assert contents(resumed.store.folder) == contents(whole.store.folder)
+
+
+def test_a_root_that_cannot_be_written_is_refused_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailure, match="Not a directory"):
+        plan(tmp_path / "file")
+
+
+EXTRACT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_extraction import plan, run
+run(plan(Path(sys.argv[2])))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment_ends_in_the_same_bytes(tmp_path):
+    whole = plan(tmp_path / "whole")
+    run(whole)
+    command = [sys.executable, "-c", EXTRACT, str(Path(__file__).parent), str(tmp_path / "cut")]
+    folder = tmp_path / "cut/tiny/embeddings/toy"
+    kills = 0
+    # Killed when the first file appears, then at odd moments around the writing of later slides.
+    for files, pause in ((0, 0.0), (1, 0.003), (2, 0.02), (4, 0.05)):
+        process = subprocess.Popen(command)
+        while process.poll() is None and len(list(folder.glob("*"))) <= files:
+            time.sleep(0.0005)
+        time.sleep(pause)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 2
+    subprocess.run(command, check=True)
+    assert contents(folder) == contents(whole.store.folder)
