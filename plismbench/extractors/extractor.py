@@ -142,9 +142,9 @@ def default_device() -> str:
 
 def default_precision(spec: ExtractorSpec, device: str) -> Precision:
     """What the authors recommend on a GPU; float32 on a CPU, where half precision is slower."""
-    return Precision.FP32 if torch.device(device).type == "cpu" else spec.precision
+    return Precision.FP32 if checked_device(device).type == "cpu" else spec.precision
 
 
 def default_batch_size(device: str) -> int:
     """Tiles in a forward pass that keep the device busy; on a CPU more only cost memory."""
-    return 32 if torch.device(device).type == "cpu" else 128
+    return 32 if checked_device(device).type == "cpu" else 128

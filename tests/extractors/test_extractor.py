@@ -135,8 +135,9 @@ def test_devices():
     assert default_device() == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def test_defaults_follow_the_device():
+def test_defaults_follow_the_device(monkeypatch):
     spec = dataclasses.replace(SPEC, precision="bf16")
     assert default_precision(spec, "cpu") is Precision.FP32
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert default_precision(spec, "cuda") is Precision.BF16
     assert default_batch_size("cpu") < default_batch_size("cuda:1")

@@ -1,0 +1,88 @@
+import subprocess
+import sys
+
+import pytest
+
+from plismbench import __version__
+from plismbench.cli import app
+from plismbench.errors import InvalidInput, Unavailable
+
+COMMANDS = ["extract", "evaluate", "leaderboard", "report", "models"]
+HEAVY = {"torch", "timm", "faiss", "datasets", "polars", "pyarrow", "rich", "plotly", "skimage", "huggingface_hub"}
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    code = f"""
+import sys
+sys.argv = ["plismbench", "--help"]
+from plismbench.cli.app import main
+try:
+    main()
+finally:
+    print("imported:", sorted({HEAVY} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(command in done.stdout for command in COMMANDS)
+    assert done.stdout.rstrip().endswith("imported: []")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS)])
+def test_help_ends_with_two_lines_to_paste(run, command):
+    outcome = run(*command, "--help")
+    lines = [line.strip() for line in outcome.out.splitlines() if line.strip()]
+    assert outcome.code == 0
+    for line in lines[-2:]:
+        assert line.startswith("plismbench ")
+        if command:
+            assert line.split()[1] == command[0]
+            # What can be pasted must parse: every option it uses stands in the help above it.
+            options = {word for above in lines[:-2] for word in above.replace(",", " ").split()}
+            assert {word for word in line.split() if word.startswith("--")} <= options
+
+
+def test_version(run):
+    assert run("--version").out == f"{__version__}\n"
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "plismbench", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InvalidInput("This\nis wrong.", hint="Do that."), 2, "plismbench: This is wrong. Do that.\n"),
+        (Unavailable("Not there."), 3, "plismbench: Not there.\n"),
+        (KeyboardInterrupt(), 130, "plismbench: Interrupted."),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(monkeypatch, run, error, code, line):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(app, "app", fail)
+    outcome = run()
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.startswith(line)
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch, run):
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(app, "app", fail)
+    with pytest.raises(ZeroDivisionError):
+        run()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["extrct"], ["extract"], ["evaluate", "--no-such"], ["evaluate", "--existing", "x"]]
+)
+def test_misuse_has_exit_code_2(run, arguments):
+    outcome = run(*arguments)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert "Error" in outcome.err

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+
+
+def test_every_extracted_model_is_evaluated_and_summed_up(run, extracted):
+    outcome = run("evaluate", "--dataset", "tiny")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[0].split() == ["model", "pairs", "n", "cosine", "top-1", "top-10"]
+    assert [line.split()[0] for line in lines[1::4]] == ["good", "noise"]
+    assert max(map(len, lines)) <= 80
+    assert "15/15" in outcome.err
+    again = run("evaluate", "--dataset", "tiny")
+    assert again.out == outcome.out
+    assert again.err.splitlines() == [f"{name}: evaluated already, nothing to do." for name in ("good", "noise")]
+
+
+def test_one_model_as_json(run, extracted):
+    outcome = run("evaluate", "--dataset=tiny", "--model=good", "--n-tiles=20", "--ks=2,4", "--format=json")
+    told = json.loads(outcome.out)
+    assert {row["metric"] for row in told["rows"]} == {"cosine", "top_2", "top_4"}
+    assert {row["signature"] for row in told["rows"]} == {"tiny@1|slides:6|tiles:20|seed:42|k:2,4|fp32|plism-1"}
+
+
+@pytest.mark.parametrize("engine", ["exact", "faiss"])
+def test_engines_agree(run, extracted, engine):
+    outcome = run("evaluate", "--dataset=tiny", "--model=good", "--format=csv", "--engine", engine)
+    reference = run("evaluate", "--dataset=tiny", "--model=good", "--format=csv", "--existing=replace")
+    assert outcome.out == reference.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "god"], "No extracted model named 'god'. Did you mean 'good'?"),
+        (["--n-tiles", "31"], "Cannot evaluate 31 tiles: a slide has 30"),
+        (["--ks", "1,99"], "k = 99 is more than the 58 candidates"),
+        (["--ks", "1,x"], "Cut-offs are whole numbers with commas, such as 1,3,5,10; got '1,x'."),
+        (["--slides", "GM_P"], "A pair needs two slides"),
+        (["--slides", "GM_Q"], "named 'GM_Q'"),
+        (["--engine", "fais"], "No search engine named 'fais'. Did you mean 'faiss'?"),
+    ],
+)
+def test_bad_input_is_one_line(run, extracted, arguments, words):
+    outcome = run("evaluate", "--dataset", "tiny", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.error
+    assert not (extracted.home / "results").exists()
+
+
+def test_nothing_extracted(run, tiny):
+    outcome = run("evaluate", "--dataset", "tiny")
+    assert outcome.code == 2
+    assert "No embeddings of 'tiny' under" in outcome.error
+    assert "plismbench extract --model NAME --dataset tiny" in outcome.error
+
+
+def test_a_missing_slide_is_named_and_what_is_there_can_be_evaluated(run, extracted):
+    (extracted.embeddings("good") / "HR_P.parquet").unlink()
+    outcome = run("evaluate", "--dataset", "tiny")
+    assert outcome.code == 2
+    assert "'good' lacks 1 of 6 slides: HR_P." in outcome.error
+    assert run("evaluate", "--dataset", "tiny", "--stainings", "GM,MY").code == 0
+
+
+def test_a_truncated_parquet_is_named(run, extracted):
+    path = extracted.embeddings("good") / "HR_P.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    outcome = run("evaluate", "--dataset", "tiny", "--model", "good")
+    assert outcome.code == 2
+    assert "HR_P.parquet is damaged" in outcome.error
+    assert "--slides HR_P --existing replace" in outcome.error
+    assert not (extracted.results("good", "30-tiles") / "run.json").exists()

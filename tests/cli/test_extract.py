@@ -1,0 +1,84 @@
+import pytest
+from stores import make_manifest
+
+from plismbench import tiles
+from plismbench.extractors import registry
+from plismbench.extractors.spec import ExtractorSpec
+
+SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
+
+
+@pytest.fixture
+def toy(monkeypatch, tiny):
+    """The tiny data set with random tiles, and a network for it."""
+    from test_extraction import RandomTiles
+
+    monkeypatch.setattr(tiles, "tile_source", lambda dataset: RandomTiles(dataset))
+    get = registry.get
+    specs = {
+        "toy": SPEC,
+        "nan": ExtractorSpec(name="nan", loader="toy_loaders:spoilt", dim=8, options={"value": "nan"}),
+        "wide": ExtractorSpec(name="wide", loader="toy_loaders:wider", dim=8),
+    }
+    monkeypatch.setattr(registry, "get", lambda name: specs.get(name) or get(name))
+
+
+def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tmp_path):
+    first = run("extract", "--model", "toy", "--dataset", "tiny")
+    assert (first.code, first.out) == (0, "")
+    assert "toy: 6 slides of tiny on cpu in fp32." in first.err
+    assert "180/180" in first.err
+    folder = tmp_path / "root/tiny/embeddings/toy"
+    assert len(list(folder.iterdir())) == 7
+    second = run("extract", "--model", "toy", "--dataset", "tiny")
+    assert second.err.splitlines() == ["toy: 6 of 6 slides are there already.", "toy: nothing to do."]
+
+
+def test_some_slides_and_another_precision(run, toy, tmp_path):
+    outcome = run("extract", "--model=toy", "--dataset=tiny", "--scanners=P", "--precision=bf16", "--root", tmp_path)
+    assert "toy: 3 slides of tiny on cpu in bf16." in outcome.err
+    names = sorted(path.name for path in (tmp_path / "tiny/embeddings/toy").iterdir())
+    assert names == ["GM_P.parquet", "HR_P.parquet", "MY_P.parquet", "manifest.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--model", "smal-pixels"], 2, "No extractor named 'smal-pixels'. Did you mean 'small-pixels'?"),
+        (["--model", "toy", "--dataset", "demp"], 2, "No data set named 'demp'. Did you mean 'demo'?"),
+        (["--model", "toy", "--slides", "GM_X"], 2, "No slide of data set 'tiny' named 'GM_X'"),
+        (["--model", "toy", "--stainings", "GX"], 2, "No staining of data set 'tiny' named 'GX'"),
+        (["--model", "toy", "--scanners", "AT3"], 2, "named 'AT3'. Did you mean 'AT2'?"),
+        (["--model", "nan"], 2, "'nan' in fp32 gives NaN, infinity or a value above 65,504 for GM_AT2, tile (0, 3)"),
+        (["--model", "wide"], 2, "declares dim 8; its vectors have 9"),
+        (["--model", "toy", "--device", "cuda:99"], 3, "Device 'cuda:99' was asked for"),
+        (["--model", "toy", "--device", "tpu"], 2, "No device named 'tpu'"),
+        (["--model", "timm:resnet81"], 2, "No timm architecture named 'resnet81'"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_file(run, toy, tmp_path, arguments, code, words):
+    dataset = [] if "--dataset" in arguments else ["--dataset", "tiny"]
+    outcome = run("extract", *arguments, *dataset)
+    assert outcome.code == code
+    assert words in outcome.error
+    assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+
+
+def test_a_root_that_cannot_be_written(run, toy, tmp_path):
+    (tmp_path / "file").touch()
+    outcome = run("extract", "--model", "toy", "--dataset", "tiny", "--root", tmp_path / "file")
+    assert outcome.code == 3
+    assert "Not a directory" in outcome.error
+    assert "PLISMBENCH_ROOT" in outcome.error
+
+
+def test_embeddings_of_something_else_are_not_touched(run, toy, tmp_path):
+    from plismbench.embeddings.manifest import write_manifest
+
+    path = tmp_path / "root/tiny/embeddings/toy/manifest.json"
+    write_manifest(path, make_manifest(depth=9))
+    before = path.read_bytes()
+    outcome = run("extract", "--model", "toy", "--dataset", "tiny")
+    assert outcome.code == 2
+    assert "has extractor toy (" in outcome.error
+    assert path.read_bytes() == before

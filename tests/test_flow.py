@@ -1,0 +1,92 @@
+"""The main job, end to end through the command line: tiles, vectors, numbers, ranking, report."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import oracle
+import pytest
+from command_line import run_command
+from loopback_hub import LoopbackHub
+from small_plism import SMALL, published_rows, small_tiles, write_shards
+
+from plismbench import dataset
+from plismbench.dataset import DEMO
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.workspace import Workspace
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("PLISMBENCH_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("COLUMNS", "80")
+    return partial(run_command, monkeypatch, capsys)
+
+
+@pytest.mark.slow
+def test_the_demo_from_tiles_to_report(run, tmp_path):
+    models = ["constant", "small-pixels", "color-stats"]
+    assert run("extract", "--dataset=demo", "--model", ",".join(models)).code == 0
+    evaluated = run("evaluate", "--dataset=demo", "--format=json")
+    assert evaluated.code == 0
+    told = {(row["model"], row["group"], row["metric"]): row for row in json.loads(evaluated.out)["rows"]}
+    assert {model for model, _, _ in told} == set(models)
+    # A constant fools the cosine and nothing else.
+    assert told["constant", "all", "cosine"]["median"] == pytest.approx(1)
+    assert told["constant", "all", "top_10"]["median"] == 0
+    # Numbers of real tissue are those of the slow definition.
+    store = EmbeddingStore.open(Workspace(tmp_path / "root", "demo").embeddings("small-pixels"))
+    a, b = (store.read(slide).vectors for slide in sorted(DEMO.default_slides)[:2])
+    pairs = run("evaluate", "--dataset=demo", "--model=small-pixels", f"--slides={_first_two()}", "--format=json")
+    found = {row["metric"]: row["median"] for row in json.loads(pairs.out)["rows"] if row["group"] == "all"}
+    assert found["cosine"] == pytest.approx(oracle.cosine(a, b), abs=1e-6)
+    assert found["top_1"] == pytest.approx(oracle.accuracy(a, b, 1), abs=1e-12)
+    board = run("leaderboard", "--dataset=demo").out
+    assert "demo@1|slides:4-" in board
+    assert [line.split()[1] for line in board.splitlines() if line.startswith("1")][0] == "small-pixels"
+    report = run("report", "--dataset=demo")
+    assert report.code == 0
+    assert all(model in (tmp_path / "root/demo/report.html").read_text() for model in models)
+
+
+def _first_two():
+    return ",".join(map(str, sorted(DEMO.default_slides)[:2]))
+
+
+@pytest.fixture
+def small_plism(monkeypatch, tmp_path):
+    """The command line's ``plism`` is six slides of 25 tiles on a Hub at loopback."""
+    monkeypatch.setitem(dataset.DATASETS, "plism", SMALL)
+    write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", published_rows(small_tiles()))
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        yield hub
+
+
+def test_plism_from_the_hub_to_the_leaderboard(run, small_plism, tmp_path):
+    extracted = run("extract", "--model=mean-color", "--slides=all")
+    assert extracted.code == 0, extracted.err
+    store = EmbeddingStore.open(Workspace(tmp_path / "root", "plism").embeddings("mean-color"))
+    for slide, batch in small_tiles().items():
+        expected = (batch.pixels / 255).mean((1, 2))
+        np.testing.assert_allclose(store.read(slide).vectors, expected, atol=1e-3)
+        np.testing.assert_array_equal(store.read(slide).xy, batch.xy)
+    assert run("evaluate", "--slides=all").code == 0
+    board = run("leaderboard")
+    assert "mean-color" in board.out
+    assert board.err == ""
+
+
+def test_a_gated_model_is_one_line_and_leaves_nothing(run, small_plism, tmp_path):
+    outcome = run("extract", "--model=h0-mini")
+    assert outcome.code == 3
+    assert "bioptimus/H0-mini" in outcome.error
+    assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+
+
+def test_results_of_another_revision_are_refused(run, small_plism, monkeypatch):
+    run("extract", "--model=mean-color", "--slides=GM_AT2,GMH_S60")
+    monkeypatch.setitem(dataset.DATASETS, "plism", replace(SMALL, revision="newer"))
+    outcome = run("evaluate", "--slides=GM_AT2,GMH_S60")
+    assert outcome.code == 2
+    assert "tiles plism@main, not plism@newer" in outcome.error
