@@ -1,7 +1,6 @@
 import dataclasses
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -209,7 +208,7 @@ def test_kill_9_at_any_moment_ends_in_the_same_bytes(tmp_path, store):
     assert kills >= 3
     subprocess.run(command, check=True)
     assert (folder / "pairs.parquet").read_bytes() == (whole.folder / "pairs.parquet").read_bytes()
-    assert sorted(os.listdir(folder)) == ["pairs.parquet", "run.json", "summary.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == ["pairs.parquet", "run.json", "summary.parquet"]
 
 
 def test_the_run_says_what_made_it(tmp_path, store):

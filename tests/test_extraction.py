@@ -31,6 +31,7 @@ from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Existing, Workspace
 
 TILES = 30
+TINY = make_dataset(TILES)
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0, 0, 0), std=(1, 1, 1))
 
 
@@ -38,7 +39,7 @@ SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0
 class RandomTiles:
     """Noise that is the same for the same slide."""
 
-    dataset: RegisteredDataset = make_dataset(TILES)
+    dataset: RegisteredDataset = TINY
     missing: int = 0
 
     def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:

@@ -44,7 +44,7 @@ def test_the_demo_from_tiles_to_report(run, tmp_path):
     assert found["top_1"] == pytest.approx(oracle.accuracy(a, b, 1), abs=1e-12)
     board = run("leaderboard", "--dataset=demo").out
     assert "demo@1|slides:4-" in board
-    assert [line.split()[1] for line in board.splitlines() if line.startswith("1")][0] == "small-pixels"
+    assert board.splitlines()[2].split()[:2] == ["1", "small-pixels"]
     report = run("report", "--dataset=demo")
     assert report.code == 0
     assert all(model in (tmp_path / "root/demo/report.html").read_text() for model in models)

@@ -47,5 +47,5 @@ def test_another_version_is_named(tmp_path):
     path = tmp_path / "manifest.json"
     write_manifest(path, make_manifest())
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "plismbench.manifest/9"}))
-    with pytest.raises(CorruptFile, match="manifest/9; this version reads plismbench.manifest/1"):
+    with pytest.raises(CorruptFile, match=r"manifest/9; this version reads plismbench\.manifest/1"):
         read_manifest(path)

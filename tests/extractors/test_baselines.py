@@ -22,9 +22,7 @@ def pixels():
 
 def moments_and_histogram(channels, low, high):
     """The slow obvious way, channel by channel."""
-    found = []
-    for values in channels:
-        found.append([values.mean(), values.std(), np.cbrt(((values - values.mean()) ** 3).mean())])
+    found = [[values.mean(), values.std(), np.cbrt(((values - values.mean()) ** 3).mean())] for values in channels]
     histograms = []
     for values in channels:
         bins = np.floor((values - low) / (high - low) * 16).clip(0, 15)

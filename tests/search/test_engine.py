@@ -6,7 +6,7 @@ from plismbench.search.engine import ENGINES, Neighbors, check_query, engine
 
 
 def test_an_unknown_engine_is_named_with_the_closest():
-    with pytest.raises(UnknownName, match="'fais'.*'faiss'"):
+    with pytest.raises(UnknownName, match=r"'fais'.*'faiss'"):
         engine("fais")
 
 

@@ -1,0 +1,143 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plismbench.errors import BrokenPlugin, DuplicateName, UnknownName
+from plismbench.extractors import registry
+from plismbench.extractors.spec import ExtractorSpec
+
+GUEST = Path(__file__).parent.parent / "guest_package"
+
+
+def install(folder, distribution, points, module=""):
+    """A distribution as pip leaves it: its module, its metadata, its entry points."""
+    name = distribution.replace("-", "_")
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    lines = "\n".join(f"{key} = {value}" for key, value in points.items())
+    (info / "entry_points.txt").write_text(f"[plismbench.extractors]\n{lines}\n")
+    (folder / f"{name}.py").write_text(module)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder whose distributions this process sees."""
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return tmp_path / "site"
+
+
+def entry_of(name):
+    return next(entry for entry in registry.registered() if entry.name == name)
+
+
+def test_built_in_extractors_are_found():
+    assert {"h0-mini", "constant"} <= set(registry.names())
+    spec = registry.get("h0-mini")
+    assert isinstance(spec, ExtractorSpec)
+    assert spec.weights == "hf-hub:bioptimus/H0-mini"
+    assert entry_of("h0-mini").owner == "plismbench"
+
+
+def test_an_unknown_name_helps():
+    with pytest.raises(UnknownName) as caught:
+        registry.get("h0mini")
+    assert str(caught.value) == (
+        "No extractor named 'h0mini'. Did you mean 'h0-mini'? List them with `plismbench models`."
+    )
+
+
+@pytest.mark.slow
+def test_a_real_package_is_built_installed_and_used(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    shutil.copytree(GUEST, source)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(target), str(source)], check=True)
+    code = """
+import json, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from plismbench.extractors import registry
+from plismbench.extractors.extractor import load_extractor
+owners = {entry.name: entry.owner for entry in registry.registered()}
+pixels = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
+vectors = {name: load_extractor(registry.get(name), "cpu", "fp32")(pixels).tolist() for name in ("guest-a", "guest-b")}
+mean, top = (pixels / 255).mean((1, 2)), (pixels / 255).max((1, 2))
+expected = {"guest-a": mean.tolist(), "guest-b": np.concatenate([top, mean], 1).tolist()}
+print(json.dumps([owners, vectors, expected]))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True)
+    owners, vectors, expected = json.loads(done.stdout)
+    assert owners["guest-a"] == owners["guest-b"] == "plismbench-guest"
+    for name, values in expected.items():
+        for row, numbers in zip(vectors[name], values, strict=True):
+            assert row == pytest.approx(numbers, abs=1e-3)
+
+
+GOOD = "from plismbench import ExtractorSpec\nSPEC = ExtractorSpec(name='{}', loader='a:b', dim=1)\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("import a_package_that_nobody_has", "No module named 'a_package_that_nobody_has'"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("SPEC = 3", "ExtractorSpecs, not int"),
+        ("SPEC = ['x']", "ExtractorSpecs, not str"),
+        ("def SPEC():\n    raise RuntimeError('no\\nluck')", "RuntimeError: no luck"),
+        ("from plismbench import ExtractorSpec\nSPEC = lambda: ExtractorSpec(name='x', loader='a:b', dim=0)", "dim"),
+        ("", "has no attribute 'SPEC'"),
+    ],
+)
+def test_a_broken_plugin_is_listed_with_its_reason_and_breaks_nothing_else(site, monkeypatch, module, words):
+    install(site, "bad-plugin", {"bad": "bad_plugin:SPEC"}, module)
+    install(site, "good-plugin", {"good": "good_plugin:SPEC"}, GOOD.format("good"))
+    for name in ("bad_plugin", "good_plugin"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    broken = entry_of("bad")
+    assert (broken.owner, broken.spec) == ("bad-plugin", None)
+    assert words in broken.problem
+    assert "\n" not in broken.problem
+    with pytest.raises(BrokenPlugin, match="Plug-in 'bad' of bad-plugin does not load") as caught:
+        registry.get("bad")
+    assert words in str(caught.value)
+    assert registry.get("good").name == "good"
+    assert registry.get("constant").name == "constant"
+    assert "bad" not in registry.names()
+    monkeypatch.delitem(sys.modules, "good_plugin")
+
+
+def test_a_plugin_may_bring_several(site, monkeypatch):
+    module = (
+        "from plismbench import ExtractorSpec\n"
+        "SPECS = tuple(ExtractorSpec(name=f'many-{i}', loader='a:b', dim=1) for i in range(3))\n"
+    )
+    install(site, "many-plugin", {"many": "many_plugin:SPECS"}, module)
+    assert [name for name in registry.names() if name.startswith("many-")] == ["many-0", "many-1", "many-2"]
+    monkeypatch.delitem(sys.modules, "many_plugin")
+
+
+def test_a_name_that_stands_twice_names_both_owners(site, monkeypatch):
+    install(site, "first-plugin", {"x": "first_plugin:SPEC"}, GOOD.format("constant"))
+    install(site, "second-plugin", {"x": "second_plugin:SPEC"}, GOOD.format("twice"))
+    install(site, "third-plugin", {"x": "third_plugin:SPEC"}, GOOD.format("twice"))
+    with pytest.raises(DuplicateName, match="'constant' is claimed by first-plugin and plismbench"):
+        registry.get("constant")
+    with pytest.raises(DuplicateName, match="'twice' is claimed by second-plugin and third-plugin"):
+        registry.get("twice")
+    problems = {entry.problem for entry in registry.registered() if entry.name == "twice"}
+    assert problems == {"claimed by second-plugin and third-plugin"}
+    assert registry.get("mean-color").name == "mean-color"
+    assert "twice" not in registry.names()
+    for name in ("first_plugin", "second_plugin", "third_plugin"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def test_a_name_of_timm_is_a_spec_of_its_own():
+    assert registry.get("timm:resnet18").name == "timm:resnet18"
+    with pytest.raises(UnknownName, match="timm architecture"):
+        registry.get("timm:resnet81")

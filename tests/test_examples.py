@@ -1,0 +1,60 @@
+"""The example plug-in, as it is installed beside plismbench."""
+
+import numpy as np
+import plismbench_efficientnet_lite0 as example
+import pytest
+import torch
+from skimage import data
+from torch.nn import functional
+
+from plismbench.extractors import registry
+from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.spec import Precision
+
+# Classes of ImageNet.
+CATS = (281, 282, 285)  # tabby, tiger cat, Egyptian cat
+ESPRESSO = 967
+
+
+def picture(name):
+    """The middle square of a picture that scikit-image ships, (224, 224, 3) uint8."""
+    image = torch.from_numpy(getattr(data, name)()).permute(2, 0, 1)[None].float()
+    side = min(image.shape[2:])
+    top, left = ((length - side) // 2 for length in image.shape[2:])
+    square = image[:, :, top : top + side, left : left + side]
+    small = functional.interpolate(square, (224, 224), mode="bicubic", antialias=True).clamp(0, 255)
+    return small[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+
+
+def test_it_is_registered_under_its_own_name():
+    (entry,) = [entry for entry in registry.registered() if entry.name == "efficientnet-lite0"]
+    assert entry.owner == "plismbench-efficientnet-lite0"
+    assert registry.get("efficientnet-lite0") == example.SPEC
+
+
+def test_the_weights_know_a_cat_and_a_cup_of_coffee():
+    classifier = example.load_classifier(example.SPEC.options["architecture"]).eval()
+    mean, std = (torch.tensor(value)[:, None, None] for value in (example.SPEC.mean, example.SPEC.std))
+    for name, classes in (("chelsea", CATS), ("coffee", (ESPRESSO,))):
+        image = torch.from_numpy(picture(name)).permute(2, 0, 1)[None].float() / 255
+        with torch.inference_mode():
+            chances = classifier((image - mean) / std).softmax(1)[0]
+        assert chances[list(classes)].sum() > 0.8
+        assert int(chances.argmax()) in classes
+
+
+def test_vectors_are_the_pooled_features():
+    extractor = load_extractor(example.SPEC, "cpu", Precision.FP32)
+    pixels = np.stack([picture("chelsea"), picture("coffee")])
+    vectors = extractor(pixels).astype(np.float64)
+    assert vectors.shape == (2, 1280)
+    assert (vectors >= 0).all()  # after ReLU6 and a mean
+    assert 0 < vectors[0] @ vectors[1] / np.prod(np.linalg.norm(vectors, axis=1)) < 0.7
+    assert sum(parameter.numel() for parameter in extractor.module.parameters()) == example.SPEC.n_params
+
+
+def test_weights_that_do_not_match_are_refused(monkeypatch):
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda *args, **options: dict(list(load(*args, **options).items())[:-1]))
+    with pytest.raises(ValueError, match="has 295 tensors that do not match the 296 of tf_efficientnet_lite0"):
+        example.load_classifier("tf_efficientnet_lite0")
