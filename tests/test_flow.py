@@ -42,9 +42,9 @@ def test_the_demo_from_tiles_to_report(run, tmp_path):
     found = {row["metric"]: row["median"] for row in json.loads(pairs.out)["rows"] if row["group"] == "all"}
     assert found["cosine"] == pytest.approx(oracle.cosine(a, b), abs=1e-6)
     assert found["top_1"] == pytest.approx(oracle.accuracy(a, b, 1), abs=1e-12)
-    board = run("leaderboard", "--dataset=demo").out
-    assert "demo@1|slides:4-" in board
-    assert board.splitlines()[2].split()[:2] == ["1", "small-pixels"]
+    boards = run("leaderboard", "--dataset=demo").out.splitlines()
+    usual = next(number for number, line in enumerate(boards) if line.startswith("demo@1|slides:4-"))
+    assert boards[usual + 2].split()[:2] == ["1", "small-pixels"]
     report = run("report", "--dataset=demo")
     assert report.code == 0
     assert all(model in (tmp_path / "root/demo/report.html").read_text() for model in models)
