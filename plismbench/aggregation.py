@@ -22,6 +22,9 @@ SUMMARY_SCHEMA: Schema = {
 }
 
 
+BETWEEN_SCHEMA: Schema = {"a": pl.String(), "b": pl.String(), "n_pairs": pl.Int64(), "median": pl.Float64()}
+
+
 def top_k_metric(k: int) -> str:
     """Column name of the top-k accuracy: ``top_10``."""
     return f"top_{k}"
@@ -73,6 +76,26 @@ def summarise(pairs: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
             pl.col("metric").replace_strict(metrics, range(len(metrics))),
         )
         .select(*SUMMARY_SCHEMA)
+    )
+
+
+def medians_between(pairs: pl.DataFrame, group: PairGroup, metric: str) -> pl.DataFrame:
+    """Median of a metric for every two scanners of ``cross-scanner``, or two stainings of ``cross-staining``.
+
+    Args:
+        pairs: a table of ``pair_schema``.
+        group: which of the two.
+        metric: one of its metrics.
+
+    Returns:
+        A table of ``BETWEEN_SCHEMA``, sorted, each two codes once, ``a < b``.
+    """
+    code = "scanner" if group is PairGroup.CROSS_SCANNER else "staining"
+    return (
+        pairs.filter(pl.col("group") == str(group))
+        .group_by(a=f"{code}_a", b=f"{code}_b")
+        .agg(n_pairs=pl.len().cast(pl.Int64), median=pl.col(metric).median())
+        .sort("a", "b")
     )
 
 

@@ -13,7 +13,7 @@ from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, pair_sc
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
 from plismbench.metrics.retrieval import DEFAULT_KS
-from plismbench.workspace import PAIRS_FILE, RUN_FILE, SUMMARY_FILE, write_text, writing
+from plismbench.workspace import PAIRS_FILE, RUN_FILE, SUMMARY_FILE, storage_errors, write_text, writing
 
 PROTOCOL = "plism-1"
 """Name of the definitions of all numbers; the numbers of a released protocol never change."""
@@ -111,7 +111,8 @@ def selection_name(dataset: RegisteredDataset, slides: Sequence[Slide], n_tiles:
 
 def write_result(folder: Path, result: Result) -> None:
     """Writes the three files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
-    (folder / RUN_FILE).unlink(missing_ok=True)
+    with storage_errors(folder):
+        (folder / RUN_FILE).unlink(missing_ok=True)
     for name, table, schema in (
         (PAIRS_FILE, result.pairs, pair_schema(result.run.ks)),
         (SUMMARY_FILE, result.summary, SUMMARY_SCHEMA),

@@ -1,3 +1,4 @@
+import itertools
 import statistics
 
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 from synthetic_results import make_result
 
 from plismbench.aggregation import (
+    BETWEEN_SCHEMA,
     SUMMARY_SCHEMA,
     check_schema,
+    medians_between,
     metric_names,
     pair_schema,
     summarise,
@@ -74,6 +77,21 @@ def test_four_values_by_hand():
     assert told["cross-both"]["std"] == pytest.approx(np.std([0.1, 0.2, 0.4]))
     assert told["all"]["median"] == pytest.approx(0.3)
     assert told["cross-scanner"]["iqr"] == told["cross-scanner"]["std"] == 0
+
+
+@pytest.mark.parametrize(("group", "code", "same", "n_pairs"), [
+    (PairGroup.CROSS_SCANNER, "scanner", "staining", 13), (PairGroup.CROSS_STAINING, "staining", "scanner", 7),
+])  # fmt: skip
+def test_medians_between_two_codes(pairs, group, code, same, n_pairs):
+    found = medians_between(pairs, group, "top_10")
+    assert dict(found.schema) == BETWEEN_SCHEMA
+    codes = PLISM.scanners if code == "scanner" else PLISM.stainings
+    assert [(row["a"], row["b"]) for row in found.to_dicts()] == list(itertools.combinations(sorted(codes), 2))
+    for told in found.to_dicts():
+        values = [row["top_10"] for row in pairs.to_dicts() if row[f"{same}_a"] == row[f"{same}_b"]
+                  and (row[f"{code}_a"], row[f"{code}_b"]) == (told["a"], told["b"])]  # fmt: skip
+        assert told["n_pairs"] == len(values) == n_pairs
+        assert told["median"] == statistics.median(values)
 
 
 def test_names():

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from importlib.resources import files
 
@@ -33,7 +34,7 @@ def test_the_published_table_comes_out_in_its_order_with_its_scores():
 
 def test_the_shipped_scores_agree_with_the_formula():
     table = json.loads((files("plismbench") / "resources" / "published.json").read_text())
-    told = {row["model"]: row["score"] for row in table["leaderboard"]["rows"]}
+    told = {row["name"]: row["score"] for row in table["leaderboard"]["rows"]}
     assert told == dict(PRINTED)
 
 
@@ -87,6 +88,20 @@ def test_undefined_terms_are_not_invented():
     (board,) = leaderboards([make_result(ks=(1, 5))])
     assert board.rows[0].cosine is not None
     assert board.rows[0].score is None
+
+
+def test_equal_scores_share_a_rank_and_come_by_name():
+    results = [make_result("c", 0.3), make_result("b", 0.7), make_result("a", 0.7), make_result("d", ks=(1, 5))]
+    boards = {len(board.rows): board for board in leaderboards([*results, make_result("e", 0.2)])}
+    assert [(row.name, row.rank) for row in boards[4].rows] == [("a", 1), ("b", 1), ("c", 3), ("e", 4)]
+    assert [(row.name, row.rank) for row in boards[1].rows] == [("d", None)]
+
+
+def test_not_a_number_is_no_term():
+    result = make_result()
+    broken = dataclasses.replace(result, summary=result.summary.with_columns(median=float("nan")))
+    (board,) = leaderboards([broken])
+    assert (board.rows[0].cosine, board.rows[0].score) == (None, None)
 
 
 def test_no_results_no_tables():

@@ -17,6 +17,7 @@ def leaderboard(
 ) -> None:
     """Rank every evaluated model; one table for each signature, for unlike results are never mixed."""
     from plismbench.leaderboard import leaderboards, published, read_results
+    from plismbench.reporting.printing import printable
     from plismbench.reporting.tables import leaderboard_table, leaderboard_text
 
     registered = dataset_named(dataset)
@@ -32,7 +33,7 @@ def leaderboard(
         boards = (published(),)
     if table_format is TableFormat.TABLE:
         for board in boards:
-            show(board.signature)
+            show(printable(board.signature))
             show(leaderboard_table(board))
     else:
         show(leaderboard_text(boards, table_format))

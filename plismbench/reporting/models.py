@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import csv_text, markdown, printable
+from plismbench.reporting.printing import csv_text, markdown, parameters, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,9 +29,8 @@ def models_table(registered: Sequence[Registration]) -> "Table":
             cells = [entry.name, "", "", "", f"{entry.owner}: broken, {entry.problem}"]
         else:
             spec = entry.spec
-            millions = "–" if spec.n_params is None else f"{spec.n_params / 1e6:,.1f} M"
             licence = spec.license + (" (gated)" if spec.gated else "")
-            cells = [entry.name, f"{spec.dim:,}", millions, licence, entry.owner]
+            cells = [entry.name, f"{spec.dim:,}", parameters(spec.n_params), licence, entry.owner]
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 

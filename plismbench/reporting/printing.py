@@ -5,10 +5,27 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+UNKNOWN = "–"
+
 
 def printable(text: str) -> str:
     """Text of others with control characters made visible, so that no name moves a cursor."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``.541`` for what lies between -1 and 1, as in the published tables."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def parameters(n_params: int | None) -> str:
+    """``85.7 M``."""
+    if n_params is None:
+        return UNKNOWN
+    return f"{n_params / 1e6:,.1f} M" if n_params else "0"
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ("model",)) -> str:
@@ -26,5 +43,6 @@ def csv_text(rows: Iterable[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({key: printable(value) if isinstance(value, str) else value for key, value in row.items()})
     return text.getvalue()

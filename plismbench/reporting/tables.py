@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import csv_text, markdown, printable
+from plismbench.reporting.printing import UNKNOWN, csv_text, markdown, number, printable
 from plismbench.results import Result
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 SUMMARY_SCHEMA_ID = "plismbench.summary/1"
 
 _BAR_WIDTH = 10
-_UNKNOWN = "–"
 
 
 def leaderboard_table(board: Leaderboard) -> "Table":
@@ -25,7 +24,7 @@ def leaderboard_table(board: Leaderboard) -> "Table":
     ranks = [row.rank for row in board.rows]
     return _table(
         {"#": "right", "model": "left", "score": "right", "": "left", **dict.fromkeys(_TERMS.values(), "right")},
-        ([_rank(row, ranks), row.name, _number(row.score), _bar(row.score), *_terms(row)] for row in board.rows),
+        ([_rank(row, ranks), row.name, number(row.score), _bar(row.score), *_terms(row)] for row in board.rows),
     )
 
 
@@ -47,22 +46,21 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat) -
     parts = []
     for board in boards:
         ranks = [row.rank for row in board.rows]
-        rows = [[_rank(row, ranks), row.name, _number(row.score), *_terms(row)] for row in board.rows]
+        rows = [[_rank(row, ranks), row.name, number(row.score), *_terms(row)] for row in board.rows]
         parts.append(f"`{board.signature}`\n\n{markdown(['#', 'model', 'score', *_TERMS.values()], rows)}")
     return "\n\n".join(parts)
 
 
 def summary_table(results: Sequence[Result]) -> "Table":
     """Median (IQR) over every pair group, for a terminal of 80 columns: the cosine, the first and the last top-k."""
-    headings, rows = _summary(results)
-    shown = [*range(5), len(headings) - 1] if len(headings) > 6 else list(range(len(headings)))
-    models = [row[0] for row in rows]
-    for number in range(len(rows) - 1, 0, -1):
-        if models[number] == models[number - 1]:
-            rows[number][0] = ""  # each model is named once
+    cells = summary_cells(results)
+    columns = range(len(cells.headings))
+    shown = [*columns[:5], columns[-1]] if len(columns) > 6 else columns
+    previous = ["", *(row[0] for row in cells.rows)]
+    named_once = (["" if row[0] == name else row[0], *row[1:]] for row, name in zip(cells.rows, previous, strict=False))
     return _table(
-        {headings[column]: "left" if column < 2 else "right" for column in shown},
-        ([row[column] for column in shown] for row in rows),
+        {cells.headings[column]: "left" if column < 2 else "right" for column in shown},
+        ([row[column] for column in shown] for row in named_once),
     )
 
 
@@ -78,8 +76,34 @@ def summary_text(results: Sequence[Result], table_format: TableFormat) -> str:
             return json.dumps({"schema": SUMMARY_SCHEMA_ID, "rows": list(told)}, indent=2)
         case TableFormat.CSV:
             return csv_text({"schema": SUMMARY_SCHEMA_ID, **row} for row in told)
-    headings, rows = _summary(results)
-    return markdown(headings, rows, left=("model", "pairs"))
+    cells = summary_cells(results)
+    return markdown(cells.headings, cells.rows, left=("model", "pairs"))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table as a person reads it: every cell is text."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def summary_cells(results: Sequence[Result]) -> Cells:
+    """One row a model and pair group: the median of each metric with its IQR."""
+    metrics = list(dict.fromkeys(name for result in results for name in result.summary["metric"]))
+    rows = []
+    for result in results:
+        groups: dict[str, dict[str, Any]] = {}
+        for row in result.summary.iter_rows(named=True):
+            groups.setdefault(row["group"], {})[row["metric"]] = row
+        for group, found in groups.items():
+            values = (
+                f"{number(found[metric]['median'])} ({number(found[metric]['iqr'])})" if metric in found else UNKNOWN
+                for metric in metrics
+            )
+            n_pairs = max(row["n_pairs"] for row in found.values())
+            rows.append((result.run.name, group, f"{n_pairs:,}", *values))
+    return Cells(("model", "pairs", "n", *(metric.replace("_", "-") for metric in metrics)), tuple(rows))
 
 
 _TERMS = {
@@ -91,39 +115,13 @@ _TERMS = {
 
 
 def _terms(row: LeaderboardRow) -> list[str]:
-    return [_number(getattr(row, term)) for term in _TERMS]
-
-
-def _summary(results: Sequence[Result]) -> tuple[list[str], list[list[str]]]:
-    """One row a model and group: the median of each metric with its IQR."""
-    metrics = list(dict.fromkeys(name for result in results for name in result.summary["metric"]))
-    rows = []
-    for result in results:
-        cells: dict[str, dict[str, Any]] = {}
-        for row in result.summary.iter_rows(named=True):
-            cells.setdefault(row["group"], {})[row["metric"]] = row
-        for group, found in cells.items():
-            values = [
-                f"{_number(found[metric]['median'])} ({_number(found[metric]['iqr'])})" if metric in found else _UNKNOWN
-                for metric in metrics
-            ]
-            n_pairs = max(row["n_pairs"] for row in found.values())
-            rows.append([result.run.name, group, f"{n_pairs:,}", *values])
-    return ["model", "pairs", "n", *(metric.replace("_", "-") for metric in metrics)], rows
+    return [number(getattr(row, term)) for term in _TERMS]
 
 
 def _rank(row: LeaderboardRow, ranks: Sequence[int | None]) -> str:
     if row.rank is None:
-        return _UNKNOWN
+        return UNKNOWN
     return f"{row.rank}{'=' if ranks.count(row.rank) > 1 else ''}"
-
-
-def _number(value: float | None) -> str:
-    """Three decimals; ``.541`` for what lies between 0 and 1, as in the published tables."""
-    if value is None:
-        return _UNKNOWN
-    text = f"{value:.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
 
 
 def _bar(value: float | None) -> str:

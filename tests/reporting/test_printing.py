@@ -1,11 +1,35 @@
 import csv
 import io
 
-from plismbench.reporting.printing import csv_text, markdown, printable
+import pytest
+
+from plismbench.reporting.printing import csv_text, markdown, number, parameters, printable
 
 
 def test_control_characters_become_visible():
     assert printable("a\x1b[31mb\nc é") == "a�[31mb�c é"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5414, ".541"),
+        (1.0, "1.000"),
+        (0.9996, "1.000"),
+        (0.9994, ".999"),
+        (-0.05, "-.050"),
+        (10.5, "10.500"),
+        (0, ".000"),
+    ],
+)
+def test_numbers_print_as_in_the_published_tables(value, text):
+    assert number(value) == text
+
+
+def test_what_is_not_known():
+    assert number(None) == parameters(None) == "–"
+    assert parameters(85_739_520) == "85.7 M"
+    assert parameters(1_134_774_272) == "1,134.8 M"
 
 
 def test_markdown_cells_cannot_leave_their_cell():
@@ -18,5 +42,5 @@ def test_markdown_cells_cannot_leave_their_cell():
 def test_csv_reads_back():
     rows = [{"name": 'a,"b"\n', "value": 0.1}, {"name": "c", "value": None}]
     back = list(csv.DictReader(io.StringIO(csv_text(rows))))
-    assert back == [{"name": 'a,"b"\n', "value": "0.1"}, {"name": "c", "value": ""}]
+    assert back == [{"name": 'a,"b"�', "value": "0.1"}, {"name": "c", "value": ""}]
     assert csv_text([]) == "\n"

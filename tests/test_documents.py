@@ -1,0 +1,91 @@
+"""What the documents say is true."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from plismbench import ExtractorSpec, errors
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "examples/efficientnet-lite0/README.md"])
+
+
+def identify(path):
+    return str(path.relative_to(ROOT))
+
+
+@cache
+def options_of(command):
+    done = subprocess.run([sys.executable, "-m", "plismbench", command, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, f"plismbench {command}: {done.stderr}"
+    return set(re.findall(r"--[a-z-]+", done.stdout))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_commands_and_options_exist(page):
+    for command, rest in re.findall(
+        r"plismbench (extract|evaluate|leaderboard|report|models)\b([^\n`|#]*)", page.read_text()
+    ):
+        used = set(re.findall(r"--[a-z-]+", rest))
+        assert used <= options_of(command), f"plismbench {command}{rest}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_pages_build(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site/metrics/index.html").exists()
+
+
+def test_every_dependency_has_a_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    required = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    page = (ROOT / "docs/dependencies.md").read_text()
+    for requirement in required:
+        name = re.match(r"[a-z0-9-]+", requirement)[0]
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", page), name
+
+
+def test_every_error_stands_beside_its_exit_code():
+    rows = {row[0]: row[2] for row in re.findall(r"\| (\d) \| ([^|]+)\| ([^|]*)\|", (ROOT / "docs/cli.md").read_text())}
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.PlismbenchError) and kind is not errors.PlismbenchError:
+            assert f"`{name}`" in rows[str(kind.exit_code)]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/add-an-extractor.md"])
+def test_the_python_of_the_pages_gives_a_spec(page):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    names = {}
+    exec(block, names)  # noqa: S102 - our own page
+    assert isinstance(names["SPEC"], ExtractorSpec)
+    if "load" in names:
+        from torch import nn
+
+        assert isinstance(names["load"](names["SPEC"]), nn.Module)
+
+
+def test_no_placeholder_is_left():
+    for page in PAGES:
+        assert not re.search(r"\b[A-Z]+_TABLE\b", page.read_text()), page
+
+
+def test_the_shared_sentence_of_ci_is_the_readmes_command():
+    assert "make test" in (ROOT / ".ci/run").read_text()
+    assert "make test" in (ROOT / "README.md").read_text()
