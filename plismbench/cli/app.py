@@ -25,6 +25,9 @@ app.command(name="report", epilog=report.EXAMPLES)(report.report)
 app.command(name="models", epilog=models.EXAMPLES)(models.models)
 
 
+_INTERRUPTED = 130
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         show(__version__)
@@ -51,6 +54,7 @@ def main() -> None:
     except PlismbenchError as error:
         say(f"plismbench: {' '.join(str(error).split())}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing
+            say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
+        raise

@@ -23,14 +23,15 @@ def models_table(registered: Sequence[Registration]) -> "Table":
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, justify in (("model", "left"), ("dim", "right"), ("params", "right"), ("licence", "left")):
         table.add_column(heading, justify=justify, no_wrap=heading == "model")  # type: ignore[arg-type]
-    table.add_column("from")
+    table.add_column("from", overflow="fold")  # a reason is never cut short
     for entry in registered:
         if entry.spec is None:
             cells = [entry.name, "", "", "", f"{entry.owner}: broken, {entry.problem}"]
         else:
             spec = entry.spec
             licence = spec.license + (" (gated)" if spec.gated else "")
-            cells = [entry.name, f"{spec.dim:,}", parameters(spec.n_params), licence, entry.owner]
+            origin = entry.owner if entry.problem is None else f"{entry.owner}: {entry.problem}"
+            cells = [entry.name, f"{spec.dim:,}", parameters(spec.n_params), licence, origin]
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 

@@ -55,7 +55,6 @@ def test_it_runs_as_a_module():
     [
         (InvalidInput("This\nis wrong.", hint="Do that."), 2, "plismbench: This is wrong. Do that.\n"),
         (Unavailable("Not there."), 3, "plismbench: Not there.\n"),
-        (KeyboardInterrupt(), 130, "plismbench: Interrupted."),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(monkeypatch, run, error, code, line):
@@ -67,6 +66,16 @@ def test_an_error_is_one_line_and_an_exit_code(monkeypatch, run, error, code, li
     assert (outcome.code, outcome.out) == (code, "")
     assert outcome.err.startswith(line)
     assert outcome.err.count("\n") == 1
+
+
+def test_ctrl_c_is_one_line_and_its_own_exit_code(monkeypatch, run):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("plismbench.extractors.registry.registered", interrupt)
+    outcome = run("models")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.error.startswith("plismbench: Interrupted. What was finished is kept")
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch, run):

@@ -24,6 +24,14 @@ def test_what_is_broken_says_why():
     assert lines[2].split() == ["toy", "1,536", "85.7", "M", "MIT", "(gated)", "plismbench"]
 
 
+def test_a_name_that_stands_twice_says_so():
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(models_table([Registration("toy", owner, SPEC, "claimed by a and b") for owner in ("a", "b")]))
+    text = " ".join(console.file.getvalue().split())
+    assert "a: claimed by a and b" in text
+    assert "b: claimed by a and b" in text
+
+
 def test_as_data():
     told = json.loads(models_text(REGISTERED, TableFormat.JSON))
     assert told["schema"] == "plismbench.models/1"
