@@ -10,6 +10,7 @@ from plismbench.dataset import dataset_named
 from plismbench.errors import InvalidInput, MissingEmbeddings, UnknownName
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.reporting.formats import TableFormat
+from plismbench.search.engine import ENGINES
 from plismbench.workspace import Existing, Workspace
 
 EXAMPLES = "plismbench evaluate --dataset demo\n\nplismbench evaluate --model h0-mini --n-tiles 8139"
@@ -28,7 +29,9 @@ def evaluate(
     slides: options.Slides = None,
     stainings: options.Stainings = None,
     scanners: options.Scanners = None,
-    engine: Annotated[str, typer.Option(help="Search engine.")] = "faiss",
+    engine: Annotated[
+        str, typer.Option(help=f"Search engine: {', '.join(ENGINES)} (on a GPU if there is one).")
+    ] = "faiss",
     memory: Annotated[
         float | None, typer.Option(min=0.1, help="GB that slides may take; half of the machine's if left out.")
     ] = None,

@@ -50,7 +50,7 @@ class Engine(Protocol):
         ...
 
 
-ENGINES = ("exact", "faiss")
+ENGINES = ("exact", "faiss", "torch")
 
 
 def engine(name: str) -> Engine:
@@ -68,6 +68,10 @@ def engine(name: str) -> Engine:
             from plismbench.search.faiss_flat import search_faiss
 
             return search_faiss
+        case "torch":
+            from plismbench.search.torch_matmul import search_torch
+
+            return search_torch
     raise UnknownName("search engine", name, ENGINES)
 
 
