@@ -11,8 +11,8 @@ from plismbench.workspace import Existing, default_root
 
 
 def split_commas(values: list[str] | None) -> list[str]:
-    """``["a,b", "c"]`` as ``["a", "b", "c"]``."""
-    return [part for value in values or [] for part in value.split(",") if part]
+    """``["a,b", "c", "a"]`` as ``["a", "b", "c"]``."""
+    return list(dict.fromkeys(part.strip() for value in values or [] for part in value.split(",") if part.strip()))
 
 
 Root = Annotated[
