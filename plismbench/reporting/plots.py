@@ -25,6 +25,8 @@ _GROUPS = {  # blue, orange, green of Okabe and Ito, which stay apart without co
     PairGroup.CROSS_STAINING: ("#e69f00", "square", 0.0),
     PairGroup.CROSS_BOTH: ("#009e73", "diamond", 0.22),
 }
+# The light half of Cividis: of the whole, plotly would put white numbers on cells of middle grey.
+_CELLS = [[0, "#7d7c76"], [0.5, "#bbad6d"], [1, "#fee838"]]
 _LARGEST_BUBBLE, _SMALLEST_BUBBLE = 46, 9
 _LONGEST_NAME = 24
 _MOST_NAMES = 20  # written into the scatter plot; the others show theirs under the pointer
@@ -47,6 +49,7 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
         return None
     names = [_name(row.name) if place < _MOST_NAMES else "" for place, (row, _, _) in enumerate(points)]
     sizes = [row.n_params or 1 for row, _, _ in points]  # plotly draws nothing for 0
+    largest = max((row.n_params for row, _, _ in points if row.n_params), default=_LARGEST_BUBBLE**2)  # else all small
     figure = go.Figure(
         go.Scatter(
             x=[cosine for _, cosine, _ in points],
@@ -61,7 +64,7 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
             marker={
                 "size": sizes,
                 "sizemode": "area",
-                "sizeref": 2 * max(sizes) / _LARGEST_BUBBLE**2,
+                "sizeref": 2 * largest / _LARGEST_BUBBLE**2,
                 "sizemin": _SMALLEST_BUBBLE / 2,
                 "symbol": [_symbol(row) for row, _, _ in points],
                 "color": _ACCENT,
@@ -161,9 +164,10 @@ def matrix_figure(results: Sequence[Result], group: PairGroup, metric: str) -> "
                 z=cells,
                 text=[["" if value is None else number(value, 2) for value in line] for line in cells],
                 texttemplate="%{text}",
+                textfont={"color": "#000"},
                 hovertemplate="%{y} – %{x}: %{z:.3f}<extra></extra>",
                 hoverongaps=False,
-                colorscale="Cividis",
+                colorscale=_CELLS,
                 zmin=0,
                 zmax=1,
                 showscale=False,

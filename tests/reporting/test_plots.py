@@ -1,6 +1,8 @@
 import dataclasses
+import math
 
 import pytest
+from plotly.colors import sample_colorscale
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
@@ -31,6 +33,13 @@ def test_the_area_of_a_bubble_is_its_parameters():
     assert points.marker.sizemode == "area"
     assert list(points.marker.size) == [400, 100, 1, 1, 25]
     assert list(points.marker.symbol) == ["circle", "circle", "x", "x", "diamond"]
+
+
+@pytest.mark.parametrize("n_params", [0, None])
+def test_a_model_of_no_known_size_is_never_a_large_mark(n_params):
+    marker = scatter_figure(leaderboards([named("a", 0.5, n_params)])[0]).data[0].marker
+    (size,) = marker.size
+    assert math.sqrt(2 * size / marker.sizeref) < marker.sizemin * 2  # plotly's diameter: sizemin is what shows
 
 
 def test_a_ranking_without_top_10_has_no_scatter():
@@ -76,6 +85,17 @@ def test_the_matrix_is_symmetric_and_its_diagonal_empty():
     assert trace.z[0][2] == trace.z[2][0] == pytest.approx(sum(values) / 2)
     assert trace.text[0][2] == f"{sum(values) / 2:.2f}".removeprefix("0")
     assert [trace.z[i][i] for i in range(3)] == [None, None, None]
+
+
+def test_the_number_in_a_cell_can_be_read_whatever_its_value():
+    trace = matrix_figure([named("a")], PairGroup.CROSS_SCANNER, "top_10").data[0]
+    assert trace.textfont.color == "#000"
+    scale = [list(stop) for stop in trace.colorscale]
+    for place in range(101):
+        (colour,) = sample_colorscale(scale, [place / 100], colortype="tuple")
+        linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        assert (luminance + 0.05) / 0.05 >= 4.5  # WCAG 2.1, 1.4.3: against black
 
 
 def test_no_pairs_no_matrix():
