@@ -1,13 +1,19 @@
-"""From numbers a pair to numbers a group: the two tables that every result is made of."""
+"""From numbers a pair to numbers a group: the tables that every result is made of."""
 
 from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from plismbench.errors import CorruptFile
-from plismbench.pairs import PairGroup
+from plismbench.pairs import Axis, PairGroup
 
 Schema = dict[str, pl.DataType]
+
+PAIR = ("staining_a", "scanner_a", "staining_b", "scanner_b")
+"""The columns that name a pair."""
+
+PROPORTION = ("random_cosine", "cosine_lift", "centred_cosine")
+"""What stands beside the official numbers: see ``plismbench.metrics.cosine``."""
 
 SUMMARY_SCHEMA: Schema = {
     "group": pl.String(),
@@ -21,6 +27,13 @@ SUMMARY_SCHEMA: Schema = {
     "std": pl.Float64(),
 }
 
+TERMS = {
+    "cosine": (PairGroup.ALL, "cosine"),
+    "top10_cross_scanner": (PairGroup.CROSS_SCANNER, "top_10"),
+    "top10_cross_staining": (PairGroup.CROSS_STAINING, "top_10"),
+    "top10_cross_both": (PairGroup.CROSS_BOTH, "top_10"),
+}
+"""The four medians whose mean is the score of plism-benchmark's leaderboard: of which pairs, of what."""
 
 BETWEEN_SCHEMA: Schema = {"a": pl.String(), "b": pl.String(), "n_pairs": pl.Int64(), "median": pl.Float64()}
 
@@ -30,20 +43,36 @@ def top_k_metric(k: int) -> str:
     return f"top_{k}"
 
 
+def core_metrics(ks: Iterable[int]) -> tuple[str, ...]:
+    """The metrics that are means over tiles, so that they are known for each core: cosines and accuracies."""
+    return ("cosine", *(top_k_metric(k) for k in ks), "centred_cosine")
+
+
 def metric_names(ks: Iterable[int]) -> tuple[str, ...]:
-    """The metric columns of a pair table: ``cosine``, then one accuracy for each k."""
-    return ("cosine", *(top_k_metric(k) for k in ks))
+    """The metric columns of a pair table: ``cosine``, one accuracy for each k, then ``PROPORTION``."""
+    return ("cosine", *(top_k_metric(k) for k in ks), *PROPORTION)
 
 
 def pair_schema(ks: Iterable[int]) -> Schema:
     """Columns of a pair table: two slides, their group, and one number for each metric."""
-    words = ("staining_a", "scanner_a", "staining_b", "scanner_b", "group")
-    return {name: pl.String() for name in words} | {name: pl.Float64() for name in metric_names(ks)}
+    return {name: pl.String() for name in (*PAIR, "group")} | {name: pl.Float64() for name in metric_names(ks)}
+
+
+def core_schema(ks: Iterable[int]) -> Schema:
+    """Columns of a core table, one row a pair and core: sums over the tiles of the core.
+
+    ``tiles`` is how many it has. A cosine is summed over them; ``top_k`` is hits at k of the tiles
+    of both slides, so the accuracy is ``top_k / (2 tiles)``.
+    """
+    sums: Schema = {"cosine": pl.Float64(), **{top_k_metric(k): pl.Int64() for k in ks}, "centred_cosine": pl.Float64()}
+    return {name: pl.String() for name in (*PAIR, "core")} | {"tiles": pl.Int64()} | sums
 
 
 def summarise(pairs: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
-    """Statistics of every metric over every group that has pairs, and over ``all``.
+    """Statistics of every metric over every group that has pairs.
 
+    Groups are those of ``PairGroup``, then every two scanners among the cross-scanner pairs
+    (``scanner AT2-P``) and every two stainings among the cross-staining ones (``staining GM-HR``).
     Quartiles interpolate linearly and the standard deviation divides by n (ddof 0), as in the
     published tables; ``iqr = q3 - q1``.
 
@@ -52,14 +81,11 @@ def summarise(pairs: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
         ks: the cut-offs it holds.
 
     Returns:
-        A table of ``SUMMARY_SCHEMA``, in the order of ``PairGroup`` and of the metrics. A group
+        A table of ``SUMMARY_SCHEMA``, in the order of the groups and of the metrics. A group
         without pairs has no rows.
     """
     metrics = metric_names(ks)
-    groups = [str(group) for group in PairGroup]
-    long = pl.concat([pairs, pairs.with_columns(group=pl.lit(str(PairGroup.ALL)))]).unpivot(
-        on=metrics, index="group", variable_name="metric"
-    )
+    long = in_groups(pairs).unpivot(on=metrics, index="group", variable_name="metric")
     value = pl.col("value").sort()  # sums in one order give the same bytes whatever the order of the pairs
     summary = long.group_by("group", "metric").agg(
         n_pairs=pl.len().cast(pl.Int64),
@@ -69,32 +95,50 @@ def summarise(pairs: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
         mean=value.mean(),
         std=value.std(ddof=0),
     )
+    order = [str(group) for group in PairGroup]
     return (
         summary.with_columns(iqr=pl.col("q3") - pl.col("q1"))
         .sort(
-            pl.col("group").replace_strict(groups, range(len(groups))),
+            pl.col("group").replace_strict(order, range(len(order)), default=len(order)),
+            "group",
             pl.col("metric").replace_strict(metrics, range(len(metrics))),
         )
         .select(*SUMMARY_SCHEMA)
     )
 
 
-def medians_between(pairs: pl.DataFrame, group: PairGroup, metric: str) -> pl.DataFrame:
-    """Median of a metric for every two scanners of ``cross-scanner``, or two stainings of ``cross-staining``.
+def in_groups(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Every pair once for each group that it belongs to."""
+    of_axis = [
+        pl.when(pl.col("group") == str(axis.group)).then(
+            pl.concat_str(
+                pl.lit(f"{axis} "),
+                pl.min_horizontal(f"{axis}_a", f"{axis}_b"),
+                pl.lit("-"),
+                pl.max_horizontal(f"{axis}_a", f"{axis}_b"),
+            )
+        )
+        for axis in Axis
+    ]
+    groups = pl.concat_list(pl.col("group"), pl.lit(str(PairGroup.ALL)), *of_axis).list.drop_nulls()
+    return pairs.with_columns(group=groups).explode("group")
+
+
+def medians_between(summary: pl.DataFrame, axis: Axis, metric: str) -> pl.DataFrame:
+    """Median of a metric for every two scanners, or two stainings, where nothing else differs.
 
     Args:
-        pairs: a table of ``pair_schema``.
-        group: which of the two.
+        summary: a table of ``SUMMARY_SCHEMA``.
+        axis: scanner or staining.
         metric: one of its metrics.
 
     Returns:
         A table of ``BETWEEN_SCHEMA``, sorted, each two codes once, ``a < b``.
     """
-    code = "scanner" if group is PairGroup.CROSS_SCANNER else "staining"
+    codes = pl.col("group").str.strip_prefix(f"{axis} ").str.splitn("-", 2).struct
     return (
-        pairs.filter(pl.col("group") == str(group))
-        .group_by(a=f"{code}_a", b=f"{code}_b")
-        .agg(n_pairs=pl.len().cast(pl.Int64), median=pl.col(metric).median())
+        summary.filter(pl.col("metric") == metric, pl.col("group").str.starts_with(f"{axis} "))
+        .select(codes[0].alias("a"), codes[1].alias("b"), "n_pairs", "median")
         .sort("a", "b")
     )
 

@@ -51,6 +51,7 @@ class RegisteredDataset:
         tiles_per_slide: matched tiles on each slide, in (x, y) order.
         n_tiles: size of the evaluated subset unless asked otherwise.
         revision: which edition of the data; part of every result's signature.
+        cores: resource with the centres of its tissue cores; None for blocks of neighbouring tiles.
     """
 
     name: str
@@ -60,6 +61,7 @@ class RegisteredDataset:
     tiles_per_slide: int
     n_tiles: int
     revision: str
+    cores: str | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.slides)) != len(self.slides):
@@ -173,6 +175,7 @@ PLISM = RegisteredDataset(
     tiles_per_slide=16_278,
     n_tiles=8_139,
     revision="main",
+    cores="plism_cores.json",
 )
 
 DEMO = RegisteredDataset(

@@ -1,27 +1,29 @@
 """Vectors to numbers, pair by pair, into a result."""
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from plismbench.aggregation import check_schema, pair_schema, summarise, top_k_metric
+from plismbench.aggregation import PAIR, check_schema, summarise
+from plismbench.comparison import Comparison, Slides, cores_of, pairs_of, part_schema
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput
-from plismbench.metrics.cosine import paired_cosine
-from plismbench.metrics.retrieval import OwnNeighbors, SearchedSlide, check_cutoffs, counterpart_ranks, own_neighbors
-from plismbench.metrics.vectors import Rows, SlideVectors
+from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
+from plismbench.execution.threads import ThreadExecutor, thread_budget
+from plismbench.machine import hardware, memory_bytes
+from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
+from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.results import Result, Run, read_result, selection_name, write_result
-from plismbench.search.engine import Engine, engine
+from plismbench.search.engine import AUTO, engine, engine_for
+from plismbench.uncertainty import bootstrap
 from plismbench.workspace import (
     PARTS_FOLDER,
     RUN_FILE,
@@ -36,8 +38,6 @@ from plismbench.workspace import (
 PAIRS_PER_PART = 32
 """Pairs that are written together: the most that an interruption loses."""
 
-_PAIR = ("staining_a", "scanner_a", "staining_b", "scanner_b")
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -45,26 +45,30 @@ class Evaluation:
 
     Args:
         store: the vectors.
+        dataset: whose tiles they are.
         run: what the result will say of itself.
         subset: the tiles.
         n_pairs: of all slides asked for.
         todo: the pairs that no earlier, interrupted run has left behind; none if ``finished``.
         folder: where the result goes.
         slides_in_memory: how many slides are held at once, at least 2.
+        threads: for everything together.
         finished: the result is there already, and is kept.
     """
 
     store: EmbeddingStore
+    dataset: RegisteredDataset
     run: Run
     subset: TileSubset
     n_pairs: int
     todo: tuple[SlidePair, ...]
     folder: Path
     slides_in_memory: int
+    threads: int
     finished: bool
 
-    def evaluate(self) -> Iterator[int]:
-        """Evaluates what is to do and writes the result; yields how many pairs were done, part by part.
+    def evaluate(self) -> Iterator[SlidePair]:
+        """Evaluates what is to do and writes the result; yields each pair when it is done.
 
         Raises:
             PlismbenchError: if the vectors cannot be read or do not belong together.
@@ -72,21 +76,47 @@ class Evaluation:
         if self.finished:
             return
         begun = time.perf_counter()
-        search = engine(self.run.engine)
-        slides = _SlideCache(self.store, self.subset.rows(), max(self.run.ks), search, self.slides_in_memory)
         parts = _parts_folder(self.folder, self.run)
-        ordered = _in_blocks(self.todo, self.slides_in_memory // 2)
-        for start in range(0, len(ordered), PAIRS_PER_PART):
-            part = ordered[start : start + PAIRS_PER_PART]
-            rows = [_compare(pair, slides[pair.a], slides[pair.b], self.run.ks, search) for pair in part]
-            _write_part(parts, pl.DataFrame(rows, schema=pair_schema(self.run.ks)))
-            yield len(part)
-        pairs = _read_parts(parts, self.run.ks)
-        if len(pairs) != self.n_pairs:
-            raise CorruptFile(f"{parts} has {len(pairs)} of {self.n_pairs} pairs.", hint="Run the same command again.")
-        rate = len(ordered) / (time.perf_counter() - begun)
-        run = replace(self.run, pairs_per_second=round(rate, 3))
-        write_result(self.folder, Result(run, pairs, summarise(pairs, run.ks)))
+        rows: list[dict[str, object]] = []
+        for pair, row in self._compared():
+            rows.append(row)
+            if len(rows) == PAIRS_PER_PART:
+                _write_part(parts, pl.DataFrame(rows, schema=part_schema(self.run.ks)))
+                rows = []
+            yield pair
+        if rows:
+            _write_part(parts, pl.DataFrame(rows, schema=part_schema(self.run.ks)))
+        seconds = time.perf_counter() - begun
+        self._finish(_read_parts(parts, self.run.ks), seconds)
+
+    def _compared(self) -> Iterator[tuple[SlidePair, dict[str, object]]]:
+        """Every pair that is to do with its row, in an order in which few slides are read twice."""
+        ks, search = self.run.ks, engine(self.run.engine, self.run.device)
+        names = sorted({slide for pair in self.todo for slide in (pair.a, pair.b)})
+        slides = Slides(
+            self.store, self.dataset, names, self.subset.rows(), max(ks), search, self.slides_in_memory
+        )  # fmt: skip
+        for wanted, batch in _batches(self.todo, self.slides_in_memory // 2):
+            # A slide is searched with all threads, then the pairs that it completes have one each.
+            with thread_budget(self.threads):
+                slides.want(wanted)
+                tasks = [(pair, slides[pair.a], slides[pair.b]) for pair in batch]
+                compare = Comparison(ks, self.run.protocol, search, slides.tissue)
+                executor = ThreadExecutor(self.threads if search.concurrent else 1)
+                yield from zip(batch, executor.map(partial(_same, compare), tasks), strict=True)
+
+    def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
+        if len(parts) != self.n_pairs:
+            raise CorruptFile(
+                f"{self.folder} has {len(parts)} of {self.n_pairs} pairs.", hint="Run the same command again."
+            )
+        ks = self.run.ks
+        pairs, cores = pairs_of(parts, ks), cores_of(parts, ks)
+        intervals, draws = bootstrap(pairs, cores, ks)
+        summary = summarise(pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left")
+        rate = len(self.todo) / seconds if self.todo else 0.0
+        run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
+        write_result(self.folder, Result(run, pairs, summary, cores, draws))
         remove_folder(self.folder / PARTS_FOLDER)
 
 
@@ -100,7 +130,10 @@ def plan_evaluation(
     ks: tuple[int, ...],
     engine_name: str,
     memory: int,
+    threads: int,
     existing: Existing,
+    device: str = AUTO,
+    protocol: str = PROTOCOL,
 ) -> Evaluation:
     """Checks that there is everything to evaluate, and finds out which pairs are to do.
 
@@ -113,21 +146,30 @@ def plan_evaluation(
         ks: cut-offs.
         engine_name: see ``plismbench.search.engine``.
         memory: bytes that slides may take at once; two always fit.
+        threads: for everything together.
         existing: what to do with a result that is there.
+        device: where the engine searches.
+        protocol: see ``plismbench.metrics.protocol``.
 
     Raises:
         AlreadyExists: if the result is there and ``existing`` is ``error``.
         MissingEmbeddings: if a slide is not in the store.
         InvalidInput: if there are fewer than two slides, or a number is out of its range.
-        UnknownName: if there is no such engine.
+        UnknownName: if there is no such engine or protocol.
+        NeedsAction: if the engine cannot use the device.
         FingerprintMismatch: if the store is of another data set or revision.
         StorageFailure: if the result could not be written.
     """
     if len(slides) < 2:
         raise InvalidInput("A pair needs two slides; only one is left by this choice.")
+    if threads < 1:
+        raise InvalidInput(f"Cannot work with {threads} threads.")
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
     subset = TileSubset(n_tiles, dataset.tiles_per_slide)
     check_cutoffs(ks, n_tiles)
-    engine(engine_name)
+    engine_name = engine_for(engine_name, device)
+    engine(engine_name, device)
     store.require(slides)
     manifest = store.manifest
     replace(manifest, dataset=dataset.name, revision=dataset.revision).require_same(
@@ -144,87 +186,49 @@ def plan_evaluation(
         seed=subset.seed,
         ks=tuple(sorted(ks)),
         precision=manifest.precision,
+        protocol=protocol,
         engine=engine_name,
-        device="cpu",
+        device=device,
+        hardware=hardware() | {"threads": threads},
         versions={name: version(name) for name in ("plismbench", "numpy", "polars")},
     )
-    folder = workspace.results(manifest.name, selection_name(dataset, slides, n_tiles, ks))
+    folder = workspace.results(manifest.name, selection_name(dataset, slides, n_tiles, ks, protocol))
     finished = _is_finished(folder, run, existing)
     pairs = slide_pairs(slides)
     todo: tuple[SlidePair, ...] = ()
     if not finished:
         require_writable(folder)
         _drop_other_parts(folder, run)
-        done = {tuple(row) for row in _read_parts(_parts_folder(folder, run), run.ks).select(_PAIR).iter_rows()}
+        done = set(_read_parts(_parts_folder(folder, run), run.ks).select(PAIR).iter_rows())
         todo = tuple(p for p in pairs if (p.a.staining, p.a.scanner, p.b.staining, p.b.scanner) not in done)
-    bytes_per_slide = n_tiles * manifest.dim * (2 + 4)  # float16 as stored, float32 of norm 1
-    return Evaluation(
-        store, run, subset, len(pairs), todo, folder, max(2, min(len(slides), memory // bytes_per_slide)), finished
-    )
+    in_memory = max(2, min(len(slides), memory // bytes_per_slide(n_tiles, manifest.dim, max(ks))))
+    return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, finished)
 
 
 def default_memory() -> int:
     """Half of the machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return memory_bytes() // 2
 
 
-class _SlideCache:
-    """Slides as they are needed; those used last are kept."""
-
-    def __init__(self, store: EmbeddingStore, rows: Rows, limit: int, search: Engine, capacity: int) -> None:
-        self._store, self._rows, self._limit, self._search, self._capacity = store, rows, limit, search, capacity
-        self._xy: npt.NDArray[np.int32] | None = None
-        self._loaded: dict[Slide, SearchedSlide] = {}  # the last used stands last
-        self._own: dict[Slide, OwnNeighbors] = {}  # small and dear: stay when the vectors go
-
-    def __getitem__(self, slide: Slide) -> SearchedSlide:
-        searched = self._loaded.pop(slide, None)
-        if searched is None:
-            while len(self._loaded) >= self._capacity:
-                self._loaded.pop(next(iter(self._loaded)))
-            vectors = self._read(slide)
-            if slide not in self._own:
-                self._own[slide] = own_neighbors(vectors, self._limit, self._search)
-            searched = SearchedSlide(vectors, self._own[slide])
-        self._loaded[slide] = searched
-        return searched
-
-    def _read(self, slide: Slide) -> SlideVectors:
-        embeddings = self._store.read(slide)
-        if self._xy is None:
-            self._xy = embeddings.xy
-        if not np.array_equal(self._xy, embeddings.xy):
-            raise InvalidInput(
-                f"{slide} has other tiles than the slides before it ({len(embeddings.xy):,}, not {len(self._xy):,},"
-                " or at other places), so rows do not match.",
-                hint=f"Extract it again with --slides {slide} --existing replace.",
-            )
-        if self._rows[-1] >= len(embeddings.xy):
-            raise InvalidInput(f"{slide} has {len(embeddings.xy):,} tiles; row {self._rows[-1]:,} is asked for.")
-        return SlideVectors(embeddings.vectors[self._rows])
+def bytes_per_slide(n_tiles: int, dim: int, limit: int) -> int:
+    """What a slide takes in memory: float16 as stored, float32 turned, its tiles' nearest neighbours."""
+    return n_tiles * (dim * (2 + 4) + 4 + 8 * (limit + 3))
 
 
-def _compare(
-    pair: SlidePair, a: SearchedSlide, b: SearchedSlide, ks: Sequence[int], search: Engine
-) -> dict[str, object]:
-    """One row of the pair table."""
-    cosines = paired_cosine(a.vectors, b.vectors)
-    ranks = counterpart_ranks(a, b, cosines, max(ks), search)
-    return {
-        "staining_a": pair.a.staining,
-        "scanner_a": pair.a.scanner,
-        "staining_b": pair.b.staining,
-        "scanner_b": pair.b.scanner,
-        "group": str(pair.group),
-        "cosine": float(cosines.mean()),
-    } | {top_k_metric(k): ranks.accuracy(k) for k in ks}
+def _batches(pairs: Sequence[SlidePair], block: int) -> Iterator[tuple[list[Slide], list[SlidePair]]]:
+    """The pairs, those together that one more slide completes, with the slides that are needed for a while.
 
-
-def _in_blocks(pairs: Sequence[SlidePair], block: int) -> list[SlidePair]:
-    """The pairs in an order in which two blocks of slides serve many pairs before the next is read."""
+    Two blocks of slides serve all pairs between them before the next is read.
+    """
     slides = sorted({slide for pair in pairs for slide in (pair.a, pair.b)})
     of = {slide: number // block for number, slide in enumerate(slides)}
-    return sorted(pairs, key=lambda pair: (of[pair.a], of[pair.b], pair))
+    ordered = sorted(pairs, key=lambda pair: (of[pair.a], of[pair.b], pair.b, pair.a))
+    for (first, last), batch in groupby(ordered, key=lambda pair: (of[pair.a], pair.b)):
+        yield [slide for slide in slides if of[slide] in (first, of[last])], list(batch)
+
+
+def _same(compare: Comparison) -> Comparison:
+    return compare
 
 
 def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:
@@ -259,19 +263,19 @@ def _drop_other_parts(folder: Path, run: Run) -> None:
 
 
 def _write_part(folder: Path, table: pl.DataFrame) -> None:
-    with writing(folder / f"{_digest(table.select(_PAIR).write_csv())}.parquet") as temporary:
+    with writing(folder / f"{_digest(table.select(PAIR).write_csv())}.parquet") as temporary:
         table.write_parquet(temporary)
 
 
 def _read_parts(folder: Path, ks: Sequence[int]) -> pl.DataFrame:
     """What the parts hold, each pair once, sorted; no rows if there are no parts."""
-    tables = [pl.DataFrame(schema=pair_schema(ks))]
+    tables = [pl.DataFrame(schema=part_schema(ks))]
     for path in folder.glob("*.parquet"):
         try:
-            tables.append(check_schema(pl.read_parquet(path), pair_schema(ks), path))
-        except (OSError, pl.exceptions.PolarsError):
-            path.unlink()  # damaged: its pairs are done again
-    return pl.concat(tables).unique(_PAIR).sort(_PAIR)
+            tables.append(check_schema(pl.read_parquet(path), part_schema(ks), path))
+        except (OSError, pl.exceptions.PolarsError, CorruptFile):
+            path.unlink()  # damaged, or of another version: its pairs are done again
+    return pl.concat(tables).unique(PAIR).sort(PAIR)
 
 
 def _digest(text: str) -> str:

@@ -18,6 +18,18 @@ class PairGroup(StrEnum):
     ALL = "all"
 
 
+class Axis(StrEnum):
+    """What may differ between two slides."""
+
+    SCANNER = "scanner"
+    STAINING = "staining"
+
+    @property
+    def group(self) -> PairGroup:
+        """The pairs in which nothing else differs."""
+        return PairGroup.CROSS_SCANNER if self is Axis.SCANNER else PairGroup.CROSS_STAINING
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class SlidePair:
     """Two different slides of the same tissue, the smaller first."""

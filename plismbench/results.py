@@ -1,4 +1,4 @@
-"""One evaluated extractor: its two tables, what made them, and their place on the disk."""
+"""One evaluated extractor: its tables, what made them, and their place on the disk."""
 
 import hashlib
 import json
@@ -9,16 +9,27 @@ from typing import Any
 
 import polars as pl
 
-from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, pair_schema
+from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
+from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
-from plismbench.workspace import PAIRS_FILE, RUN_FILE, SUMMARY_FILE, storage_errors, write_text, writing
-
-PROTOCOL = "plism-1"
-"""Name of the definitions of all numbers; the numbers of a released protocol never change."""
+from plismbench.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA
+from plismbench.workspace import (
+    CORES_FILE,
+    DRAWS_FILE,
+    PAIRS_FILE,
+    RUN_FILE,
+    SUMMARY_FILE,
+    storage_errors,
+    write_text,
+    writing,
+)
 
 RUN_SCHEMA = "plismbench.run/1"
+
+REPORT_SCHEMA: Schema = SUMMARY_SCHEMA | INTERVAL_SCHEMA
+"""Columns of ``summary.parquet``: every statistic with the interval of its median."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +45,9 @@ class Run:
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
         precision: of the forward pass.
-        engine, device, versions, pairs_per_second: where and how it ran; not part of the signature.
+        protocol: name of the definitions of the numbers.
+        engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
+            how long since it was last resumed; not part of the signature.
     """
 
     extractor: dict[str, Any]
@@ -49,7 +62,9 @@ class Run:
     precision: str
     engine: str
     device: str
+    hardware: dict[str, str | int | float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
     pairs_per_second: float = 0.0
     protocol: str = PROTOCOL
     schema: str = RUN_SCHEMA
@@ -86,12 +101,16 @@ class Result:
     Args:
         run: what made it.
         pairs: one row a pair of slides, of ``pair_schema(run.ks)``.
-        summary: one row a group and metric, of ``SUMMARY_SCHEMA``.
+        summary: one row a group and metric, of ``REPORT_SCHEMA``.
+        cores: one row a pair and core, of ``core_schema(run.ks)``.
+        draws: one row a draw of the bootstrap, of ``DRAWS_SCHEMA``.
     """
 
     run: Run
     pairs: pl.DataFrame
     summary: pl.DataFrame
+    cores: pl.DataFrame
+    draws: pl.DataFrame
 
 
 def slides_digest(slides: Sequence[str]) -> str:
@@ -99,26 +118,33 @@ def slides_digest(slides: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(slides)).encode()).hexdigest()[:6]
 
 
-def selection_name(dataset: RegisteredDataset, slides: Sequence[Slide], n_tiles: int, ks: Sequence[int]) -> str:
-    """Folder of a selection: ``8139-tiles``, then the slides and cut-offs where they are not the usual ones."""
+def selection_name(
+    dataset: RegisteredDataset, slides: Sequence[Slide], n_tiles: int, ks: Sequence[int], protocol: str = PROTOCOL
+) -> str:
+    """Folder of a selection: ``8139-tiles``, then the slides, cut-offs and protocol that are not the usual ones."""
     name = f"{n_tiles}-tiles"
     if set(slides) != set(dataset.default_slides):
         name += f"-{len(slides)}-slides-{slides_digest([str(slide) for slide in slides])}"
     if set(ks) != set(DEFAULT_KS):
         name += f"-k-{'-'.join(map(str, sorted(ks)))}"
+    if protocol != PROTOCOL:
+        name += f"-{protocol}"
     return name
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Writes the three files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
+    """Writes the files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
     with storage_errors(folder):
         (folder / RUN_FILE).unlink(missing_ok=True)
-    for name, table, schema in (
-        (PAIRS_FILE, result.pairs, pair_schema(result.run.ks)),
-        (SUMMARY_FILE, result.summary, SUMMARY_SCHEMA),
-    ):
+    tables = {
+        PAIRS_FILE: result.pairs,
+        SUMMARY_FILE: result.summary,
+        CORES_FILE: result.cores,
+        DRAWS_FILE: result.draws,
+    }
+    for name, schema in _schemas(result.run.ks).items():
         with writing(folder / name) as temporary:
-            check_schema(table, schema, name).write_parquet(temporary)
+            check_schema(tables[name], schema, name).write_parquet(temporary)
     run = asdict(result.run) | {"signature": result.run.signature}
     write_text(folder / RUN_FILE, json.dumps(run, indent=2, sort_keys=True) + "\n")
 
@@ -143,11 +169,17 @@ def read_result(folder: Path) -> Result:
         raise CorruptFile(f"Cannot read {run_file}: {error}.", hint="Run `plismbench evaluate` again.") from error
     if run.signature != signature:
         raise CorruptFile(f"{run_file} says signature {signature}, its fields say {run.signature}.")
-    return Result(
-        run=run,
-        pairs=_read_table(folder / PAIRS_FILE, pair_schema(run.ks)),
-        summary=_read_table(folder / SUMMARY_FILE, SUMMARY_SCHEMA),
-    )
+    tables = {name: _read_table(folder / name, schema) for name, schema in _schemas(run.ks).items()}
+    return Result(run, tables[PAIRS_FILE], tables[SUMMARY_FILE], tables[CORES_FILE], tables[DRAWS_FILE])
+
+
+def _schemas(ks: Sequence[int]) -> dict[str, Schema]:
+    return {
+        PAIRS_FILE: pair_schema(ks),
+        SUMMARY_FILE: REPORT_SCHEMA,
+        CORES_FILE: core_schema(ks),
+        DRAWS_FILE: DRAWS_SCHEMA,
+    }
 
 
 def _read_table(path: Path, schema: Schema) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 ROOT/<dataset>/tiles/                                       downloaded tiles
 ROOT/<dataset>/embeddings/<extractor>/manifest.json         what made the vectors
 ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
-ROOT/<dataset>/results/<extractor>/<selection>/             pairs.parquet, summary.parquet, run.json
+ROOT/<dataset>/results/<extractor>/<selection>/             {pairs,cores,summary,draws}.parquet, run.json
 ROOT/<dataset>/results/<extractor>/<selection>/parts/       pairs of an evaluation under way
 ROOT/<dataset>/report.html
 """
@@ -28,6 +28,8 @@ if sys.platform != "win32":
 
 PAIRS_FILE = "pairs.parquet"
 SUMMARY_FILE = "summary.parquet"
+CORES_FILE = "cores.parquet"
+DRAWS_FILE = "draws.parquet"
 RUN_FILE = "run.json"
 PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"

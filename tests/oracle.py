@@ -34,3 +34,19 @@ def accuracy(a, b, k):
     """Top-k retrieval accuracy of a pair of slides."""
     of_a, of_b = ranks(a, b)
     return (np.sum(of_a < k) + np.sum(of_b < k)) / (2 * len(a))
+
+
+def random_cosine(a, b):
+    """Mean cosine of tiles that do not match."""
+    similarity = unit(a) @ unit(b).T
+    return float(np.mean(similarity[~np.eye(len(a), dtype=bool)]))
+
+
+def centred_cosine(a, b):
+    """Cosine similarity after the mean direction of each slide is subtracted."""
+    centred = [unit(vectors) - unit(vectors).mean(axis=0) for vectors in (a, b)]
+    values = []
+    for x, y in zip(*centred, strict=True):
+        lengths = np.linalg.norm(x), np.linalg.norm(y)
+        values.append(x @ y / np.prod(lengths) if min(lengths) > 1e-9 else 0.0)
+    return float(np.mean(values))

@@ -10,6 +10,8 @@ from plismbench.aggregation import (
     BETWEEN_SCHEMA,
     SUMMARY_SCHEMA,
     check_schema,
+    core_metrics,
+    core_schema,
     medians_between,
     metric_names,
     pair_schema,
@@ -18,7 +20,7 @@ from plismbench.aggregation import (
 )
 from plismbench.dataset import PLISM
 from plismbench.errors import CorruptFile
-from plismbench.pairs import PairGroup
+from plismbench.pairs import Axis, PairGroup
 
 KS = (1, 10)
 
@@ -40,10 +42,10 @@ def linear_quantile(values, fraction):
 def test_every_number_by_its_definition(pairs):
     summary = summarise(pairs, KS)
     assert dict(summary.schema) == SUMMARY_SCHEMA
-    assert len(summary) == len(PairGroup) * len(metric_names(KS))
+    assert len(summary) == (len(PairGroup) + 21 + 78) * len(metric_names(KS))
     rows = pairs.to_dicts()
     for told in summary.iter_rows(named=True):
-        values = [row[told["metric"]] for row in rows if told["group"] in ("all", row["group"])]
+        values = [row[told["metric"]] for row in rows if told["group"] in groups_of(row)]
         assert told["n_pairs"] == len(values)
         assert told["median"] == pytest.approx(statistics.median(values), abs=1e-12)
         assert told["q1"] == pytest.approx(linear_quantile(values, 0.25), abs=1e-12)
@@ -53,11 +55,26 @@ def test_every_number_by_its_definition(pairs):
         assert told["std"] == pytest.approx(statistics.pstdev(values), abs=1e-12)
 
 
+def groups_of(row):
+    groups = ["all", row["group"]]
+    if row["group"] == "cross-scanner":
+        groups.append("scanner {}-{}".format(*sorted((row["scanner_a"], row["scanner_b"]))))
+    if row["group"] == "cross-staining":
+        groups.append("staining {}-{}".format(*sorted((row["staining_a"], row["staining_b"]))))
+    return groups
+
+
 def test_groups_and_metrics_come_in_their_order(pairs):
     summary = summarise(pairs, KS)
-    assert summary["group"].unique(maintain_order=True).to_list() == [str(group) for group in PairGroup]
-    assert summary["metric"].unique(maintain_order=True).to_list() == ["cosine", "top_1", "top_10"]
-    assert summary.filter(metric="cosine")["n_pairs"].to_list() == [273, 546, 3_276, 4_095]
+    groups = summary["group"].unique(maintain_order=True).to_list()
+    assert groups[:4] == [str(group) for group in PairGroup]
+    assert groups[4:] == sorted(groups[4:])
+    assert groups[4] == "scanner AT2-GT450"
+    assert groups[-1] == "staining LMH-MY"
+    assert summary["metric"].unique(maintain_order=True).to_list() == [
+        "cosine", "top_1", "top_10", "random_cosine", "cosine_lift", "centred_cosine",
+    ]  # fmt: skip
+    assert summary.filter(metric="cosine")["n_pairs"].to_list()[:4] == [273, 546, 3_276, 4_095]
 
 
 def test_the_order_of_the_pairs_leaves_no_trace(pairs):
@@ -68,10 +85,10 @@ def test_the_order_of_the_pairs_leaves_no_trace(pairs):
 def test_four_values_by_hand():
     rows = [(0.1, "cross-both"), (0.2, "cross-both"), (0.4, "cross-both"), (0.9, "cross-scanner")]
     pairs = pl.DataFrame(
-        [["A", "P", "B", "Q", group, value, value] for value, group in rows], schema=pair_schema((1,)), orient="row"
+        [["A", "P", "B", "Q", group, *[value] * 5] for value, group in rows], schema=pair_schema((1,)), orient="row"
     )
     told = {row["group"]: row for row in summarise(pairs, (1,)).filter(metric="top_1").to_dicts()}
-    assert set(told) == {"cross-scanner", "cross-both", "all"}  # a group without pairs has no row
+    assert set(told) == {"cross-scanner", "scanner P-Q", "cross-both", "all"}  # a group without pairs has no row
     assert told["cross-both"]["median"] == 0.2
     assert told["cross-both"]["q1"] == pytest.approx(0.15)
     assert told["cross-both"]["std"] == pytest.approx(np.std([0.1, 0.2, 0.4]))
@@ -79,11 +96,12 @@ def test_four_values_by_hand():
     assert told["cross-scanner"]["iqr"] == told["cross-scanner"]["std"] == 0
 
 
-@pytest.mark.parametrize(("group", "code", "same", "n_pairs"), [
-    (PairGroup.CROSS_SCANNER, "scanner", "staining", 13), (PairGroup.CROSS_STAINING, "staining", "scanner", 7),
+@pytest.mark.parametrize(("axis", "same", "n_pairs"), [
+    (Axis.SCANNER, "staining", 13), (Axis.STAINING, "scanner", 7),
 ])  # fmt: skip
-def test_medians_between_two_codes(pairs, group, code, same, n_pairs):
-    found = medians_between(pairs, group, "top_10")
+def test_medians_between_two_codes(pairs, axis, same, n_pairs):
+    code = str(axis)
+    found = medians_between(summarise(pairs, KS), axis, "top_10")
     assert dict(found.schema) == BETWEEN_SCHEMA
     codes = PLISM.scanners if code == "scanner" else PLISM.stainings
     assert [(row["a"], row["b"]) for row in found.to_dicts()] == list(itertools.combinations(sorted(codes), 2))
@@ -96,7 +114,9 @@ def test_medians_between_two_codes(pairs, group, code, same, n_pairs):
 
 def test_names():
     assert top_k_metric(10) == "top_10"
-    assert list(pair_schema((5,)))[-2:] == ["cosine", "top_5"]
+    assert list(pair_schema((5,)))[5:7] == ["cosine", "top_5"]
+    assert set(core_metrics((5,))) < set(core_schema((5,)))
+    assert set(core_metrics((5,))) < set(metric_names((5,)))
     assert len(PLISM.slides) == 91
 
 

@@ -8,7 +8,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "plismbench"
 FLOORS = {
     "errors": 1,
+    "machine": 2,
     "dataset": 2,
+    "tissue": 3,
     "pairs": 3,
     "workspace": 3,
     "hub": 3,
@@ -19,12 +21,14 @@ FLOORS = {
     "execution": 4,
     "metrics": 5,
     "aggregation": 6,
-    "results": 7,
-    "extraction": 8,
-    "evaluation": 8,
-    "leaderboard": 8,
-    "reporting": 9,
-    "cli": 10,
+    "uncertainty": 7,
+    "comparison": 7,
+    "results": 8,
+    "extraction": 9,
+    "evaluation": 9,
+    "leaderboard": 9,
+    "reporting": 10,
+    "cli": 11,
 }
 # Public faces: they import what they show, and nothing below imports them but the version.
 FACES = {"__init__", "__main__"}
@@ -32,7 +36,9 @@ FACES = {"__init__", "__main__"}
 # What each room may not import at all; and what it may import only inside functions.
 FORBIDDEN = {
     "errors": {"numpy", "torch", "polars", "typer", "rich"},
+    "machine": {"numpy", "torch", "polars", "typer", "rich"},
     "dataset": {"torch", "polars", "typer", "rich"},
+    "tissue": {"torch", "polars", "typer", "rich"},
     "pairs": {"torch", "polars", "typer", "rich"},
     "workspace": {"torch", "polars", "typer", "rich"},
     "hub": {"torch", "datasets", "polars", "typer", "rich"},
@@ -43,6 +49,8 @@ FORBIDDEN = {
     "metrics": {"polars", "pyarrow", "pathlib", "faiss", "torch", "typer", "rich"},
     "execution": {"plismbench", "numpy", "polars", "torch", "typer", "rich"},
     "aggregation": {"torch", "faiss", "typer", "rich"},
+    "uncertainty": {"torch", "faiss", "typer", "rich"},
+    "comparison": {"torch", "faiss", "typer", "rich"},
     "results": {"torch", "faiss", "typer", "rich"},
     "extraction": {"typer", "rich"},
     "evaluation": {"typer", "rich", "torch"},
@@ -136,6 +144,7 @@ def test_every_room_has_a_floor():
         ("tiles/demo.py", ("plismbench.extractors.spec", True), "imports extractors"),
         ("execution/local.py", ("plismbench.dataset", True), "execution imports plismbench"),
         ("metrics/cosine.py", ("faiss", False), "metrics imports faiss"),
+        ("comparison.py", ("plismbench.results", True), "imports results"),
         ("search/faiss_flat.py", ("faiss", True), "at the top"),
         ("extractors/catalog.py", ("torch", True), "catalog.py imports torch"),
     ],

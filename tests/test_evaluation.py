@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from stores import SLIDES, make_dataset, make_store, make_vectors, make_xy
 
-from plismbench.aggregation import metric_names
+from plismbench.aggregation import PAIR, metric_names
 from plismbench.embeddings.store import Embeddings
 from plismbench.errors import (
     AlreadyExists,
@@ -23,11 +23,13 @@ from plismbench.errors import (
     MissingEmbeddings,
     UnknownName,
 )
-from plismbench.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation
+from plismbench.evaluation import PAIRS_PER_PART, bytes_per_slide, default_memory, plan_evaluation
 from plismbench.pairs import slide_pairs
 from plismbench.results import read_result
+from plismbench.tissue import tissue_of
 from plismbench.workspace import Existing, Workspace
 
+TABLES = ("pairs.parquet", "cores.parquet", "summary.parquet", "draws.parquet")
 KS = (1, 3, 10)
 
 
@@ -37,14 +39,15 @@ def plan(tmp_path, store, dataset=None, slides=SLIDES, **changes):
         "ks": KS,
         "engine_name": "faiss",
         "memory": 10**9,
+        "threads": 2,
         "existing": Existing.SKIP,
     } | changes
     return plan_evaluation(store, dataset or make_dataset(), slides, Workspace(tmp_path, "tiny"), **arguments)
 
 
 def finish(evaluation):
-    counts = list(evaluation.evaluate())
-    return counts, read_result(evaluation.folder)
+    done = list(evaluation.evaluate())
+    return done, read_result(evaluation.folder)
 
 
 @pytest.fixture
@@ -58,9 +61,10 @@ def store(tmp_path, vectors):
 
 
 def test_every_pair_is_that_of_the_oracle(tmp_path, store, vectors):
-    counts, result = finish(plan(tmp_path, store))
+    done, result = finish(plan(tmp_path, store))
     pairs = slide_pairs(SLIDES)
-    assert sum(counts) == len(result.pairs) == len(pairs) == 15
+    assert sorted(done) == list(pairs)
+    assert len(result.pairs) == len(pairs) == 15
     rows = np.sort(np.random.default_rng(42).choice(30, 20, replace=False))
     for pair, row in zip(pairs, result.pairs.iter_rows(named=True), strict=True):
         a, b = vectors[pair.a][rows], vectors[pair.b][rows]
@@ -68,6 +72,10 @@ def test_every_pair_is_that_of_the_oracle(tmp_path, store, vectors):
         assert (row["staining_b"], row["scanner_b"]) == (pair.b.staining, pair.b.scanner)
         assert row["group"] == pair.group
         assert row["cosine"] == pytest.approx(oracle.cosine(a, b), abs=1e-9)
+        assert row["random_cosine"] == pytest.approx(oracle.random_cosine(a, b), abs=1e-9)
+        assert row["centred_cosine"] == pytest.approx(oracle.centred_cosine(a, b), abs=1e-9)
+        lift = (row["cosine"] - row["random_cosine"]) / (1 - row["random_cosine"])
+        assert row["cosine_lift"] == pytest.approx(lift, abs=1e-9)
         for k in KS:
             assert row[f"top_{k}"] == pytest.approx(oracle.accuracy(a, b, k), abs=1e-12)
     both = result.summary.filter(pl.col("group") == "cross-both", pl.col("metric") == "top_3").row(0, named=True)
@@ -75,18 +83,52 @@ def test_every_pair_is_that_of_the_oracle(tmp_path, store, vectors):
     assert (both["n_pairs"], both["median"]) == (6, pytest.approx(np.median(expected)))
 
 
-def test_the_order_memory_and_engine_leave_no_trace(tmp_path, store):
-    tables = []
-    for number, (memory, engine) in enumerate(itertools.product((1, 4 * 20 * 8 * 6, 10**9), ("exact", "faiss"))):
-        evaluation = plan(tmp_path / str(number), store, memory=memory, engine_name=engine)
+def test_sums_of_cores_make_up_the_pairs(tmp_path, store):
+    # Below 64 tiles the data set is one block, so here it gets four.
+    many = make_vectors(tiles=80)
+    _, result = finish(plan(tmp_path, make_store(tmp_path / "many", many), make_dataset(tiles=80), n_tiles=70))
+    assert result.cores["core"].unique().sort().to_list() == ["block_1_1", "block_1_2", "block_2_1", "block_2_2"]
+    assert len(result.cores) == 4 * 15
+    sums = result.cores.group_by(PAIR).agg(pl.col("tiles", "cosine", "centred_cosine", "top_1", "top_10").sum())
+    both = result.pairs.join(sums, on=PAIR, suffix="_sum")
+    assert both["tiles"].unique().to_list() == [70]
+    for metric, share in (("cosine", 70), ("centred_cosine", 70), ("top_1", 140), ("top_10", 140)):
+        np.testing.assert_allclose(both[metric], both[f"{metric}_sum"] / share, atol=1e-12)
+    rows = np.sort(np.random.default_rng(42).choice(80, 70, replace=False))
+    core = tissue_of(make_dataset(tiles=80), make_xy(80)).at(rows).labels == 2
+    a, b = many[SLIDES[0]][rows], many[SLIDES[3]][rows]
+    (told,) = result.cores.filter(
+        core="block_2_1", staining_a="GM", scanner_a="AT2", staining_b="HR", scanner_b="P"
+    ).to_dicts()
+    ranks = oracle.ranks(a, b)
+    assert told["top_3"] == sum((of_slide[core] < 3).sum() for of_slide in ranks)
+    assert told["cosine"] == pytest.approx(np.sum(oracle.unit(a)[core] * oracle.unit(b)[core]), abs=1e-9)
+
+
+def test_memory_threads_and_engine_leave_no_trace(tmp_path, store):
+    tables = set()
+    for number, (memory, engine, threads) in enumerate(
+        itertools.product((1, 4 * bytes_per_slide(20, 8, 10), 10**9), ("exact", "faiss", "torch"), (1, 3))
+    ):
+        evaluation = plan(tmp_path / str(number), store, memory=memory, engine_name=engine, threads=threads)
         finish(evaluation)
-        tables.append((evaluation.folder / "pairs.parquet").read_bytes())
-    assert len(tables) == 6
-    assert len(set(tables)) == 1
+        tables.add(tuple((evaluation.folder / name).read_bytes() for name in TABLES))
+    assert number == 17
+    assert len(tables) == 1
+
+
+def test_the_rounding_of_the_reference_is_a_protocol_of_its_own(tmp_path, store, vectors):
+    exact, rounded = plan(tmp_path, store), plan(tmp_path, store, protocol="owkin-fp16")
+    assert exact.folder != rounded.folder
+    assert rounded.run.signature == exact.run.signature.replace("plism-1", "owkin-fp16")
+    (_, first), (_, second) = finish(exact), finish(rounded)
+    assert not first.pairs["cosine"].equals(second.pairs["cosine"])
+    np.testing.assert_allclose(first.pairs["cosine"], second.pairs["cosine"], atol=2e-3)
+    assert set(second.pairs["cosine"].to_numpy().astype(np.float16)) == set(second.pairs["cosine"])
 
 
 def test_slides_in_memory_follow_the_budget(tmp_path, store):
-    per_slide = 20 * 8 * 6
+    per_slide = bytes_per_slide(20, 8, 10)
     for memory, expected in ((1, 2), (3 * per_slide, 3), (10**9, len(SLIDES))):
         assert plan(tmp_path, store, memory=memory).slides_in_memory == expected
     assert default_memory() > 10**8
@@ -97,11 +139,12 @@ def test_no_more_slides_are_read_than_the_order_needs(tmp_path, store, monkeypat
     read = type(store).read
     monkeypatch.setattr(type(store), "read", lambda self, slide: reads.append(slide) or read(self, slide))
     finish(plan(tmp_path / "all", store))
-    assert sorted(reads) == sorted(SLIDES)
+    before = [SLIDES[0], *SLIDES]  # once for the places of the tiles, once for the axes
+    assert sorted(reads) == sorted(before + list(SLIDES))
     reads.clear()
-    finish(plan(tmp_path / "few", store, memory=4 * 20 * 8 * 6))
-    # Blocks of 2 among 6 slides: 12 + 13 + 22 + 23 + 33 with the shared block kept.
-    assert len(reads) <= 2 * len(SLIDES)
+    finish(plan(tmp_path / "few", store, memory=4 * bytes_per_slide(20, 8, 10)))
+    # Blocks of 2 among 6 slides: 12, 34, 56, then 34 again.
+    assert len(reads) - len(before) <= len(SLIDES) + 2
 
 
 def test_a_finished_result_is_kept_replaced_or_refused(tmp_path, store):
@@ -114,7 +157,7 @@ def test_a_finished_result_is_kept_replaced_or_refused(tmp_path, store):
     assert (evaluation.folder / "pairs.parquet").stat().st_mtime_ns == before
     with pytest.raises(AlreadyExists, match="'toy' is evaluated already"):
         plan(tmp_path, store, existing=Existing.ERROR)
-    assert sum(finish(plan(tmp_path, store, existing=Existing.REPLACE))[0]) == 15
+    assert len(finish(plan(tmp_path, store, existing=Existing.REPLACE))[0]) == 15
 
 
 def test_a_result_of_other_vectors_is_made_again(tmp_path, store, vectors):
@@ -144,17 +187,19 @@ def test_an_interruption_loses_at_most_one_part(tmp_path, monkeypatch):
     finish(whole)
     interrupted = plan(tmp_path / "cut", store)
     progress = interrupted.evaluate()
-    done = next(progress) + next(progress)
+    for _ in range(11):
+        next(progress)
     progress.close()
     resumed = plan(tmp_path / "cut", store)
-    assert len(resumed.todo) == 15 - done
+    assert len(resumed.todo) == 15 - 8  # two parts of four were written
     finish(resumed)
-    for name in ("pairs.parquet", "summary.parquet"):
+    for name in TABLES:
         assert (resumed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     assert not (resumed.folder / "parts").exists()
 
 
-def test_parts_of_other_vectors_are_not_mixed_in(tmp_path, store):
+def test_parts_of_other_vectors_are_not_mixed_in(tmp_path, store, monkeypatch):
+    monkeypatch.setattr("plismbench.evaluation.PAIRS_PER_PART", 1)
     progress = plan(tmp_path, store).evaluate()
     next(progress)
     progress.close()
@@ -168,8 +213,8 @@ def test_a_damaged_part_is_done_again(tmp_path, store, monkeypatch):
     monkeypatch.setattr("plismbench.evaluation.PAIRS_PER_PART", 4)
     evaluation = plan(tmp_path, store)
     progress = evaluation.evaluate()
-    next(progress)
-    next(progress)
+    for _ in range(9):
+        next(progress)
     progress.close()
     part = next(evaluation.folder.glob("parts/*/*.parquet"))
     part.write_bytes(part.read_bytes()[:50])
@@ -207,8 +252,9 @@ def test_kill_9_at_any_moment_ends_in_the_same_bytes(tmp_path, store):
         kills += process.wait() == -signal.SIGKILL
     assert kills >= 3
     subprocess.run(command, check=True)
-    assert (folder / "pairs.parquet").read_bytes() == (whole.folder / "pairs.parquet").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["pairs.parquet", "run.json", "summary.parquet"]
+    for name in TABLES:
+        assert (folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*TABLES, "run.json"])
 
 
 def test_the_run_says_what_made_it(tmp_path, store):
@@ -218,6 +264,8 @@ def test_the_run_says_what_made_it(tmp_path, store):
     assert run["signature"] == "tiny@1|slides:6|tiles:20|seed:42|k:1,3,10|fp32|plism-1" == result.run.signature
     assert run["engine"] == "faiss"
     assert run["pairs_per_second"] > 0
+    assert run["seconds"] > 0
+    assert run["hardware"]["cores"] >= 1
     assert set(result.pairs.columns) >= set(metric_names(KS))
     assert PAIRS_PER_PART >= 1
 
@@ -257,6 +305,8 @@ def test_a_store_with_too_few_tiles_is_refused(tmp_path):
         ({"n_tiles": 31}, InvalidInput, "31 tiles: a slide has 30"),
         ({"ks": (1, 39)}, InvalidInput, "k = 39 is more than the 38 candidates"),
         ({"engine_name": "fiass"}, UnknownName, "Did you mean 'faiss'"),
+        ({"protocol": "owkin"}, UnknownName, "No protocol named 'owkin'"),
+        ({"threads": 0}, InvalidInput, "with 0 threads"),
         ({"slides": SLIDES[:1]}, InvalidInput, "needs two slides"),
         ({"dataset": make_dataset(revision="2")}, FingerprintMismatch, "tiles tiny@1, not tiny@2"),
     ],

@@ -2,9 +2,12 @@ import dataclasses
 import json
 from importlib.resources import files
 
+import numpy as np
+import polars as pl
 import pytest
 from synthetic_results import make_result
 
+from plismbench.aggregation import TERMS
 from plismbench.dataset import Slide
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
@@ -12,8 +15,10 @@ from plismbench.leaderboard import (
     leaderboards,
     published,
     read_results,
+    score_draws,
 )
 from plismbench.results import write_result
+from plismbench.uncertainty import Unit
 from plismbench.workspace import Workspace
 
 # The published table, as it is printed in the README of plism-benchmark (2025-03-03).
@@ -113,3 +118,45 @@ def test_results_are_read_from_a_workspace(tmp_path):
     for name in ("b", "a"):
         write_result(workspace.results(name, "8139-tiles"), make_result(name))
     assert [result.run.name for result in read_results(workspace)] == ["a", "b"]
+
+
+def test_intervals_of_score_and_rank_follow_from_the_draws():
+    results = [
+        make_result("a", 0.5),
+        make_result("b", 0.5, seed=1),
+        make_result("c", 0.45, seed=2),
+        make_result("d", 0.1),
+    ]
+    (board,) = leaderboards(results)
+    draws = {}
+    for result in results:
+        of_core = result.draws.filter(unit="core")
+        draws[result.run.name] = sum(of_core[term].to_numpy() for term in TERMS) / 4
+    for row in board.rows:
+        low, high = np.quantile(draws[row.name], [0.025, 0.975])
+        assert (row.score_low, row.score_high) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
+        assert row.score_low <= row.score <= row.score_high
+        differences = [
+            np.quantile(draws[row.name] - of, [0.025, 0.975]) for name, of in draws.items() if name != row.name
+        ]
+        assert row.rank_best == 1 + sum(high < 0 for _, high in differences)
+        assert row.rank_worst == 4 - sum(low > 0 for low, _ in differences)
+        assert row.rank_best <= row.rank <= row.rank_worst
+    assert (board.rows[-1].rank_best, board.rows[-1].rank_worst) == (4, 4)
+    assert score_draws(results[0].draws, Unit.SLIDE).len() == 2_000
+
+
+def test_what_stands_beside_the_score():
+    (board,) = leaderboards([make_result()])
+    (row,) = board.rows
+    assert row.random_cosine == pytest.approx(0.2)
+    assert row.cosine_lift == pytest.approx((row.cosine - 0.2) / 0.8)
+    terms = (row.top10_cross_scanner, row.top10_cross_staining, row.top10_cross_both)
+    assert row.score_without_cosine == pytest.approx(sum(terms) / 3)
+
+
+def test_without_cores_there_is_no_interval_but_a_rank():
+    result = make_result()
+    nothing = result.draws.with_columns(cosine=pl.lit(None, pl.Float64))
+    (row,) = leaderboards([dataclasses.replace(result, draws=nothing)])[0].rows
+    assert (row.rank, row.rank_best, row.score_low) == (1, None, None)

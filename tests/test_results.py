@@ -20,7 +20,8 @@ def test_it_reads_back(tmp_path, result):
     back = read_result(tmp_path / "new")
     assert back.run == result.run
     assert back.pairs.equals(result.pairs)
-    assert back.summary.equals(result.summary)
+    for table in ("pairs", "summary", "cores", "draws"):
+        assert getattr(back, table).equals(getattr(result, table))
 
 
 def test_the_signature_is_one_line_of_what_must_be_equal(result):
@@ -42,6 +43,7 @@ def test_a_choice_of_slides_has_its_own_folder():
     assert some.startswith("256-tiles-5-slides-")
     assert some != selection_name(DEMO, DEMO.slides[1:6], 256, (1, 3, 5, 10))
     assert selection_name(PLISM, PLISM.slides, 460, (7, 2)) == "460-tiles-k-2-7"
+    assert selection_name(PLISM, PLISM.slides, 460, (1, 3, 5, 10), "owkin-fp16") == "460-tiles-owkin-fp16"
 
 
 def test_a_digest_does_not_depend_on_the_order():
@@ -60,7 +62,7 @@ def test_a_failing_write_leaves_no_mark_of_completeness(tmp_path, result, monkey
     assert not (tmp_path / "run.json").exists()
 
 
-@pytest.mark.parametrize("name", ["pairs.parquet", "summary.parquet", "run.json"])
+@pytest.mark.parametrize("name", ["pairs.parquet", "summary.parquet", "cores.parquet", "draws.parquet", "run.json"])
 @pytest.mark.parametrize("damage", ["truncate", "remove"])
 def test_damage_is_named(tmp_path, result, name, damage):
     write_result(tmp_path, result)

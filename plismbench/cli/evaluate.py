@@ -8,9 +8,12 @@ from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
 from plismbench.dataset import dataset_named
 from plismbench.errors import InvalidInput, MissingEmbeddings, UnknownName
+from plismbench.machine import n_cores
+from plismbench.metrics.protocol import OWKIN, PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
+from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
-from plismbench.search.engine import ENGINES
+from plismbench.search.engine import AUTO, ENGINES
 from plismbench.workspace import Existing, Workspace
 
 EXAMPLES = "plismbench evaluate --dataset demo\n\nplismbench evaluate --model h0-mini --n-tiles 8139"
@@ -30,12 +33,22 @@ def evaluate(
     stainings: options.Stainings = None,
     scanners: options.Scanners = None,
     engine: Annotated[
-        str, typer.Option(help=f"Search engine: {', '.join(ENGINES)} (on a GPU if there is one).")
-    ] = "faiss",
+        str, typer.Option(help=f"Search engine: {', '.join(ENGINES)}; auto is torch on a GPU, else faiss.")
+    ] = AUTO,
+    device: Annotated[str, typer.Option(help="Where the engine searches: cpu, cuda or auto.")] = AUTO,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of everything together; one a core if left out.")
+    ] = None,
     memory: Annotated[
         float | None, typer.Option(min=0.1, help="GB that slides may take; half of the machine's if left out.")
     ] = None,
+    protocol: Annotated[
+        str, typer.Option(help=f"{PROTOCOL}, or {OWKIN} to round as plism-benchmark does (slow).")
+    ] = PROTOCOL,
     existing: options.OnExisting = Existing.SKIP,
+    by: Annotated[
+        Axis | None, typer.Option(help="Print every two scanners, or stainings, instead of the pair groups.")
+    ] = None,
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:
     """Compare every pair of slides: cosine similarity and top-k retrieval, medians and IQR a pair group."""
@@ -65,6 +78,9 @@ def evaluate(
             n_tiles=registered.n_tiles if n_tiles is None else n_tiles,
             ks=_numbers(ks),
             engine_name=engine,
+            device=device,
+            protocol=protocol,
+            threads=n_cores() if threads is None else threads,
             memory=default_memory() if memory is None else int(memory * 10**9),
             existing=existing,
         )
@@ -75,14 +91,14 @@ def evaluate(
             say(f"{plan.run.name}: evaluated already, nothing to do.")
             continue
         with progress(plan.run.name, len(plan.todo), "pairs") as advance:
-            for count in plan.evaluate():
-                advance(count)
+            for _ in plan.evaluate():
+                advance(1)
         say(f"{plan.run.name}: wrote {plan.folder}")
     results = [read_result(plan.folder) for plan in plans]
     if table_format is TableFormat.TABLE:
-        show(summary_table(results))
+        show(summary_table(results, by))
     else:
-        show(summary_text(results, table_format))
+        show(summary_text(results, table_format, by))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

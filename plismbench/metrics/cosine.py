@@ -1,23 +1,51 @@
-"""Cosine similarity of counterparts."""
+"""Cosine similarity of counterparts, and what puts it into proportion."""
+
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from plismbench.metrics.vectors import SlideVectors, check_counterparts, chunks
+from plismbench.metrics.vectors import Float64, SlideVectors, check_counterparts, chunks
+
+_NO_SPREAD = 1e-9
+"""Directions nearer to their mean than this do not differ from it: float64 leaves about 1e-16."""
 
 
-def paired_cosine(a: SlideVectors, b: SlideVectors) -> npt.NDArray[np.float64]:
-    """Cosine of each tile with its counterpart: a_i · b_i / (‖a_i‖ ‖b_i‖).
+@dataclass(frozen=True)
+class PairedCosines:
+    """Cosines between the tiles of two slides.
 
-    Computed in float64 from the stored float16, so that it also serves as the threshold of exact
-    retrieval; the cosine similarity of the pair is its mean.
+    Args:
+        matched: (n_tiles,) float64 in [-1, 1] up to rounding, of each tile with its counterpart;
+            0 where a vector is all zeros. It is also the threshold of exact retrieval.
+        centred: (n_tiles,) float64, the same after the mean direction of its slide is subtracted
+            from every direction; 0 where nothing is left.
+        random: mean cosine of the tiles of one slide with those of the other that do not match
+            them. The nearer to 1, the less a high ``matched`` says.
+    """
+
+    matched: Float64
+    centred: Float64
+    random: float
+
+    @property
+    def lift(self) -> float:
+        """(mean of matched - random) / (1 - random): 0 for a model that tells no tiles apart, 1 at best.
+
+        0 where all vectors are one, so that nothing can be lifted.
+        """
+        room = 1 - self.random
+        return float((self.matched.mean() - self.random) / room) if room > _NO_SPREAD else 0.0
+
+
+def paired_cosines(a: SlideVectors, b: SlideVectors) -> PairedCosines:
+    """Cosines of two slides, in float64 from the stored float16.
+
+    With directions u = x / ‖x‖ and their mean m, matched is uᵢᵃ · uᵢᵇ, centred is
+    (uᵢᵃ - mᵃ) · (uᵢᵇ - mᵇ) / (‖uᵢᵃ - mᵃ‖ ‖uᵢᵇ - mᵇ‖), and random the mean of uᵢᵃ · uⱼᵇ over i ≠ j.
 
     Args:
         a: one slide.
         b: another; row i of both is the same tissue.
-
-    Returns:
-        (n_tiles,) float64 in [-1, 1] up to rounding; 0 where a vector is all zeros.
 
     Raises:
         ShapeMismatch: if the two slides differ in tiles or in dim.
@@ -25,12 +53,22 @@ def paired_cosine(a: SlideVectors, b: SlideVectors) -> npt.NDArray[np.float64]:
     Example:
         >>> a = SlideVectors(np.array([[3, 4], [1, 0]], np.float16))
         >>> b = SlideVectors(np.array([[6, 8], [0, 2]], np.float16))
-        >>> paired_cosine(a, b).tolist()
+        >>> paired_cosines(a, b).matched.tolist()
         [1.0, 0.0]
     """
     check_counterparts(a, b)
-    products = np.empty(len(a))
-    for rows in chunks(len(a), a.dim):
-        products[rows] = np.einsum("ij,ij->i", a.stored[rows].astype(np.float64), b.stored[rows].astype(np.float64))
-    products /= a.norms * b.norms
-    return products
+    n_tiles = len(a)
+    matched, centred = np.empty(n_tiles), np.empty(n_tiles)
+    # einsum, not BLAS: its order of summation does not depend on the number of threads.
+    for rows in chunks(n_tiles, a.dim):
+        of_a, of_b = a.exact(rows), b.exact(rows)
+        matched[rows] = np.einsum("ij,ij->i", of_a, of_b)
+        of_a -= a.mean
+        of_b -= b.mean
+        centred[rows] = np.einsum("ij,ij->i", of_a, of_b)
+    differs = (a.spread > _NO_SPREAD) & (b.spread > _NO_SPREAD)
+    np.divide(centred, a.spread * b.spread, out=centred, where=differs)
+    centred[~differs] = 0
+    means = float(np.einsum("j,j->", a.mean, b.mean))
+    random = (n_tiles**2 * means - float(matched.sum())) / (n_tiles * (n_tiles - 1)) if n_tiles > 1 else 0.0
+    return PairedCosines(matched, centred, random)

@@ -4,32 +4,33 @@ The gallery of a tile is every other tile of both slides of a pair. The rank of 
 the number of other candidates at least as similar to the tile as the counterpart is, so ties count
 against the model; a tile is a hit at k if that rank is below k (H0-mini paper, section 2.2).
 
-Ranks are those of exact arithmetic on the stored float16 vectors, whatever engine searched: float32
-scores decide where they are further from the counterpart's than their rounding error, and the few
-candidates in between are compared in float64. Similarities within ``TIE`` of one another are equal.
+Ranks are those of exact arithmetic on the stored float16 vectors, whatever engine searched: its
+float32 scores decide where they are further from the counterpart's than their rounding error, and
+the few candidates in between are compared in float64. Similarities within ``TIE`` of one another
+are equal.
 
 Only ranks below ``limit = max(ks)`` matter. The nearest tiles on its own slide are found once a
 slide; a tile with ``limit`` of them at least as similar as its counterpart is a miss at every k and
-needs no search on the other slide.
+is not looked for on the other slide.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.metrics.vectors import Rows, SlideVectors, check_counterparts, chunks
+from plismbench.metrics.vectors import Float64, PrincipalAxes, Rows, SlideVectors, check_counterparts, chunks
 from plismbench.search.engine import Engine
-
-Similarities = npt.NDArray[np.float64]
 
 DEFAULT_KS = (1, 3, 5, 10)
 """The cut-offs of the published tables."""
 
 TIE = 1e-12
 """Similarities this close are equal: far above the rounding of float64, far below that of float32."""
+
+_FEW = 64  # unsure candidates of a tile that are compared one by one; more, and the whole slide is
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,16 @@ class OwnNeighbors:
         beyond: (n_tiles,) float64 that no tile besides those m exceeds; -inf if there is none.
     """
 
-    similarities: Similarities
-    beyond: Similarities
+    similarities: Float64
+    beyond: Float64
 
 
 @dataclass(frozen=True)
 class SearchedSlide:
-    """A slide and the nearest neighbours of each of its tiles within it."""
+    """A slide, where its engine wants it, and the nearest neighbours of each of its tiles within it."""
 
     vectors: SlideVectors
+    placed: Any
     own: OwnNeighbors
 
 
@@ -68,16 +70,28 @@ class CounterpartRanks:
     b: Rows
     limit: int
 
-    def accuracy(self, k: int) -> float:
-        """Top-k accuracy: hits of both slides over 2 n_tiles.
+    def hits(self, k: int) -> Rows:
+        """(n_tiles,) int64: how many of the two tiles at each place are hits at k: 0, 1 or 2.
 
         Raises:
             InvalidInput: if k is above ``limit``.
         """
         if not 1 <= k <= self.limit:
             raise InvalidInput(f"Ranks were counted up to {self.limit}; cannot tell hits at k = {k}.")
-        hits = np.count_nonzero(self.a < k) + np.count_nonzero(self.b < k)
-        return hits / (len(self.a) + len(self.b))
+        return (self.a < k).astype(np.int64) + (self.b < k)
+
+    def accuracy(self, k: int) -> float:
+        """Top-k accuracy: hits of both slides over 2 n_tiles.
+
+        Raises:
+            InvalidInput: if k is above ``limit``.
+        """
+        return int(self.hits(k).sum()) / (2 * len(self.a))
+
+
+def chance(k: int, n_tiles: int) -> float:
+    """Top-k accuracy of a model that ranks at random: k of 2 n_tiles - 1 candidates."""
+    return min(1.0, k / (2 * n_tiles - 1))
 
 
 def check_cutoffs(ks: Sequence[int], n_tiles: int) -> None:
@@ -98,10 +112,18 @@ def check_cutoffs(ks: Sequence[int], n_tiles: int) -> None:
         )
 
 
-def own_neighbors(vectors: SlideVectors, limit: int, engine: Engine) -> OwnNeighbors:
+def searched_slide(
+    vectors: SlideVectors, axes: PrincipalAxes, limit: int, engine: Engine[Any], own: OwnNeighbors | None = None
+) -> SearchedSlide:
+    """Turns a slide along the axes, hands it to the engine, and finds its neighbours unless they are known."""
+    placed = engine.place(axes.turned(vectors), axes.lead)
+    return SearchedSlide(vectors, placed, own or own_neighbors(vectors, placed, limit, engine))
+
+
+def own_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine[Any]) -> OwnNeighbors:
     """Finds the ``limit`` nearest neighbours of each tile within its own slide, or all if there are fewer."""
     n_tiles = len(vectors)
-    found = engine(vectors.unit, vectors.unit, min(limit + 1, n_tiles))
+    found = engine.nearest(placed, min(limit + 1, n_tiles))
     # A tile is left out by its row number. Where many duplicates tie with it, it may be missing
     # from its own list: then the least similar neighbour goes instead.
     itself = found.rows == np.arange(n_tiles)[:, None]
@@ -109,7 +131,8 @@ def own_neighbors(vectors: SlideVectors, limit: int, engine: Engine) -> OwnNeigh
     rows = found.rows[~itself].reshape(n_tiles, -1)
     own = np.empty(rows.shape)
     for chunk in chunks(n_tiles, vectors.dim * (rows.shape[1] + 1)):
-        own[chunk] = np.einsum("id,imd->im", vectors.exact(chunk), _exact_lists(vectors, rows[chunk]))
+        some = vectors.exact(rows[chunk].reshape(-1)).reshape(*rows[chunk].shape, vectors.dim)
+        own[chunk] = np.einsum("id,imd->im", vectors.exact(chunk), some)
     beyond = found.scores[:, -1].astype(np.float64) + vectors.rounding
     if found.rows.shape[1] == n_tiles:
         beyond[:] = -np.inf
@@ -117,16 +140,16 @@ def own_neighbors(vectors: SlideVectors, limit: int, engine: Engine) -> OwnNeigh
 
 
 def counterpart_ranks(
-    a: SearchedSlide, b: SearchedSlide, cosines: Similarities, limit: int, engine: Engine
+    a: SearchedSlide, b: SearchedSlide, cosines: Float64, limit: int, engine: Engine[Any]
 ) -> CounterpartRanks:
     """Rank of the counterpart of every tile of both slides, counted up to ``limit``.
 
     Args:
         a: one slide.
-        b: another, searched with the same ``limit``; row i of both is the same tissue.
-        cosines: (n_tiles,) float64, ``paired_cosine`` of the two.
+        b: another, searched with the same ``limit``, axes and engine; row i of both is the same tissue.
+        cosines: (n_tiles,) float64, ``paired_cosines(...).matched`` of the two.
         limit: the largest k of interest.
-        engine: finds neighbours on the other slide.
+        engine: counts on the other slide.
 
     Raises:
         ShapeMismatch: if the slides differ in tiles or in dim, or were searched less far.
@@ -135,48 +158,41 @@ def counterpart_ranks(
     if min(a.own.similarities.shape[1], b.own.similarities.shape[1]) < min(limit, len(a.vectors) - 1):
         raise ShapeMismatch(f"The slides were not searched for {limit} neighbours.")
     at_least = cosines - TIE
-    return CounterpartRanks(
-        _ranks(a, b.vectors, at_least, limit, engine), _ranks(b, a.vectors, at_least, limit, engine), limit
-    )
+    ranks_a, ranks_b = (_own_ranks(slide, at_least, limit) for slide in (a, b))
+    least_a, least_b = (np.where(ranks < limit, at_least, np.inf) for ranks in (ranks_a, ranks_b))
+    reached = engine.reaching(a.placed, b.placed, least_a, least_b, a.vectors.rounding)
+    ranks_a += reached.a
+    ranks_b += reached.b
+    _decide(ranks_a, a.vectors, b.vectors, reached.unsure_a, at_least, limit)
+    _decide(ranks_b, b.vectors, a.vectors, reached.unsure_b[:, ::-1], at_least, limit)
+    return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
 
 
-def _ranks(queries: SearchedSlide, other: SlideVectors, at_least: Similarities, limit: int, engine: Engine) -> Rows:
-    ranks = (queries.own.similarities >= at_least[:, None]).sum(axis=1)
-    unclear = np.flatnonzero((ranks < limit) & (queries.own.beyond >= at_least))
-    ranks[unclear] = _count_exactly(queries.vectors, queries.vectors, unclear, at_least)
-    undecided = np.flatnonzero(ranks < limit)
-    if len(undecided):
-        ranks[undecided] += _count_other(queries.vectors, other, undecided, at_least, limit, engine)
-    return np.asarray(np.minimum(ranks, limit), np.int64)
+def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Rows:
+    ranks: Rows = (slide.own.similarities >= at_least[:, None]).sum(axis=1).astype(np.int64)
+    unclear = np.flatnonzero((ranks < limit) & (slide.own.beyond >= at_least))
+    ranks[unclear] = _count_exactly(slide.vectors, slide.vectors, unclear, at_least)
+    return ranks
 
 
-def _count_other(
-    queries: SlideVectors, other: SlideVectors, rows: Rows, at_least: Similarities, limit: int, engine: Engine
-) -> Rows:
-    """For each query of ``rows``, how many tiles of the other slide reach its threshold, if below ``limit``."""
-    k = min(limit + 1, len(other))  # one more than counts, for the counterpart itself
-    found = engine(np.ascontiguousarray(queries.unit[rows]), other.unit, k)
-    threshold = at_least[rows][:, None]
-    margin = queries.rounding
-    candidate = found.rows != rows[:, None]
-    counts = (candidate & (found.scores > threshold + margin)).sum(axis=1)
-
-    close_query, close_column = np.nonzero(candidate & (np.abs(found.scores - threshold) <= margin))
-    for chunk in chunks(len(close_query), 2 * queries.dim):
-        query = close_query[chunk]
-        close = other.exact(found.rows[query, close_column[chunk]])
-        reaches = np.einsum("ij,ij->i", queries.exact(rows[query]), close) >= threshold[query, 0]
-        np.add.at(counts, query, reaches)
-
-    # Rows that were not listed score no more than the last that was. Unless that one is surely
-    # below the threshold, or enough were counted, the list may have been too short.
-    if k < len(other):
-        unclear = np.flatnonzero((counts < limit) & (found.scores[:, -1] >= threshold[:, 0] - margin))
-        counts[unclear] = _count_exactly(queries, other, rows[unclear], at_least)
-    return np.asarray(counts, np.int64)
+def _decide(
+    ranks: Rows, queries: SlideVectors, gallery: SlideVectors, unsure: Rows, at_least: Float64, limit: int
+) -> None:
+    """Adds to the ranks the unsure candidates (query, candidate) that do reach the threshold."""
+    unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & (ranks[unsure[:, 0]] < limit)]  # the counterpart is no candidate
+    many = np.bincount(unsure[:, 0], minlength=len(ranks)) > _FEW
+    few = unsure[~many[unsure[:, 0]]]
+    for chunk in chunks(len(few), 2 * queries.dim):
+        query, candidate = few[chunk].T
+        scores = np.einsum("ij,ij->i", queries.exact(query), gallery.exact(candidate))
+        np.add.at(ranks, query, scores >= at_least[query])
+    rows = np.flatnonzero(many)
+    if len(rows):  # duplicates by the hundred: some are counted as sure already, so all are counted anew
+        own = _count_exactly(queries, queries, rows, at_least)
+        ranks[rows] = own + _count_exactly(queries, gallery, rows, at_least)
 
 
-def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Rows, at_least: Similarities) -> Rows:
+def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Rows, at_least: Float64) -> Rows:
     """For each query of ``rows``, how many tiles of the whole gallery but that row reach its threshold."""
     counts = np.zeros(len(rows), np.int64)
     for some in chunks(len(rows), queries.dim):
@@ -186,7 +202,3 @@ def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Rows, at_
             same = rows[some][:, None] == np.arange(len(gallery))[part]
             counts[some] += (reaches & ~same).sum(axis=1)
     return counts
-
-
-def _exact_lists(vectors: SlideVectors, rows: Rows) -> npt.NDArray[np.float64]:
-    return vectors.exact(rows.reshape(-1)).reshape(*rows.shape, vectors.dim)

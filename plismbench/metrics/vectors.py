@@ -1,6 +1,6 @@
 """The vectors of one slide, ready for comparison."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,8 +10,11 @@ import numpy.typing as npt
 from plismbench.errors import NonFiniteValue, ShapeMismatch
 
 Rows = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 
 _CHUNK_NUMBERS = 2**17  # 1 MiB of float64: float64 work is done in pieces that stay in a core's cache
+_LEAD_STEP = 32
+_TAIL = 0.05  # share of the squared length that may lie outside the leading axes; the fastest measured
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class SlideVectors:
         return int(self.stored.shape[1])
 
     @cached_property
-    def norms(self) -> npt.NDArray[np.float64]:
+    def norms(self) -> Float64:
         """(n_tiles,) float64 lengths of the stored vectors; 1 for a vector of zeros."""
         norms = np.empty(len(self))
         for rows in chunks(len(self), self.dim):
@@ -53,13 +56,23 @@ class SlideVectors:
         return norms
 
     @cached_property
-    def unit(self) -> npt.NDArray[np.float32]:
-        """(n_tiles, dim) float32 of norm 1, for engines; zeros stay zeros."""
-        wide = self.stored.astype(np.float32)
-        wide /= self.norms.astype(np.float32)[:, None]
-        return wide
+    def mean(self) -> Float64:
+        """(dim,) float64 mean of the directions."""
+        total = np.zeros(self.dim)
+        for rows in chunks(len(self), self.dim):
+            total += self.exact(rows).sum(axis=0)
+        return total / len(self)
 
-    def exact(self, rows: Rows | slice) -> npt.NDArray[np.float64]:
+    @cached_property
+    def spread(self) -> Float64:
+        """(n_tiles,) float64 distance of each direction from their mean."""
+        spread = np.empty(len(self))
+        for rows in chunks(len(self), self.dim):
+            centred = self.exact(rows) - self.mean
+            spread[rows] = np.sqrt(np.einsum("ij,ij->i", centred, centred))
+        return spread
+
+    def exact(self, rows: Rows | slice) -> Float64:
         """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros."""
         wide = self.stored[rows].astype(np.float64)
         wide /= self.norms[rows, None]
@@ -67,13 +80,60 @@ class SlideVectors:
 
     @property
     def rounding(self) -> float:
-        """Largest error of a float32 inner product of two rows of ``unit`` matrices of this width.
+        """Largest error of a float32 inner product of two float32 unit vectors of this width.
 
         With u = 2⁻²⁴, the product of two unit vectors is off by at most dim·u in whatever order it
-        is summed (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and each
-        vector by 2u a component from its norm and its division.
+        is summed (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), each vector
+        by u a component, and sums and differences of a few such numbers by u each.
         """
-        return float((self.dim + 8) * 2.0**-24)
+        return float((self.dim + 16) * 2.0**-24)
+
+
+@dataclass(frozen=True)
+class PrincipalAxes:
+    """Orthogonal axes along which few columns hold most of the length of a model's vectors.
+
+    Turning changes no inner product, so it changes no result, only how soon one is known.
+
+    Args:
+        axes: (dim, dim) float64, orthonormal columns, the most important first.
+        lead: number of columns that hold all but 5 % of the squared length, at most half of them.
+    """
+
+    axes: Float64
+    lead: int
+
+    def turned(self, vectors: SlideVectors) -> npt.NDArray[np.float32]:
+        """(n_tiles, dim) float32: the directions along these axes, computed in float64; zeros stay zeros."""
+        turned = np.empty(vectors.stored.shape, np.float32)
+        for rows in chunks(len(vectors), vectors.dim, 16 * _CHUNK_NUMBERS):
+            turned[rows] = vectors.exact(rows) @ self.axes
+        return turned
+
+
+def principal_axes(sample: Iterable[SlideVectors]) -> PrincipalAxes:
+    """The eigenvectors of Σ u uᵀ over the directions u of some slides, not centred.
+
+    Raises:
+        ShapeMismatch: if there is no slide, or their widths differ.
+    """
+    moment: Float64 | None = None
+    for vectors in sample:
+        if moment is None:
+            moment = np.zeros((vectors.dim, vectors.dim))
+        if vectors.dim != len(moment):
+            raise ShapeMismatch(f"Vectors of dim {len(moment)} and {vectors.dim} have no common axes.")
+        for rows in chunks(len(vectors), vectors.dim, 16 * _CHUNK_NUMBERS):
+            some = vectors.exact(rows)
+            moment += some.T @ some
+    if moment is None:
+        raise ShapeMismatch("No vectors to find axes of.")
+    energy, axes = np.linalg.eigh(moment)
+    energy, axes = energy[::-1], axes[:, ::-1]
+    outside = 1 - np.cumsum(energy) / max(energy.sum(), np.finfo(np.float64).tiny)
+    wanted = int(np.searchsorted(-outside, -_TAIL)) + 1
+    lead = min(-(-wanted // _LEAD_STEP) * _LEAD_STEP, max(_LEAD_STEP, len(moment) // 2), len(moment))
+    return PrincipalAxes(np.ascontiguousarray(axes), lead)
 
 
 def check_counterparts(a: SlideVectors, b: SlideVectors) -> None:
@@ -86,7 +146,7 @@ def check_counterparts(a: SlideVectors, b: SlideVectors) -> None:
         raise ShapeMismatch(f"Slides of a pair have the same tiles and dim; got {a.stored.shape} and {b.stored.shape}.")
 
 
-def chunks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
-    """Pieces of ``range(n_rows)`` that take about 1 MiB in float64 each."""
-    size = max(1, _CHUNK_NUMBERS // numbers_per_row)
+def chunks(n_rows: int, numbers_per_row: int, numbers: int = _CHUNK_NUMBERS) -> Iterator[slice]:
+    """Pieces of ``range(n_rows)`` of about so many numbers each; 1 MiB in float64 if not told."""
+    size = max(1, numbers // max(1, numbers_per_row))
     return (slice(start, start + size) for start in range(0, n_rows, size))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.aggregation import medians_between
 from plismbench.leaderboard import Leaderboard, LeaderboardRow
-from plismbench.pairs import PairGroup
+from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.labels import label_places
 from plismbench.reporting.printing import number, parameters, printable
 from plismbench.results import Result
@@ -138,7 +138,7 @@ def groups_figure(results: Sequence[Result], metric: str) -> "Figure":
     return figure
 
 
-def matrix_figure(results: Sequence[Result], group: PairGroup, metric: str) -> "Figure | None":
+def matrix_figure(results: Sequence[Result], axis: Axis, metric: str) -> "Figure | None":
     """Median of a metric between every two scanners, or stainings; one trace a result, the first of them shown.
 
     None if no result has such pairs.
@@ -150,7 +150,7 @@ def matrix_figure(results: Sequence[Result], group: PairGroup, metric: str) -> "
     for result in results:
         medians = {
             (row["a"], row["b"]): row["median"]
-            for row in medians_between(result.pairs, group, metric).iter_rows(named=True)
+            for row in medians_between(result.summary, axis, metric).iter_rows(named=True)
         }
         codes = sorted({code for pair in medians for code in pair})
         n_codes = max(n_codes, len(codes))

@@ -21,6 +21,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
+def interval_text(low: float | None, high: float | None) -> str:
+    """``.53–.55``."""
+    return UNKNOWN if low is None or high is None else f"{number(low, 2)}–{number(high, 2)}"
+
+
 def parameters(n_params: int | None) -> str:
     """``85.7 M``."""
     if n_params is None:

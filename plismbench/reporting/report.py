@@ -9,10 +9,10 @@ from plismbench import __version__
 from plismbench.aggregation import top_k_metric
 from plismbench.dataset import DEMO, PLISM
 from plismbench.leaderboard import Leaderboard
-from plismbench.pairs import PairGroup
+from plismbench.pairs import Axis
 from plismbench.reporting.plots import groups_figure, matrix_figure, scatter_figure
-from plismbench.reporting.printing import number, parameters, printable
-from plismbench.reporting.tables import Cells, summary_cells
+from plismbench.reporting.printing import interval_text, number, parameters, printable
+from plismbench.reporting.tables import Cells, rank, summary_cells
 from plismbench.results import Result
 
 _SERIAL = (
@@ -70,6 +70,7 @@ def report_html(dataset_title: str, boards: Sequence[Leaderboard], results: Sequ
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": number, "parameters": parameters, "printable": printable}
+    environment.globals |= {"interval": interval_text, "rank": rank}
     template = (files("plismbench") / "resources" / "report.html.jinja").read_text(encoding="utf-8")
     datasets = dict.fromkeys(result.run.dataset for result in results)
     return environment.from_string(template).render(
@@ -93,8 +94,8 @@ def _section(board: Leaderboard, results: Sequence[Result]) -> Section:
     retrieval_title = f"{retrieval.replace('_', '-').capitalize()} accuracy"
     groups = {retrieval_title: retrieval, "Cosine similarity": "cosine"} if own else {}
     matrices = {
-        "Between scanners, same staining": matrix_figure(own, PairGroup.CROSS_SCANNER, retrieval),
-        "Between stainings, same scanner": matrix_figure(own, PairGroup.CROSS_STAINING, retrieval),
+        "Between scanners, same staining": matrix_figure(own, Axis.SCANNER, retrieval),
+        "Between stainings, same scanner": matrix_figure(own, Axis.STAINING, retrieval),
     }
     return Section(
         board=board,

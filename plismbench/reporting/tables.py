@@ -6,25 +6,27 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard import Leaderboard, LeaderboardRow
+from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, csv_text, markdown, number, printable
+from plismbench.reporting.printing import UNKNOWN, csv_text, interval_text, markdown, number, printable
 from plismbench.results import Result
 
 if TYPE_CHECKING:
+    import polars as pl
     from rich.table import Table
 
 LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 SUMMARY_SCHEMA_ID = "plismbench.summary/1"
 
-_BAR_WIDTH = 10
+_BAR_WIDTH = 6
 
 
 def leaderboard_table(board: Leaderboard) -> "Table":
     """A ranking for a terminal of 80 columns; its signature is the caller's to show."""
     ranks = [row.rank for row in board.rows]
     return _table(
-        {"#": "right", "model": "left", "score": "right", "": "left", **dict.fromkeys(_TERMS.values(), "right")},
-        ([_rank(row, ranks), row.name, number(row.score), _bar(row.score), *_terms(row)] for row in board.rows),
+        {"#": "right", "model": "left", "score": "right", "": "left", **dict.fromkeys(_shown(board), "right")},
+        ([rank(row, ranks), row.name, number(row.score), _bar(row.score), *_cells(row, board)] for row in board.rows),
     )
 
 
@@ -32,30 +34,27 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat) -
     """Rankings as Markdown to read, or as CSV or JSON with every digit."""
     match table_format:
         case TableFormat.JSON:
-            told = [
-                {"signature": board.signature, "rows": [asdict(row) | {"score": row.score} for row in board.rows]}
-                for board in boards
-            ]
+            told = [{"signature": board.signature, "rows": [_told(row) for row in board.rows]} for board in boards]
             return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2)
         case TableFormat.CSV:
             return csv_text(
-                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, "score": row.score, **asdict(row)}
+                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, **_told(row)}
                 for board in boards
                 for row in board.rows
             )
     parts = []
     for board in boards:
         ranks = [row.rank for row in board.rows]
-        rows = [[_rank(row, ranks), row.name, number(row.score), *_terms(row)] for row in board.rows]
-        parts.append(f"`{board.signature}`\n\n{markdown(['#', 'model', 'score', *_TERMS.values()], rows)}")
+        rows = [[rank(row, ranks), row.name, number(row.score), *_cells(row, board)] for row in board.rows]
+        parts.append(f"`{board.signature}`\n\n{markdown(['#', 'model', 'score', *_shown(board)], rows)}")
     return "\n\n".join(parts)
 
 
-def summary_table(results: Sequence[Result]) -> "Table":
-    """Median (IQR) over every pair group, for a terminal of 80 columns: the cosine, the first and the last top-k."""
-    cells = summary_cells(results)
-    columns = range(len(cells.headings))
-    shown = [*columns[:5], columns[-1]] if len(columns) > 6 else columns
+def summary_table(results: Sequence[Result], axis: Axis | None = None) -> "Table":
+    """Median (IQR) for a terminal of 80 columns: the cosine, its lift, and the last top-k."""
+    cells = summary_cells(results, axis)
+    last = max((heading for heading in cells.headings if heading.startswith("top-")), key=lambda name: int(name[4:]))
+    shown = [cells.headings.index(name) for name in ("model", "pairs", "n", "cosine", "cosine-lift", last)]
     previous = ["", *(row[0] for row in cells.rows)]
     named_once = (["" if row[0] == name else row[0], *row[1:]] for row, name in zip(cells.rows, previous, strict=False))
     return _table(
@@ -64,19 +63,19 @@ def summary_table(results: Sequence[Result]) -> "Table":
     )
 
 
-def summary_text(results: Sequence[Result], table_format: TableFormat) -> str:
+def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None) -> str:
     """The same as Markdown; as CSV or JSON every statistic with every digit."""
     told = (
         {"model": result.run.name, "signature": result.run.signature, **row}
         for result in results
-        for row in result.summary.iter_rows(named=True)
+        for row in _of_axis(result, axis).iter_rows(named=True)
     )
     match table_format:
         case TableFormat.JSON:
             return json.dumps({"schema": SUMMARY_SCHEMA_ID, "rows": list(told)}, indent=2)
         case TableFormat.CSV:
             return csv_text({"schema": SUMMARY_SCHEMA_ID, **row} for row in told)
-    cells = summary_cells(results)
+    cells = summary_cells(results, axis)
     return markdown(cells.headings, cells.rows, left=("model", "pairs"))
 
 
@@ -88,13 +87,18 @@ class Cells:
     rows: tuple[tuple[str, ...], ...]
 
 
-def summary_cells(results: Sequence[Result]) -> Cells:
-    """One row a model and pair group: the median of each metric with its IQR."""
+def summary_cells(results: Sequence[Result], axis: Axis | None = None) -> Cells:
+    """One row a model and group of pairs: the median of each metric with its IQR.
+
+    Args:
+        results: of any signatures.
+        axis: every two scanners, or stainings, instead of the four pair groups.
+    """
     metrics = list(dict.fromkeys(name for result in results for name in result.summary["metric"]))
     rows = []
     for result in results:
         groups: dict[str, dict[str, Any]] = {}
-        for row in result.summary.iter_rows(named=True):
+        for row in _of_axis(result, axis).iter_rows(named=True):
             groups.setdefault(row["group"], {})[row["metric"]] = row
         for group, found in groups.items():
             values = (
@@ -106,21 +110,47 @@ def summary_cells(results: Sequence[Result]) -> Cells:
     return Cells(("model", "pairs", "n", *(metric.replace("_", "-") for metric in metrics)), tuple(rows))
 
 
-_TERMS = {
-    "cosine": "cosine",
-    "top10_cross_scanner": "scanner",
-    "top10_cross_staining": "staining",
-    "top10_cross_both": "both",
+def _of_axis(result: Result, axis: Axis | None) -> "pl.DataFrame":
+    import polars as pl
+
+    if axis is None:
+        return result.summary.filter(pl.col("group").is_in([str(group) for group in PairGroup]))
+    return result.summary.filter(pl.col("group").str.starts_with(f"{axis} "))
+
+
+_COLUMNS = {
+    "95 % CI": lambda row: interval_text(row.score_low, row.score_high),
+    "cosine": lambda row: number(row.cosine),
+    "lift": lambda row: number(row.cosine_lift),
+    "scanner": lambda row: number(row.top10_cross_scanner),
+    "staining": lambda row: number(row.top10_cross_staining),
+    "both": lambda row: number(row.top10_cross_both),
 }
 
 
-def _terms(row: LeaderboardRow) -> list[str]:
-    return [number(getattr(row, term)) for term in _TERMS]
+def _shown(board: Leaderboard) -> list[str]:
+    """The columns after the score; what no row knows is left out."""
+    known = {
+        "95 % CI": any(row.score_low is not None for row in board.rows),
+        "lift": any(row.cosine_lift is not None for row in board.rows),
+    }
+    return [name for name in _COLUMNS if known.get(name, True)]
 
 
-def _rank(row: LeaderboardRow, ranks: Sequence[int | None]) -> str:
+def _cells(row: LeaderboardRow, board: Leaderboard) -> list[str]:
+    return [_COLUMNS[name](row) for name in _shown(board)]
+
+
+def _told(row: LeaderboardRow) -> dict[str, Any]:
+    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **asdict(row)}
+
+
+def rank(row: LeaderboardRow, ranks: Sequence[int | None]) -> str:
+    """``3–5`` where the data cannot tell ranks apart, ``8=`` where scores print alike, else ``3``."""
     if row.rank is None:
         return UNKNOWN
+    if row.rank_best is not None and row.rank_best != row.rank_worst:
+        return f"{row.rank_best}–{row.rank_worst}"
     return f"{row.rank}{'=' if ranks.count(row.rank) > 1 else ''}"
 
 

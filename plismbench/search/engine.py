@@ -1,88 +1,178 @@
-"""The contract of exact nearest-neighbour search."""
+"""The contract of exact search among the tiles of two slides."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.errors import InvalidInput, ShapeMismatch, UnknownName
+from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+Placed = TypeVar("Placed")
+"""One slide's unit vectors, where and how an engine wants them."""
 
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The k best rows of a database for each query.
+    """The k best rows for each row of a slide, the row itself among them.
 
     Args:
-        scores: (n_queries, k) float32 inner products, descending.
-        rows: (n_queries, k) int64 row numbers in the database.
+        scores: (n_rows, k) float32 inner products, descending.
+        rows: (n_rows, k) int64 row numbers.
 
     Raises:
         ShapeMismatch: if the arrays differ in shape or have other types.
     """
 
-    scores: npt.NDArray[np.float32]
-    rows: npt.NDArray[np.int64]
+    scores: Float32
+    rows: Int64
 
     def __post_init__(self) -> None:
         fits = self.scores.ndim == 2 and self.scores.shape == self.rows.shape
         if not fits or self.scores.dtype != np.float32 or self.rows.dtype != np.int64:
             raise ShapeMismatch(
-                f"Neighbours are (n_queries, k) float32 and int64; got {self.scores.shape} {self.scores.dtype}"
+                f"Neighbours are (n_rows, k) float32 and int64; got {self.scores.shape} {self.scores.dtype}"
                 f" and {self.rows.shape} {self.rows.dtype}."
             )
 
 
-class Engine(Protocol):
-    """Exact search by inner product.
+@dataclass(frozen=True)
+class Reached:
+    """For each row of two slides, how many rows of the other reach its least score.
 
-    Args of a call:
-        queries: (n_queries, dim) float32, C-contiguous.
-        database: (n_rows, dim) float32, C-contiguous.
-        k: neighbours a query, at most n_rows.
-
-    Every product is accumulated in float32 or better; which of two rows comes first when their
-    scores agree to rounding is open, and no caller may depend on it.
+    Args:
+        a: (n_rows,) int64, rows of ``b`` that surely do; 0 for a row whose least score is infinite.
+        b: (n_rows,) int64, the same for the rows of ``b``.
+        unsure_a: (m, 2) int64, pairs (row of a, row of b) that may reach the least score of the
+            row of ``a``: nearer to it than the arithmetic can tell. Not among the counts.
+        unsure_b: (m, 2) int64, pairs (row of a, row of b) that may reach that of the row of ``b``.
     """
 
-    def __call__(self, queries: npt.NDArray[np.float32], database: npt.NDArray[np.float32], k: int, /) -> Neighbors:
-        """The k rows of the database with the largest inner product, for each query."""
+    a: Int64
+    b: Int64
+    unsure_a: Int64
+    unsure_b: Int64
+
+
+class Engine(Protocol[Placed]):
+    """Exact search by inner product of unit vectors, accumulated in float32 or better."""
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether several threads may count at once, because each call of ``reaching`` keeps to one."""
+        ...
+
+    def place(self, vectors: Float32, lead: int, /) -> Placed:
+        """Takes a slide in.
+
+        Args:
+            vectors: (n_rows, dim) float32 of norm 1 or 0, C-contiguous.
+            lead: how many columns, from the first, hold most of the length of most vectors. It
+                decides how fast the search is, never what it finds.
+        """
+        ...
+
+    def nearest(self, slide: Placed, k: int, /) -> Neighbors:
+        """The k rows of a slide with the largest inner product with each of its rows.
+
+        Which of two rows comes first when their scores agree to rounding is open.
+
+        Raises:
+            InvalidInput: if k is not between 1 and the number of rows.
+        """
+        ...
+
+    def reaching(self, a: Placed, b: Placed, least_a: Float64, least_b: Float64, margin: float, /) -> Reached:
+        """Counts, for each row of two slides, the rows of the other with at least a given score.
+
+        Args:
+            a: one slide.
+            b: another.
+            least_a: (n_rows,) for each row of ``a``; infinity where it is not asked for.
+            least_b: (n_rows,) for each row of ``b``; the same.
+            margin: scores this near the least one, or nearer, are unsure; at least the error of
+                an inner product.
+
+        Raises:
+            ShapeMismatch: if the slides differ in width.
+        """
         ...
 
 
 ENGINES = ("exact", "faiss", "torch")
 
+AUTO = "auto"
+"""Torch on a GPU if there is one, else FAISS: measured faster, see docs/performance.md."""
 
-def engine(name: str) -> Engine:
+
+def engine_for(name: str, device: str = AUTO) -> str:
+    """The engine that ``auto`` stands for on this machine; any other name is itself."""
+    if name != AUTO:
+        return name
+    import torch
+
+    return "torch" if device != "cpu" and torch.cuda.is_available() else "faiss"
+
+
+def engine(name: str, device: str = AUTO) -> Engine[Any]:
     """The engine of that name; its library is imported here.
 
+    Args:
+        name: one of ``ENGINES``.
+        device: ``cpu``, ``cuda``, or ``auto`` for a GPU where engine and machine have one.
+
     Raises:
-        UnknownName: if there is none.
+        UnknownName: if there is no such engine or device.
+        NeedsAction: if the engine cannot use the device here.
     """
+    if device not in (AUTO, "cpu", "cuda"):
+        raise UnknownName("search device", device, (AUTO, "cpu", "cuda"))
+    if device == "cuda" and name != "torch":
+        raise NeedsAction(f"Engine '{name}' searches on the CPU only.", hint="Use --engine torch for --device cuda.")
     match name:
         case "exact":
-            from plismbench.search.exact import search_exactly
+            from plismbench.search.exact import ExactEngine
 
-            return search_exactly
+            return ExactEngine()
         case "faiss":
-            from plismbench.search.faiss_flat import search_faiss
+            from plismbench.search.faiss_flat import FaissEngine
 
-            return search_faiss
+            return FaissEngine()
         case "torch":
-            from plismbench.search.torch_matmul import search_torch
+            from plismbench.search.torch_matmul import TorchEngine
 
-            return search_torch
-    raise UnknownName("search engine", name, ENGINES)
+            return TorchEngine.on(device)
+    raise UnknownName("search engine", name, (*ENGINES, AUTO))
 
 
-def check_query(queries: npt.NDArray[np.float32], database: npt.NDArray[np.float32], k: int) -> None:
-    """Refuses what no engine can answer.
+def check_k(k: int, n_rows: int) -> None:
+    """Refuses more neighbours than there are rows.
 
     Raises:
-        ShapeMismatch: if queries and database are not matrices of one width.
-        InvalidInput: if k is not between 1 and the rows of the database.
+        InvalidInput: if k is not between 1 and ``n_rows``.
     """
-    if queries.ndim != 2 or database.ndim != 2 or queries.shape[1] != database.shape[1]:
-        raise ShapeMismatch(f"Queries {queries.shape} and database {database.shape} differ in width.")
-    if not 1 <= k <= len(database):
-        raise InvalidInput(f"Cannot find {k} neighbours among {len(database)} rows.")
+    if not 1 <= k <= n_rows:
+        raise InvalidInput(f"Cannot find {k} neighbours among {n_rows} rows.")
+
+
+def check_width(a: int, b: int) -> None:
+    """Refuses two slides of unlike vectors.
+
+    Raises:
+        ShapeMismatch: if the widths differ.
+    """
+    if a != b:
+        raise ShapeMismatch(f"Slides of width {a} and {b} cannot be compared.")
+
+
+def unsure_band(least: Float64, margin: float) -> tuple[Float32, Float32]:
+    """Float32 scores from the first on are unsure, from the second on sure; both rounded outwards."""
+    with np.errstate(over="ignore"):
+        low = np.nextafter((least - margin).astype(np.float32), np.float32(-np.inf))
+        high = np.nextafter((least + margin).astype(np.float32), np.float32(np.inf))
+    low[np.isinf(least)] = np.inf
+    return low, high

@@ -6,25 +6,28 @@ from hypothesis import strategies as st
 from vectors import PAIRS, collapsed_pair, random_pair
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.metrics.cosine import paired_cosine
-from plismbench.metrics.retrieval import SearchedSlide, check_cutoffs, counterpart_ranks, own_neighbors
-from plismbench.metrics.vectors import SlideVectors
+from plismbench.metrics.cosine import paired_cosines
+from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, searched_slide
+from plismbench.metrics.vectors import PrincipalAxes, SlideVectors, principal_axes
 from plismbench.search.engine import ENGINES, engine
 
 
-def compute_ranks(a, b, limit, name="faiss"):
-    search = engine(name)
+def compute_ranks(a, b, limit, name="faiss", lead=None, search=None):
+    search = search or engine(name)
     slides = [SlideVectors(np.asarray(vectors, np.float16)) for vectors in (a, b)]
-    searched = [SearchedSlide(vectors, own_neighbors(vectors, limit, search)) for vectors in slides]
-    return counterpart_ranks(*searched, paired_cosine(*slides), limit, search)
+    axes = principal_axes(slides)
+    if lead is not None:
+        axes = PrincipalAxes(axes.axes, lead)
+    searched = [searched_slide(vectors, axes, limit, search) for vectors in slides]
+    return counterpart_ranks(*searched, paired_cosines(*slides).matched, limit, search)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize(("name", "lead"), [*((name, None) for name in ENGINES), ("faiss", 1), ("faiss", 8)])
 @pytest.mark.parametrize("limit", [1, 3, 10, 59, 118])
 @pytest.mark.parametrize("pair", PAIRS)
-def test_ranks_are_those_of_the_oracle(pair, limit, name):
+def test_ranks_are_those_of_the_oracle(pair, limit, name, lead):
     a, b = PAIRS[pair]()
-    found = compute_ranks(a, b, limit, name)
+    found = compute_ranks(a, b, limit, name, lead)
     expected_a, expected_b = oracle.ranks(a, b)
     np.testing.assert_array_equal(found.a, np.minimum(expected_a, limit))
     np.testing.assert_array_equal(found.b, np.minimum(expected_b, limit))
@@ -72,21 +75,37 @@ def test_swapping_scaling_and_permuting_change_nothing(seed, noise, n, dim):
     swapped = compute_ranks(b, a, limit)
     np.testing.assert_array_equal(found.a, swapped.b)
     np.testing.assert_array_equal(found.b, swapped.a)
-    np.testing.assert_array_equal(compute_ranks(4 * a, b / 2, limit).a, found.a)  # powers of two are exact in float16
+    np.testing.assert_array_equal(compute_ranks(4 * a, 2 * b, limit).a, found.a)  # powers of two are exact in float16
     order = np.random.default_rng(seed).permutation(n)
     np.testing.assert_array_equal(compute_ranks(a[order], b[order], limit).a, found.a[order])
 
 
-def test_a_cut_list_is_counted_in_full():
-    # An engine that lists ties in an unlucky order must not hide tiles that reach the threshold.
-    def unlucky(queries, database, k):
-        return engine("exact")(queries, database, k)
+@pytest.mark.parametrize("name", ENGINES)
+def test_hundreds_of_duplicates_are_counted_in_full(name):
+    # On one slide blank tiles are one vector, on the other they differ: every one ties with every other.
+    a, b = random_pair(n=300, dim=16, noise=0.3)
+    b[::2] = b[0]
+    for first, second in ((a, b), (b, a)):
+        for limit in (4, 200):
+            found = compute_ranks(first, second, limit, name)
+            expected = oracle.ranks(first, second)
+            np.testing.assert_array_equal(found.a, np.minimum(expected[0], limit))
+            np.testing.assert_array_equal(found.b, np.minimum(expected[1], limit))
 
-    a, b = PAIRS["duplicated_pair"](n=300)
-    slides = [SlideVectors(vectors) for vectors in (a, b)]
-    searched = [SearchedSlide(vectors, own_neighbors(vectors, 4, unlucky)) for vectors in slides]
-    found = counterpart_ranks(*searched, paired_cosine(*slides), 4, unlucky)
-    np.testing.assert_array_equal(found.a, np.minimum(oracle.ranks(a, b)[0], 4))
+
+def test_hits_are_told_for_each_place():
+    a, b = random_pair()
+    found = compute_ranks(a, b, 10)
+    expected = [np.asarray(ranks) < 3 for ranks in oracle.ranks(a, b)]
+    np.testing.assert_array_equal(found.hits(3), expected[0].astype(int) + expected[1])
+
+
+def test_chance_is_that_of_random_vectors():
+    random = np.random.default_rng(0)
+    rates = [compute_ranks(*random.standard_normal((2, 100, 400)), 10).accuracy(10) for _ in range(40)]
+    assert np.mean(rates) == pytest.approx(chance(10, 100), abs=0.01)
+    assert chance(10, 8_139) == pytest.approx(6.1e-4, abs=1e-5)
+    assert chance(99, 50) == 1
 
 
 @pytest.mark.parametrize(
@@ -109,6 +128,7 @@ def test_slides_that_do_not_match_are_refused():
     with pytest.raises(ShapeMismatch, match="same tiles and dim"):
         compute_ranks(a, b[:-1], 3)
     search = engine("exact")
-    searched = [SearchedSlide(SlideVectors(v), own_neighbors(SlideVectors(v), 2, search)) for v in (a, b)]
+    slides = [SlideVectors(vectors) for vectors in (a, b)]
+    searched = [searched_slide(vectors, principal_axes(slides), 2, search) for vectors in slides]
     with pytest.raises(ShapeMismatch, match="not searched for 3"):
         counterpart_ranks(*searched, np.zeros(len(a)), 3, search)

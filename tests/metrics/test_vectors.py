@@ -4,14 +4,14 @@ from oracle import unit
 from vectors import PAIRS
 
 from plismbench.errors import NonFiniteValue, ShapeMismatch
-from plismbench.metrics.vectors import SlideVectors, chunks
+from plismbench.metrics.vectors import SlideVectors, chunks, principal_axes
+from plismbench.search import pruned
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_directions_are_those_of_the_stored_vectors(pair):
     stored, _ = PAIRS[pair]()
     vectors = SlideVectors(stored)
-    np.testing.assert_allclose(vectors.unit, unit(stored), atol=2e-7)
     np.testing.assert_allclose(vectors.exact(np.arange(len(stored))), unit(stored), atol=1e-15)
     np.testing.assert_allclose(vectors.exact(slice(3, 9)), unit(stored)[3:9], atol=1e-15)
 
@@ -21,7 +21,52 @@ def test_float32_products_stay_within_the_stated_rounding(dim):
     random = np.random.default_rng(dim)
     vectors = SlideVectors(np.abs(random.standard_normal((40, dim))).astype(np.float16))
     exact = unit(vectors.stored) @ unit(vectors.stored).T
-    assert np.abs(vectors.unit @ vectors.unit.T - exact).max() <= vectors.rounding
+    turned = principal_axes([vectors]).turned(vectors)
+    assert np.abs(turned @ turned.T - exact).max() <= vectors.rounding
+    split = pruned.split(turned, max(1, dim // 3))
+    bounds = split.lead @ split.lead.T
+    scores = bounds - np.outer(split.lead[:, -1], split.lead[:, -1]) + split.rest @ split.rest.T
+    assert np.abs(scores - exact).max() <= vectors.rounding
+    assert (bounds >= exact - vectors.rounding).all()
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_mean_and_spread_are_those_of_the_directions(pair):
+    stored, _ = PAIRS[pair]()
+    mean = unit(stored).mean(axis=0)
+    vectors = SlideVectors(stored)
+    np.testing.assert_allclose(vectors.mean, mean, atol=1e-15)
+    np.testing.assert_allclose(vectors.spread, np.linalg.norm(unit(stored) - mean, axis=1), atol=1e-14)
+
+
+def test_turning_keeps_every_product_and_gathers_length():
+    random = np.random.default_rng(0)
+    mixed = np.linalg.qr(random.standard_normal((96, 96)))[0]
+    slides = [
+        SlideVectors((random.standard_normal((300, 96)) * np.arange(1, 97) ** -1.0 @ mixed).astype(np.float16))
+        for _ in range(2)
+    ]
+    axes = principal_axes(slides)
+    np.testing.assert_allclose(axes.axes.T @ axes.axes, np.eye(96), atol=1e-13)
+    turned = axes.turned(slides[0])
+    np.testing.assert_allclose(turned @ turned.T, unit(slides[0].stored) @ unit(slides[0].stored).T, atol=1e-6)
+    outside = np.mean(np.sum(turned[:, axes.lead :] ** 2, axis=1))
+    assert axes.lead % 32 == 0
+    assert axes.lead <= 48
+    assert outside < 0.06
+    assert np.mean(np.sum(slides[0].exact(slice(None))[:, axes.lead :] ** 2, axis=1)) > 0.4
+
+
+def test_axes_of_small_flat_and_empty_vectors():
+    flat = SlideVectors(np.random.default_rng(1).standard_normal((500, 200)).astype(np.float16))
+    assert principal_axes([flat]).lead == 100  # nothing stands out: at most half
+    for dim in (1, 8, 32, 33):
+        assert principal_axes([SlideVectors(np.ones((4, dim), np.float16))]).lead == min(dim, 32)
+    assert principal_axes([SlideVectors(np.zeros((4, 64), np.float16))]).lead == 32
+    with pytest.raises(ShapeMismatch, match="No vectors"):
+        principal_axes([])
+    with pytest.raises(ShapeMismatch, match="dim 200 and 3"):
+        principal_axes([flat, SlideVectors(np.ones((4, 3), np.float16))])
 
 
 def test_norms_above_the_range_of_float16_are_right():

@@ -7,7 +7,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard import leaderboards, published
-from plismbench.pairs import PairGroup
+from plismbench.pairs import Axis
 from plismbench.reporting.plots import groups_figure, matrix_figure, scatter_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
@@ -75,7 +75,7 @@ def test_a_group_without_pairs_is_left_out():
 
 def test_the_matrix_is_symmetric_and_its_diagonal_empty():
     results = [named("a"), named("b")]
-    figure = matrix_figure(results, PairGroup.CROSS_STAINING, "top_10")
+    figure = matrix_figure(results, Axis.STAINING, "top_10")
     assert [(trace.name, trace.visible) for trace in figure.data] == [("a", True), ("b", False)]
     trace = figure.data[0]
     assert list(trace.x) == list(trace.y) == ["GM", "HR", "MY"]
@@ -88,7 +88,7 @@ def test_the_matrix_is_symmetric_and_its_diagonal_empty():
 
 
 def test_the_number_in_a_cell_can_be_read_whatever_its_value():
-    trace = matrix_figure([named("a")], PairGroup.CROSS_SCANNER, "top_10").data[0]
+    trace = matrix_figure([named("a")], Axis.SCANNER, "top_10").data[0]
     assert trace.textfont.color == "#000"
     scale = [list(stop) for stop in trace.colorscale]
     for place in range(101):
@@ -99,8 +99,8 @@ def test_the_number_in_a_cell_can_be_read_whatever_its_value():
 
 
 def test_no_pairs_no_matrix():
-    assert matrix_figure([make_result(slides=SLIDES[:2])], PairGroup.CROSS_STAINING, "top_10") is None
-    assert matrix_figure([], PairGroup.CROSS_SCANNER, "top_10") is None
+    assert matrix_figure([make_result(slides=SLIDES[:2])], Axis.STAINING, "top_10") is None
+    assert matrix_figure([], Axis.SCANNER, "top_10") is None
 
 
 def test_names_of_others_are_neither_markup_nor_endless():
@@ -108,7 +108,7 @@ def test_names_of_others_are_neither_markup_nor_endless():
     texts = [
         scatter_figure(leaderboards([result])[0]).data[0].text[0],
         groups_figure([result], "cosine").layout.yaxis.ticktext[0],
-        matrix_figure([result], PairGroup.CROSS_SCANNER, "cosine").data[0].name,
+        matrix_figure([result], Axis.SCANNER, "cosine").data[0].name,
     ]
     for text in texts:
         assert text.startswith("&lt;a href=&#x27;x&#x27;&gt;�yyy")

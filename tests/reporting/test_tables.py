@@ -2,12 +2,14 @@ import csv
 import io
 import json
 
+import polars as pl
 import pytest
 from rich.console import Console
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard import Leaderboard, LeaderboardRow, leaderboards, published
+from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.tables import leaderboard_table, leaderboard_text, summary_table, summary_text
 
@@ -22,7 +24,7 @@ def test_the_published_table_fits_80_columns():
     lines = render(leaderboard_table(published())).splitlines()
     assert len(lines) == 16
     assert max(map(len, lines)) <= 80
-    assert lines[1].split() == ["1", "h0-mini", ".541", "█████", ".800", ".864", ".318", ".183"]
+    assert lines[1].split() == ["1", "h0-mini", ".541", "███", ".800", ".864", ".318", ".183"]
     assert lines[8].split()[:3] == ["8=", "uni", ".325"]
 
 
@@ -60,7 +62,7 @@ def test_the_summary_shows_median_and_iqr_of_every_group():
     assert cell in lines[1]
     assert lines[1].startswith("toy ")
     assert lines[2].startswith("    ")
-    assert lines[0].split() == ["model", "pairs", "n", "cosine", "top-1", "top-10"]
+    assert lines[0].split() == ["model", "pairs", "n", "cosine", "cosine-lift", "top-10"]
     markdown = summary_text([result], TableFormat.MARKDOWN)
     assert cell in markdown
     assert "top-3" in markdown
@@ -69,17 +71,41 @@ def test_the_summary_shows_median_and_iqr_of_every_group():
 def test_the_summary_as_data_is_the_summary():
     result = make_result()
     told = json.loads(summary_text([result], TableFormat.JSON))["rows"]
-    assert [{key: row[key] for key in result.summary.columns} for row in told] == result.summary.to_dicts()
+    groups = pl.col("group").is_in(["all", "cross-scanner", "cross-staining", "cross-both"])
+    summary = result.summary.filter(groups)
+    assert [{key: row[key] for key in summary.columns} for row in told] == summary.to_dicts()
     lines = list(csv.DictReader(io.StringIO(summary_text([result], TableFormat.CSV))))
-    assert [float(line["median"]) for line in lines] == result.summary["median"].to_list()
+    assert [float(line["median"]) for line in lines] == summary["median"].to_list()
 
 
 def test_models_with_other_cut_offs_share_a_summary():
     text = summary_text([make_result("a", ks=(1, 10)), make_result("b", ks=(2,))], TableFormat.MARKDOWN)
     headings, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines())
-    assert headings == ["model", "pairs", "n", "cosine", "top-1", "top-10", "top-2"]
+    proportion = ["random-cosine", "cosine-lift", "centred-cosine"]
+    assert headings == ["model", "pairs", "n", "cosine", "top-1", "top-10", *proportion, "top-2"]
     assert rows[0][-1] == rows[4][4] == "–"
-    assert "–" not in rows[0][3:6]
+    assert "–" not in rows[0][3:9]
+
+
+def test_every_two_scanners_or_stainings_can_be_shown_instead():
+    result = make_result()
+    for axis, n in ((Axis.SCANNER, 21), (Axis.STAINING, 78)):
+        lines = render(summary_table([result], axis)).splitlines()
+        assert len(lines) == 1 + n
+        assert max(map(len, lines)) <= 80
+        told = json.loads(summary_text([result], TableFormat.JSON, axis))["rows"]
+        assert {row["group"].split()[0] for row in told} == {str(axis)}
+    assert "scanner AT2-P" in summary_text([result], TableFormat.MARKDOWN, Axis.SCANNER)
+
+
+def test_ranks_that_cannot_be_told_apart_are_a_range():
+    boards = leaderboards([make_result("a", 0.5), make_result("b", 0.5, seed=1), make_result("c", 0.1)])
+    lines = render(leaderboard_table(boards[0])).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["1–2", "1–2", "3"]
+    assert lines[0].split()[3:] == ["95", "%", "CI", "cosine", "lift", "scanner", "staining", "both"]
+    assert max(map(len, lines)) <= 80
+    row = boards[0].rows[0]
+    assert f"{row.score_low:.2f}–{row.score_high:.2f}".replace("0.", ".") in lines[1]
 
 
 @pytest.mark.parametrize("name", ["[bold]x[/bold]", "\x1b[2J", "<script>", "x" * 200])

@@ -1,40 +1,124 @@
 import numpy as np
 import pytest
+import torch
 
-from plismbench.errors import InvalidInput, ShapeMismatch, UnknownName
-from plismbench.search.engine import ENGINES, Neighbors, check_query, engine
+from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
+from plismbench.search.engine import ENGINES, Neighbors, check_k, check_width, engine, engine_for, unsure_band
 
 
-def test_an_unknown_engine_is_named_with_the_closest():
-    with pytest.raises(UnknownName, match=r"'fais'.*'faiss'"):
-        engine("fais")
+def make_slides(n=90, dim=40, seed=0):
+    """Two slides of unit vectors, the second a noisy copy of the first."""
+    random = np.random.default_rng(seed)
+    a = random.standard_normal((n, dim)) * np.arange(1, dim + 1) ** -0.7
+    b = a + 0.3 * random.standard_normal((n, dim)) * np.arange(1, dim + 1) ** -0.7
+    return [(x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32) for x in (a, b)]
+
+
+def count_slowly(a, b, least_a, least_b):
+    """One score at a time, in float64."""
+    of_a, of_b = np.zeros(len(a), int), np.zeros(len(b), int)
+    for i, x in enumerate(a.astype(np.float64)):
+        for j, y in enumerate(b.astype(np.float64)):
+            of_a[i] += x @ y >= least_a[i]
+            of_b[j] += x @ y >= least_b[j]
+    return of_a, of_b
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_every_engine_answers_like_a_dense_search(name):
-    random = np.random.default_rng(0)
-    queries = random.standard_normal((30, 17)).astype(np.float32)
-    database = random.standard_normal((50, 17)).astype(np.float32)
-    dense = queries.astype(np.float64) @ database.astype(np.float64).T
+@pytest.mark.parametrize("lead", [1, 8, 32, 40])
+@pytest.mark.parametrize("asked", [0.0, 0.3, 1.0])
+def test_every_engine_counts_what_reaches(name, lead, asked):
+    random = np.random.default_rng(lead)
+    a, b = make_slides()
+    matched = np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64)) - 1e-3
+    least_a, least_b = (np.where(random.random(len(a)) < asked, matched, np.inf) for _ in range(2))
+    search = engine(name)
+    found = search.reaching(search.place(a, lead), search.place(b, lead), least_a, least_b, 1e-5)
+    assert len(found.unsure_a) + len(found.unsure_b) < 10  # nearly all are sure, or the margin does nothing
+    np.add.at(found.a, found.unsure_a[:, 0], scores_of(a, b, found.unsure_a) >= least_a[found.unsure_a[:, 0]])
+    np.add.at(found.b, found.unsure_b[:, 1], scores_of(a, b, found.unsure_b) >= least_b[found.unsure_b[:, 1]])
+    expected_a, expected_b = count_slowly(a, b, least_a, least_b)
+    np.testing.assert_array_equal(found.a, expected_a)
+    np.testing.assert_array_equal(found.b, expected_b)
+    assert (found.a[np.isinf(least_a)] == 0).all()
+    if asked:
+        assert found.a.sum() > 0
+
+
+def scores_of(a, b, pairs):
+    return np.einsum("ij,ij->i", a[pairs[:, 0]].astype(np.float64), b[pairs[:, 1]].astype(np.float64))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_scores_within_the_margin_are_unsure_and_not_counted(name):
+    a = np.array([[1, 0], [0, 1]], np.float32)
+    b = np.array([[0.6, 0.8], [0.8, 0.6]], np.float32)
+    search = engine(name)
+    least_a, least_b = np.array([0.6, np.inf]), np.array([np.inf, 0.7])
+    found = search.reaching(search.place(a, 1), search.place(b, 1), least_a, least_b, 1e-6)
+    assert (found.a.tolist(), found.unsure_a.tolist()) == ([1, 0], [[0, 0]])  # .8 surely, .6 perhaps
+    assert (found.b.tolist(), found.unsure_b.tolist()) == ([0, 1], [])
+    wide = search.reaching(search.place(a, 1), search.place(b, 1), least_a, least_b, 0.5)
+    assert (wide.a.tolist(), sorted(wide.unsure_a.tolist())) == ([0, 0], [[0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_finds_the_nearest_of_a_dense_search(name):
+    a, _ = make_slides(50, 17)
+    dense = a.astype(np.float64) @ a.astype(np.float64).T
+    search = engine(name)
     for k in (1, 7, 50):
-        found = engine(name)(queries, database, k)
+        found = search.nearest(search.place(a, 5), k)
         expected = np.argsort(-dense, axis=1)[:, :k]
         np.testing.assert_array_equal(found.rows, expected)
-        np.testing.assert_allclose(found.scores, np.take_along_axis(dense, expected, 1), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found.scores, np.take_along_axis(dense, expected, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_refuses_what_cannot_be_answered(name):
-    queries, database = np.zeros((2, 3), np.float32), np.zeros((4, 3), np.float32)
+    search = engine(name)
+    slide, narrow = search.place(np.eye(4, dtype=np.float32), 2), search.place(np.ones((4, 2), np.float32), 2)
     for k in (0, 5):
         with pytest.raises(InvalidInput, match=f"{k} neighbours among 4"):
-            engine(name)(queries, database, k)
-    with pytest.raises(ShapeMismatch, match="differ in width"):
-        engine(name)(queries, np.zeros((4, 2), np.float32), 1)
+            search.nearest(slide, k)
+    with pytest.raises(ShapeMismatch, match="width 4 and 2"):
+        search.reaching(slide, narrow, np.ones(4), np.ones(4), 0.1)
 
 
-def test_a_query_that_fits_is_let_through():
-    assert check_query(np.zeros((2, 3), np.float32), np.zeros((4, 3), np.float32), 4) is None
+def test_an_unknown_engine_or_device_is_named_with_the_closest():
+    with pytest.raises(UnknownName, match=r"'fais'.*'faiss'"):
+        engine("fais")
+    with pytest.raises(UnknownName, match=r"'cdua'.*'cuda'"):
+        engine("torch", "cdua")
+
+
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
+    for there, device, expected in ((True, "auto", "torch"), (True, "cpu", "faiss"), (False, "auto", "faiss")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert engine_for("auto", device) == expected
+    assert engine_for("exact") == "exact"
+
+
+def test_cuda_that_is_absent_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(NeedsAction, match="No CUDA device"):
+        engine("torch", "cuda")
+    with pytest.raises(NeedsAction, match="'faiss' searches on the CPU only"):
+        engine("faiss", "cuda")
+
+
+def test_the_band_is_rounded_outwards():
+    least = np.array([0.1, -0.3, 1.0, np.inf])
+    low, high = unsure_band(least, 1e-7)
+    assert low.dtype == high.dtype == np.float32
+    assert (low[:3] <= least[:3] - 1e-7).all()
+    assert (high[:3] >= least[:3] + 1e-7).all()
+    assert low[3] == high[3] == np.inf
+
+
+def test_checks_let_through_what_fits():
+    assert check_k(4, 4) is None
+    assert check_width(3, 3) is None
 
 
 def test_neighbours_check_themselves():

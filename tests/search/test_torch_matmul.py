@@ -3,21 +3,28 @@ import pytest
 import torch
 
 from plismbench.search import torch_matmul
-from plismbench.search.exact import search_exactly
-from plismbench.search.torch_matmul import search_torch
+from plismbench.search.exact import ExactEngine
+from plismbench.search.torch_matmul import TorchEngine
 
 
 @pytest.fixture
 def vectors():
-    return np.random.default_rng(2).standard_normal((700, 33)).astype(np.float32)
+    vectors = np.random.default_rng(2).standard_normal((700, 33)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def test_pieces_leave_no_trace(monkeypatch, vectors):
-    whole = search_torch(vectors[:100], vectors, 6)
-    monkeypatch.setattr(torch_matmul, "_SCORES", 7 * len(vectors))
-    pieces = search_torch(vectors[:100], vectors, 6)
-    np.testing.assert_array_equal(whole.rows, pieces.rows)
-    np.testing.assert_array_equal(whole.rows, search_exactly(vectors[:100], vectors, 6).rows)
+    search = TorchEngine.on("cpu")
+    slide, other = search.place(vectors, 8), search.place(vectors[::-1].copy(), 8)
+    least = np.linspace(0.1, 0.9, 700)
+    whole = search.nearest(slide, 6), search.reaching(slide, other, least, least[::-1], 1e-6)
+    monkeypatch.setitem(torch_matmul._SCORES, "cpu", 7 * 700)
+    pieces = search.nearest(slide, 6), search.reaching(slide, other, least, least[::-1], 1e-6)
+    np.testing.assert_array_equal(whole[0].rows, pieces[0].rows)
+    np.testing.assert_array_equal(whole[1].a, pieces[1].a)
+    np.testing.assert_array_equal(whole[1].b, pieces[1].b)
+    exact = ExactEngine()
+    np.testing.assert_array_equal(whole[0].rows, exact.nearest(exact.place(vectors, 8), 6).rows)
 
 
 def test_a_lower_precision_of_the_caller_is_not_used_and_comes_back(monkeypatch, vectors):
@@ -30,8 +37,11 @@ def test_a_lower_precision_of_the_caller_is_not_used_and_comes_back(monkeypatch,
 
     monkeypatch.setattr(torch, "topk", look)
     torch.set_float32_matmul_precision("medium")
+    search = TorchEngine.on("cpu")
     try:
-        search_torch(vectors[:5], vectors, 2)
+        search.nearest(search.place(vectors, 8), 2)
+        with torch_matmul._FullPrecision.hold(), torch_matmul._FullPrecision.hold():  # two threads
+            assert torch.get_float32_matmul_precision() == "highest"
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision("highest")

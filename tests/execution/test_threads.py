@@ -1,0 +1,63 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from plismbench.execution.threads import ThreadExecutor, thread_budget
+
+
+def numpy_threads():
+    (library,) = (library for library in threadpool_info() if "numpy" in library["filepath"])
+    return library["num_threads"]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_outcomes_come_in_the_order_of_the_items(threads):
+    def work(item):
+        time.sleep(0.01 * (3 - item))
+        return item**2
+
+    assert list(ThreadExecutor(threads).map(lambda: work, range(4))) == [0, 1, 4, 9]
+    assert list(ThreadExecutor(threads).map(lambda: work, [])) == []
+
+
+def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
+    assert np.eye(2) @ np.eye(2) is not None  # BLAS is loaded
+    meeting = threading.Barrier(2, timeout=10)  # broken unless two run at once
+
+    def work(_):
+        meeting.wait()
+        return numpy_threads()
+
+    before = numpy_threads()
+    assert list(ThreadExecutor(2).map(lambda: work, range(4))) == [1] * 4
+    assert numpy_threads() == before
+
+
+def test_one_item_has_all_threads():
+    with thread_budget(2):
+        assert list(ThreadExecutor(2).map(lambda: lambda _: numpy_threads(), [0])) == [2]
+
+
+def test_a_budget_holds_for_all_libraries_and_ends():
+    before = threadpool_info()
+    with thread_budget(1):
+        assert {library["num_threads"] for library in threadpool_info()} == {1}
+    assert threadpool_info() == before
+
+
+def test_an_error_comes_out_and_stops_the_rest():
+    begun = []
+
+    def work(item):
+        begun.append(item)
+        if item == 1:
+            raise ValueError("no")
+        time.sleep(0.02)
+        return item
+
+    with pytest.raises(ValueError, match="no"):
+        list(ThreadExecutor(2).map(lambda: work, range(100)))
+    assert len(begun) < 50

@@ -1,0 +1,148 @@
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_results import CORES, make_tables
+
+from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema, summarise
+from plismbench.dataset import Slide
+from plismbench.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, N_DRAWS, bootstrap, interval, weighted_medians
+
+KS = (1, 10)
+SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY", "KR") for scanner in ("AT2", "P", "SQ"))
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return make_tables(slides=SLIDES)
+
+
+@pytest.fixture(scope="module")
+def drawn(tables):
+    return bootstrap(*tables, KS)
+
+
+def counts_of(n):
+    """The draws of docs/metrics.md: how often each of n units is drawn."""
+    return np.random.default_rng(42).multinomial(n, [1 / n] * n, 2_000)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 12))
+def test_a_weighted_median_is_that_of_the_repeated_values(seed, n):
+    random = np.random.default_rng(seed)
+    values, weights = random.integers(0, 5, n).astype(float), random.integers(0, 4, (6, n)).astype(np.int32)
+    found = weighted_medians(values, weights)
+    for told, row in zip(found, weights, strict=True):
+        repeated = np.repeat(values, row)
+        assert np.isnan(told) if not len(repeated) else told == np.median(repeated)
+
+
+def test_draws_of_cores_are_the_pairs_recomputed_on_the_cores_drawn(tables, drawn):
+    pairs, cores = tables
+    draws = drawn[1].filter(unit="core")
+    names, counts = list(CORES), counts_of(len(CORES))
+    for number in (0, 7, 1_999):
+        weight = dict(zip(names, counts[number].tolist(), strict=True))
+        for term, (group, metric) in TERMS.items():
+            values = []
+            for pair in pairs.filter(pl.lit(group == "all") | (pl.col("group") == str(group))).iter_rows(named=True):
+                own = cores.filter(*(pl.col(name) == pair[name] for name in PAIR)).to_dicts()
+                total = sum(weight[core["core"]] * core[metric] for core in own)
+                tiles = sum(weight[core["core"]] * core["tiles"] for core in own)
+                values.append(total / tiles / (2 if metric.startswith("top") else 1))
+            assert draws[term][number] == pytest.approx(np.median(values), abs=1e-6)
+
+
+def test_draws_of_slides_weigh_a_pair_by_the_counts_of_both(tables, drawn):
+    pairs, _ = tables
+    draws = drawn[1].filter(unit="slide")
+    slides = sorted(map(str, SLIDES))
+    counts = counts_of(len(slides))
+    for number in (0, 3, 1_999):
+        weight = dict(zip(slides, counts[number].tolist(), strict=True))
+        values = [
+            pair["cosine"]
+            for pair in pairs.iter_rows(named=True)
+            for _ in range(
+                weight["{staining_a}_{scanner_a}".format(**pair)] * weight["{staining_b}_{scanner_b}".format(**pair)]
+            )
+        ]
+        assert draws["cosine"][number] == pytest.approx(np.median(values), abs=1e-6)
+
+
+def test_every_median_has_its_interval(tables, drawn):
+    intervals, draws = drawn
+    assert dict(intervals.schema) == INTERVAL_SCHEMA
+    assert dict(draws.schema) == DRAWS_SCHEMA
+    assert len(draws) == 2 * N_DRAWS
+    both = summarise(tables[0], KS).join(intervals, on=["group", "metric"])
+    assert len(both) == len(intervals)
+    told = both.filter(pl.col("metric").is_in(["cosine", "top_1", "top_10", "centred_cosine"]))
+    assert told["low"].null_count() == 0
+    assert (told["low"] <= told["high"]).all()
+    inside = (told["low"] <= told["median"]) & (told["median"] <= told["high"])
+    assert inside.mean() > 0.99
+    assert both.filter(metric="cosine_lift")["low"].null_count() == len(both.filter(metric="cosine_lift"))
+    assert both.filter(group="all", metric="cosine_lift")["slide_low"].null_count() == 0
+
+
+def test_the_same_every_time_and_for_every_order(tables, drawn):
+    pairs, cores = tables
+    again = bootstrap(pairs.sample(fraction=1, shuffle=True, seed=0), cores, KS)
+    for table, other in zip(drawn, again, strict=True):
+        columns = table.columns[:2] if "group" in table.columns else []
+        assert table.sort(columns).equals(other.sort(columns)) if columns else table.equals(other)
+
+
+def test_a_group_that_most_draws_lack_has_no_interval_by_slides():
+    pairs, cores = make_tables(slides=SLIDES[:2])
+    intervals, draws = bootstrap(pairs, cores, KS)
+    assert intervals.filter(group="cross-scanner")["slide_low"].null_count() == 6
+    assert intervals.filter(group="cross-scanner", metric="top_10")["low"].null_count() == 0
+    assert draws["top10_cross_both"].null_count() == 2 * N_DRAWS  # two scanners of one staining: no such pairs
+    assert draws.filter(unit="slide")["top10_cross_scanner"].null_count() > 0.3 * N_DRAWS
+
+
+def test_the_interval_holds_95_of_100():
+    assert interval(np.arange(2_001) / 2_000) == (0.025, 0.975)
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    # Cores are drawn from a population with a known mean; every pair sees the same cores, as slides of one block do.
+    random = np.random.default_rng(0)
+    n_cores, covered, trials = 40, 0, 200
+    slides = SLIDES[:3]
+    names = [(a.staining, a.scanner, b.staining, b.scanner) for i, a in enumerate(slides) for b in slides[i + 1 :]]
+    for _ in range(trials):
+        rates = random.beta(3, 2, n_cores)  # mean .6
+        hits = [random.binomial(200, rates) for _ in names]
+        cores = pl.DataFrame(
+            [
+                (*name, f"{core:02d}", 100, 50.0, int(of_pair[core]), 30.0)
+                for name, of_pair in zip(names, hits, strict=True)
+                for core in range(n_cores)
+            ],
+            schema=core_schema((10,)),
+            orient="row",
+        )
+        pairs = pl.DataFrame(
+            [(*name, "cross-scanner", 0.5, of_pair.sum() / (200 * n_cores), 0.1, 0.4, 0.3)
+             for name, of_pair in zip(names, hits, strict=True)],
+            schema=pair_schema((10,)), orient="row",
+        )  # fmt: skip
+        found = bootstrap(pairs, cores, (10,))[0].row(
+            by_predicate=(pl.col("group") == "all") & (pl.col("metric") == "top_10"), named=True
+        )
+        covered += found["low"] <= 0.6 <= found["high"]
+    assert 0.89 <= covered / trials <= 0.98  # a percentile interval of 40 units is a little short of .95
+
+
+def test_few_cores_have_no_interval():
+    pairs, cores = make_tables(slides=SLIDES)
+    few = cores.filter(pl.col("core") < "05")
+    intervals, draws = bootstrap(pairs, few, KS)
+    assert intervals["low"].null_count() == len(intervals)
+    assert draws.filter(unit="core")["cosine"].null_count() == N_DRAWS
