@@ -1,16 +1,18 @@
 """From a spec to a network."""
 
 import importlib
-from typing import Any
 
 import torch
 from torch import nn
 
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, UnknownName
+from plismbench.extractors.hubconfig import check_hub_config
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.towers import build_tower, fill, named
+from plismbench.extractors.weights import read_weights
 from plismbench.hub import hub_errors, require_model
 
-_HUB = "hf-hub:"
+_TIMM = "timm:"
 
 
 def load_module(spec: ExtractorSpec) -> nn.Module:
@@ -46,25 +48,38 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
 
 
 def timm_model(spec: ExtractorSpec) -> nn.Module:
-    """A pretrained timm architecture: ``weights`` is ``hf-hub:ORG/REPO`` or ``timm:NAME``.
+    """A timm architecture with the weights of a spec.
 
-    ``options`` are timm's keyword arguments; they win over the configuration that lies beside the
-    weights. A dotted name such as ``timm.layers.SwiGLUPacked`` stands for what it names.
+    With ``weights`` of ``timm:NAME`` timm knows where they are and how they are named. With any
+    other, ``options["architecture"]`` is built, and a table of keys fits the checkpoint to it;
+    `build_tower` and `fill` say what else ``options`` may hold. A dotted name such as
+    ``timm.layers.SwiGLUPacked`` stands for what it names.
 
     Raises:
         AccessDenied, Unavailable: if the weights cannot be had.
-        InvalidInput: if they do not fit the architecture.
+        InvalidInput: if they do not fit the architecture, or contradict the configuration that lies
+            beside them.
     """
+    if spec.weights.startswith(_TIMM):
+        return _of_timm(spec)
+    module = build_tower(spec)
+    weights = read_weights(spec)
+    check_hub_config(spec, module)
+    return fill(module, weights, spec)
+
+
+def _of_timm(spec: ExtractorSpec) -> nn.Module:
     import timm
 
-    options = {key: _named(value) for key, value in spec.options.items()}
-    place, _, name = spec.weights.partition(":")
-    repo = name if f"{place}:" == _HUB else (timm.get_pretrained_cfg_value(name, "hf_hub_id") or f"timm/{name}")
-    source = f"{spec.weights}@{spec.revision}" if spec.revision else spec.weights
+    name = spec.weights.removeprefix(_TIMM)
+    repo = timm.get_pretrained_cfg_value(name, "hf_hub_id") or f"timm/{name}"
+    # With another number of classes than the checkpoint's, timm does not say what does not fit: take
+    # the classifier off afterwards.
+    options = {key: named(value) for key, value in spec.options.items() if key != "num_classes"}
     with hub_errors(repo, spec.revision, kind="model"):
         require_model(repo, spec.revision)
         try:
-            module = timm.create_model(source.removeprefix("timm:"), pretrained=True, **options)
+            module = timm.create_model(name, pretrained=True, **options)
         except RuntimeError as error:  # torch says so of keys and shapes that do not match
             if "state_dict" not in str(error):
                 raise
@@ -72,6 +87,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
             raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
     if not isinstance(module, nn.Module):
         raise TypeError(f"timm gave {type(module).__name__}")
+    module.reset_classifier(0)  # type: ignore[operator]
     return module
 
 
@@ -117,11 +133,3 @@ def timm_spec(name: str) -> ExtractorSpec:
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
     red, green, blue = values
     return red, green, blue
-
-
-def _named(value: Any) -> Any:
-    """What a dotted name of timm or torch stands for; any other value as it is."""
-    if isinstance(value, str) and value.startswith(("timm.", "torch.")):
-        module_name, _, attribute = value.rpartition(".")
-        return getattr(importlib.import_module(module_name), attribute)
-    return value
