@@ -1,6 +1,7 @@
 """What the documents say is true."""
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from plismbench import ExtractorSpec, errors
+from plismbench.extractors.catalog import CATALOG
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "examples/efficientnet-lite0/README.md"])
@@ -89,3 +91,11 @@ def test_no_placeholder_is_left():
 def test_the_shared_sentence_of_ci_is_the_readmes_command():
     assert "make test" in (ROOT / ".ci/run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_the_page_of_extractors_is_what_the_catalog_says():
+    made = runpy.run_path(str(ROOT / "scripts/make_extractors_page.py"))["page"]()
+    assert (ROOT / "docs/extractors.md").read_text() == made, "run scripts/make_extractors_page.py"
+    for spec in CATALOG:
+        assert f"| `{spec.name}` " in made
+        assert spec.source in made

@@ -15,6 +15,23 @@ Claim = tuple[str, Any, Any]
 _NOT_COMPARED = {"init_values", "num_classes", "global_pool", "img_size"}
 
 
+def hub_architecture(spec: ExtractorSpec) -> dict[str, Any]:
+    """The timm architecture that the ``config.json`` beside the weights names, with its arguments, as options.
+
+    Raises:
+        AccessDenied, Unavailable: if the repository cannot be had.
+        InvalidInput: if it does not name one.
+    """
+    config = hub_json(spec, "config.json")
+    if not isinstance(config.get("architecture"), str):
+        raise InvalidInput(
+            f"{hub_place(spec)[0]} has no config.json that names an architecture of timm.",
+            hint="Describe the model in a TOML file, with `architecture` and `layout` among its options.",
+        )
+    pooling = {"global_pool": config["global_pool"]} if "global_pool" in config else {}
+    return {**pooling, **config.get("model_args", {}), "architecture": config["architecture"]}
+
+
 def check_hub_config(spec: ExtractorSpec, module: nn.Module) -> None:
     """Compares a network and its spec with the configuration that lies on the Hub, where there is one.
 
@@ -45,7 +62,7 @@ def _timm(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Module) -> 
     architecture = config.get("architecture")
     if architecture is None:
         return
-    yield "architecture", architecture.partition(".")[0], spec.options["architecture"]
+    yield "architecture", architecture.partition(".")[0], str(spec.options["architecture"]).partition(".")[0]
     yield "num_features", config.get("num_features"), getattr(module, "num_features", None)
     yield "mean", told.get("mean"), spec.mean
     yield "std", told.get("std"), spec.std
@@ -64,7 +81,7 @@ def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -
     yield "layer_norm_eps", told.get("layer_norm_eps"), module.norm.eps
     if "head" in spec.options:
         yield "hidden_act", told.get("hidden_act"), _activation(module)
-        yield "projection_dim", told.get("projection_dim"), spec.dim
+        yield "projection_dim", config.get("projection_dim", told.get("projection_dim")), spec.dim
 
 
 def _preprocessor(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Module) -> Iterator[Claim]:  # noqa: ARG001

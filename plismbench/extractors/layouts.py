@@ -83,7 +83,7 @@ _OPEN_CLIP = Layout(
 )
 # Meta's DINO and DINOv2, alone or in a training state: prefixes, heads, and blocks in chunks.
 _DINO = Layout(
-    drop=r"(module\.)?(backbone\.)?mask_token|(module\.)?(dino_head|ibot_head|head)\.",
+    drop=r"(module\.)?(backbone\.)?mask_token|(module\.)?(dino_head|ibot_head|head|fc|classifier)\.",
     rename=(
         (r"^module\.", ""),
         (r"^backbone\.", ""),

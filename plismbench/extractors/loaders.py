@@ -1,15 +1,18 @@
 """From a spec to a network."""
 
-import importlib
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, UnknownName
-from plismbench.extractors.hubconfig import check_hub_config
+from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
+from plismbench.extractors.adhoc import module_of_file
+from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
-from plismbench.extractors.weights import read_weights
+from plismbench.extractors.weights import HUB, read_weights
 from plismbench.hub import hub_errors, require_model
 
 _TIMM = "timm:"
@@ -23,9 +26,10 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
         BrokenPlugin: if the loader is not there, fails, or gives no module.
         AccessDenied, Unavailable: if the weights cannot be had.
     """
-    module_name, _, function_name = spec.loader.partition(":")
+    module_name, _, function_name = spec.loader.rpartition(":")
     try:
-        loader = getattr(importlib.import_module(module_name), function_name)
+        module_of = module_of_file(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
+        loader = getattr(module_of, function_name)
         module = loader(spec)
     except PlismbenchError:
         raise
@@ -51,8 +55,9 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
     """A timm architecture with the weights of a spec.
 
     With ``weights`` of ``timm:NAME`` timm knows where they are and how they are named. With any
-    other, ``options["architecture"]`` is built, and a table of keys fits the checkpoint to it;
-    `build_tower` and `fill` say what else ``options`` may hold. A dotted name such as
+    other, ``options["architecture"]`` is built (by default that of the ``config.json`` on the Hub),
+    and a table of keys fits the checkpoint to it; `build_tower` and `fill` say what else
+    ``options`` may hold. A dotted name such as
     ``timm.layers.SwiGLUPacked`` stands for what it names.
 
     Raises:
@@ -62,10 +67,12 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
     """
     if spec.weights.startswith(_TIMM):
         return _of_timm(spec)
-    module = build_tower(spec)
+    if spec.weights.startswith(HUB) and "architecture" not in spec.options:
+        spec = replace(spec, options=hub_architecture(spec) | dict(spec.options))
+    with torch.device("meta"):  # what is refused is refused before gigabytes are downloaded or drawn at random
+        check_hub_config(spec, build_tower(spec))
     weights = read_weights(spec)
-    check_hub_config(spec, module)
-    return fill(module, weights, spec)
+    return fill(build_tower(spec), weights, spec)
 
 
 def _of_timm(spec: ExtractorSpec) -> nn.Module:
@@ -89,47 +96,3 @@ def _of_timm(spec: ExtractorSpec) -> nn.Module:
         raise TypeError(f"timm gave {type(module).__name__}")
     module.reset_classifier(0)  # type: ignore[operator]
     return module
-
-
-def timm_spec(name: str) -> ExtractorSpec:
-    """The spec of any pretrained timm architecture, from timm's own configuration.
-
-    The vector is the pooled output before the classifier. A network of fixed input size gets
-    tiles resized to it; any other sees the tile at its own size.
-
-    Raises:
-        UnknownName: if timm has no such architecture.
-        InvalidInput: if it has, but without pretrained weights.
-    """
-    import timm
-
-    if not timm.is_model(name):
-        raise UnknownName("timm architecture", name, timm.list_models(), hint="timm.list_pretrained() has them all.")
-    cfg = timm.get_pretrained_cfg(name)
-    if cfg is None or not cfg.has_weights:
-        raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")
-    image_size = int(cfg.input_size[-1]) if cfg.fixed_input_size else 224
-    with torch.device("meta"):
-        module = timm.create_model(name, pretrained=False, num_classes=0).eval()
-        shape = module(torch.empty(1, 3, image_size, image_size)).shape
-    return ExtractorSpec(
-        name=f"timm:{name}",
-        title=name,
-        loader="plismbench.extractors.loaders:timm_model",
-        weights=f"timm:{name}",
-        dim=int(shape[-1]),
-        image_size=image_size,
-        mean=_three(cfg.mean),
-        std=_three(cfg.std),
-        interpolation=cfg.interpolation if cfg.interpolation in ("bilinear", "bicubic") else "bicubic",
-        options={"num_classes": 0},
-        organisation="timm",
-        n_params=sum(parameter.numel() for parameter in module.parameters()),
-        license=cfg.license or "",
-        source=f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else "",
-    )
-
-
-def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return red, green, blue

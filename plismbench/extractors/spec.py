@@ -161,6 +161,7 @@ class ExtractorSpec:
                 options={**self.options, "img_size": image_size} if fixed else self.options,
                 n_params=None if fixed else self.n_params,
                 published=False,
+                differs=(*self.differs, "input_size"),
             )
         if pooling is not None and pooling is not self.pooling:
             if Pooling.OUTPUT in (pooling, self.pooling):

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import os
 import pickle
+import shutil
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import torch
 from torch import Tensor
@@ -71,7 +75,6 @@ def hub_json(spec: ExtractorSpec, name: str) -> dict[str, Any]:
 def _from_hub(spec: ExtractorSpec) -> Path:
     repo, file = hub_place(spec)
     with hub_errors(repo, spec.revision, kind="model"):
-        require_model(repo, spec.revision)
         for name in (file,) if file else _USUAL:
             if path := _hub_file(repo, name, spec.revision):
                 return path
@@ -90,6 +93,7 @@ def _hub_file(repo: str, name: str, revision: str | None) -> Path | None:
         return Path(found)
     if found is _CACHED_NO_EXIST:
         return None
+    require_model(repo, revision)
     try:
         return Path(hf_hub_download(repo, name, revision=revision))
     except errors.RemoteEntryNotFoundError:
@@ -97,22 +101,36 @@ def _hub_file(repo: str, name: str, revision: str | None) -> Path | None:
 
 
 def _from_address(spec: ExtractorSpec) -> Path:
-    """Downloads once, into torch's own cache; the name there is unlike that of any other address."""
+    """Downloads once, into torch's own cache, whole or not at all; no two addresses have one name there."""
     address = spec.weights
     name = f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rpartition('/')[2]}"
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{name}.{os.getpid()}.part")
     try:
-        torch.hub.download_url_to_file(address, str(path), hash_prefix=spec.revision, progress=False)
+        with urlopen(address, timeout=60) as answer, part.open("wb") as stream:  # noqa: S310 - https, or a test's http
+            shutil.copyfileobj(answer, stream)
+            announced = int(answer.headers.get("Content-Length", stream.tell()))
+        if part.stat().st_size != announced:
+            raise ConnectionError(f"{part.stat().st_size:,} of {announced:,} bytes came")
+        if spec.revision and file_sha256(part) != spec.revision:
+            raise CorruptFile(f"{address} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.")
+        part.replace(path)
     except HTTPError as error:
         raise Unavailable(f"{address} answers status {error.code}.", hint=f"Look at {spec.source}.") from error
-    except (URLError, ConnectionError, TimeoutError) as error:
+    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
         raise Unavailable(f"Cannot reach {address}: {error}.", hint="Check the network.") from error
-    except RuntimeError as error:  # torch says so of a hash that differs
-        raise CorruptFile(f"{address} is not the file that '{spec.name}' pins: {error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
     return path
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
@@ -133,7 +151,7 @@ def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
     except Exception as error:
         if type(error).__name__ not in ("SafetensorError", "RuntimeError", "EOFError"):
             raise
-        raise CorruptFile(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
+        raise CorruptFile(f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.") from error
     for key in _INSIDE:
         if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
             held = held[key]
