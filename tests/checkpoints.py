@@ -45,7 +45,7 @@ def tower(spec):
 
 def dinov2_keys(module):
     """A timm DINOv2's weights under the names that Meta gives them, in two chunks of blocks."""
-    state = {"mask_token": torch.zeros(1, 24)}
+    state = {"mask_token": torch.zeros(1, module.num_features)}
     for key, value in module.state_dict().items():
         key = key.replace("reg_token", "register_tokens")
         if isinstance(module.blocks[0].mlp, timm.layers.GluMlp):
@@ -54,7 +54,7 @@ def dinov2_keys(module):
             key = key.replace("blocks.", f"blocks.{key.split('.')[1]}.", 1)
         state[key] = value.clone()
     if "register_tokens" in state:  # Meta has a position embedding for the class token
-        first = torch.full((1, 1, 24), 0.25)
+        first = torch.full((1, 1, module.num_features), 0.25)
         state["cls_token"] = state["cls_token"] - first
         state["pos_embed"] = torch.cat([first, state["pos_embed"]], dim=1)
     return state

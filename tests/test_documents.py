@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from plismbench import ExtractorSpec, errors
 from plismbench.extractors.catalog import CATALOG
@@ -81,6 +82,23 @@ def test_the_python_of_the_pages_gives_a_spec(page):
         from torch import nn
 
         assert isinstance(names["load"](names["SPEC"]), nn.Module)
+
+
+def test_the_toml_of_the_page_loads_a_training_state(tmp_path):
+    from checkpoints import dino_training_state, randomised
+
+    from plismbench.extractors.adhoc import toml_spec
+    from plismbench.extractors.loaders import load_module
+    from plismbench.extractors.towers import build_tower
+
+    (block,) = re.findall(r"```toml\ndim(.*?)```", (ROOT / "docs/add-an-extractor.md").read_text(), re.DOTALL)
+    (tmp_path / "teacher_checkpoint.pth").touch()
+    (tmp_path / "my-model.toml").write_text(f"dim{block}")
+    network = randomised(build_tower(toml_spec(tmp_path / "my-model.toml")))
+    torch.save(dino_training_state(network), tmp_path / "teacher_checkpoint.pth")
+    spec = toml_spec(tmp_path / "my-model.toml")
+    assert spec.dim == network.num_features
+    torch.testing.assert_close(load_module(spec).state_dict(), network.state_dict())
 
 
 def test_no_placeholder_is_left():
