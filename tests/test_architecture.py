@@ -23,6 +23,7 @@ FLOORS = {
     "extraction": 8,
     "evaluation": 8,
     "leaderboard": 8,
+    "inspection": 8,
     "reporting": 9,
     "cli": 10,
 }
@@ -47,6 +48,7 @@ FORBIDDEN = {
     "extraction": {"typer", "rich"},
     "evaluation": {"typer", "rich", "torch"},
     "leaderboard": {"typer", "rich", "torch"},
+    "inspection": {"typer", "rich", "polars", "faiss"},
     "reporting": {"typer", "torch", "numpy", "faiss"},
     "cli": {"numpy", "faiss"},
 }
@@ -56,6 +58,7 @@ LAZY = {
     "extractors": {"timm", "transformers", "skimage", "huggingface_hub"},
     "search": {"faiss", "torch"},
     "execution": {"ray"},
+    "inspection": {"torch"},
     "reporting": {"plotly", "polars", "rich", "tabulate", "jinja2"},
     "cli": {"torch", "rich", "polars"},
 }

@@ -29,7 +29,7 @@ def extract(
     pooling: Annotated[
         Pooling | None, typer.Option(help="Of the tokens; another than the model's own is kept as NAME+POOLING.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")] = "auto",
+    device: options.Device = "auto",
     precision: Annotated[
         Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
     ] = None,

@@ -34,5 +34,6 @@ Slides = Annotated[
 ]
 Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only these stainings, such as GMH,HR.")]
 Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")]
 OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]
 Format = Annotated[TableFormat, typer.Option("--format", help="How the result is printed.")]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from torch import Tensor
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
+from plismbench.workspace import writing
 
 HUB = "hf-hub:"
 _FILE = "file:"
@@ -107,23 +107,19 @@ def _from_address(spec: ExtractorSpec) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{name}.{os.getpid()}.part")
-    try:
-        with urlopen(address, timeout=60) as answer, part.open("wb") as stream:  # noqa: S310 - https, or a test's http
-            shutil.copyfileobj(answer, stream)
-            announced = int(answer.headers.get("Content-Length", stream.tell()))
+    with writing(path) as part:
+        try:
+            with urlopen(address, timeout=60) as answer, part.open("wb") as stream:  # noqa: S310 - https, or a test's
+                shutil.copyfileobj(answer, stream)
+                announced = int(answer.headers.get("Content-Length", stream.tell()))
+        except HTTPError as error:
+            raise Unavailable(f"{address} answers status {error.code}.", hint=f"Look at {spec.source}.") from error
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+            raise Unavailable(f"Cannot reach {address}: {error}.", hint="Check the network.") from error
         if part.stat().st_size != announced:
-            raise ConnectionError(f"{part.stat().st_size:,} of {announced:,} bytes came")
+            raise Unavailable(f"{address} broke off after {part.stat().st_size:,} of {announced:,} bytes.")
         if spec.revision and file_sha256(part) != spec.revision:
             raise CorruptFile(f"{address} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.")
-        part.replace(path)
-    except HTTPError as error:
-        raise Unavailable(f"{address} answers status {error.code}.", hint=f"Look at {spec.source}.") from error
-    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
-        raise Unavailable(f"Cannot reach {address}: {error}.", hint="Check the network.") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
