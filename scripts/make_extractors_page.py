@@ -10,6 +10,7 @@ from pathlib import Path
 
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.catalog.general import FLOOR
+from plismbench.extractors.catalog.remote import REMOTE
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.reporting.printing import UNKNOWN, markdown, parameters
 
@@ -24,7 +25,8 @@ def page() -> str:
     return f"""# Extractors
 
 Generated from the catalog by `scripts/make_extractors_page.py`. The link of a model is the page that its
-numbers came from; the architecture of each is built in the tests and has this number of parameters.
+numbers came from; the architecture of each is built in the tests and has this number of parameters, those
+apart that run code of their repository: {_remote()}.
 
 **Pooling** and size in bold are those of the published PLISM results (owkin/plism-benchmark@b4f32b7).
 Another pooling is another extractor, `--model h0-mini+cls+mean`, and so is another size, `--model conch@448`:
@@ -53,6 +55,10 @@ or the SHA-256 of a file; where there is none, none is known.
 
 [Add an extractor](add-an-extractor.md) says how to bring any of them, or one of your own.
 """
+
+
+def _remote() -> str:
+    return ", ".join(f"`{spec.name}`" for spec in REMOTE)
 
 
 def _model(spec: ExtractorSpec) -> tuple[str, ...]:

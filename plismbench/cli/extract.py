@@ -30,6 +30,7 @@ def extract(
         Pooling | None, typer.Option(help="Of the tokens; another than the model's own is kept as NAME+POOLING.")
     ] = None,
     device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
     precision: Annotated[
         Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
     ] = None,

@@ -46,6 +46,7 @@ def check(
     root: options.Root,
     name: Name,
     device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
     record: Annotated[
         bool, typer.Option("--record", help="Keep the vectors of a few demo tiles; later checks compare with them.")
     ] = False,

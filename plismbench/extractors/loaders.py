@@ -16,6 +16,7 @@ from plismbench.extractors.weights import HUB, read_weights
 from plismbench.hub import hub_errors, require_model
 
 _TIMM = "timm:"
+_EXTRAS = {"transformers": "'plismbench[transformers]'"}
 
 
 def load_module(spec: ExtractorSpec) -> nn.Module:
@@ -37,7 +38,7 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
         package = (error.name or str(error)).partition(".")[0]
         raise MissingPackage(
             f"Extractor '{spec.name}' needs a package that does not import: {error}.",
-            hint=f"Install it: `pip install {package}`.",
+            hint=f"Install it: `pip install {_EXTRAS.get(package, package)}`.",
         ) from error
     except Exception as error:
         if module_name.startswith("plismbench."):

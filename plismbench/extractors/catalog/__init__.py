@@ -3,11 +3,12 @@
 from plismbench.extractors.catalog.converted import CONVERTED
 from plismbench.extractors.catalog.general import FLOOR, GENERAL
 from plismbench.extractors.catalog.pathology import TIMM_HUB
+from plismbench.extractors.catalog.remote import REMOTE
 from plismbench.extractors.spec import ExtractorSpec
 
-CATALOG: tuple[ExtractorSpec, ...] = TIMM_HUB + CONVERTED + GENERAL + FLOOR
+CATALOG: tuple[ExtractorSpec, ...] = TIMM_HUB + CONVERTED + REMOTE + GENERAL + FLOOR
 
-_REMOTE = "runs code of its repository, and no standard tower is known to hold its weights"
+_REMOTE = "runs code of its repository, of which no commit is pinned"
 _UNVERIFIED = "no source for its architecture was found that could be checked"
 _PICKLE = "its checkpoint is a pickled training state, which is not loaded"
 _PACKAGE = "needs its own package, which is not on PyPI"
@@ -22,7 +23,6 @@ LEFT_OUT = {
     "genbio-pathfm": _REMOTE,
     "hipt": "its checkpoint has no stable address; load a copy with a TOML file",
     "isight": _PICKLE,
-    "mascaret": _REMOTE,
     "medsiglip-448": _UNVERIFIED,
     "musk": _PACKAGE,
     "omiclip": _PICKLE,
@@ -30,11 +30,7 @@ LEFT_OUT = {
     "patho-clip-l": _UNVERIFIED,
     "pathoduet-he": _TWO_CLASSES,
     "pathoduet-ihc": _TWO_CLASSES,
-    "phaet": _REMOTE,
     "prost40m": "its normalisation is only on the Hub: use hf-hub:waticlems/Prost40M",
-    "rudolfv-2": _REMOTE,
-    "rudolfv-2-b": _REMOTE,
-    "rudolfv-2-s": _REMOTE,
     "seal-conch": _PACKAGE,
     "seal-univ2": _PACKAGE,
     "tinypath": _REMOTE,

@@ -24,6 +24,8 @@ def _kaiko(name: str, title: str, file: str, architecture: str, dim: int, n_para
                license="Kaiko Non-Commercial Public License v1", source=_KAIKO_PAGE)  # fmt: skip
 
 
+# transformers' CLIP has QuickGELU unless its configuration says otherwise; open_clip has GELU. Both are compared with
+# the configuration on the Hub.
 _PLIP = ExtractorSpec(
     name="plip", title="PLIP", organisation="Stanford, Zou lab", loader="plismbench.extractors.loaders:timm_model",
     weights="hf-hub:vinid/plip/pytorch_model.bin", revision="67ade53ddd32195868f422585f72698ef5d15094", dim=512,
