@@ -70,10 +70,13 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         return _of_timm(spec)
     if spec.weights.startswith(HUB) and "architecture" not in spec.options:
         spec = replace(spec, options=hub_architecture(spec) | dict(spec.options))
-    with torch.device("meta"):  # what is refused is refused before gigabytes are downloaded or drawn at random
-        check_hub_config(spec, build_tower(spec))
+    with torch.device("meta"):  # without drawing a billion random numbers that the checkpoint replaces
+        module = build_tower(spec)
+    check_hub_config(spec, module)  # before gigabytes are downloaded
     weights = read_weights(spec)
-    return fill(build_tower(spec), weights, spec)
+    if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
+        module = build_tower(spec)
+    return fill(module, weights, spec)
 
 
 def _of_timm(spec: ExtractorSpec) -> nn.Module:

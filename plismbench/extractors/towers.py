@@ -55,7 +55,7 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) -> nn.Module:
-    """The same network with a checkpoint's weights, every one of them.
+    """The same network with a checkpoint's weights, every one of them, on the CPU in the network's own types.
 
     ``options["layout"]`` names the table of keys; ``options["position"]`` says how position
     embeddings of another grid are fitted, by default bicubic with antialiasing, as timm does.
@@ -89,7 +89,8 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
             f"Weights of {spec.weights} do not fit extractor '{spec.name}': {'; '.join(faults)}.",
             hint="Compare architecture, options and layout of the spec with the page of the model.",
         )
-    module.load_state_dict(found)
+    # Takes the tensors as they are, so that a network on the meta device need not be allocated first.
+    module.load_state_dict({key: value.to(wanted[key].dtype) for key, value in found.items()}, assign=True)
     return module
 
 

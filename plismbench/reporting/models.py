@@ -19,8 +19,8 @@ MODELS_SCHEMA = "plismbench.models/1"
 CHECK_SCHEMA = "plismbench.check/1"
 _CHECK = ("what", "found", "expected", "verdict")
 _FIELDS = (
-    "name", "title", "organisation", "dim", "pooling", "prefix_tokens", "image_size", "n_params", "precision", "license",
-    "gated", "published", "trained_on_plism", "source",
+    "name", "title", "organisation", "dim", "pooling", "prefix_tokens", "image_size", "n_params", "precision",
+    "license", "gated", "published", "trained_on_plism", "source",
 )  # fmt: skip
 
 

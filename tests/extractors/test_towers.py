@@ -96,6 +96,15 @@ def test_what_does_not_fit_is_named():
         fill(tower(SPEC), state, changed(layout="dinos"))
 
 
+def test_a_network_on_the_meta_device_takes_the_weights_in_its_own_types():
+    state = {key: value.half() for key, value in tower(SPEC).state_dict().items()}
+    with torch.device("meta"):
+        module = build_tower(SPEC)
+    filled = fill(module, state, SPEC)
+    assert {(value.device.type, value.dtype) for value in filled.parameters()} == {("cpu", torch.float32)}
+    assert torch.equal(filled.norm.weight, state["norm.weight"].float())
+
+
 @pytest.mark.parametrize("antialias", [True, False])
 @pytest.mark.parametrize(("interpolation", "offset"), [("bicubic", 0.0), ("bilinear", 0.0), ("bicubic", 0.1)])
 def test_position_embeddings_are_fitted_as_the_spec_says(antialias, interpolation, offset):
