@@ -6,6 +6,7 @@ ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
 ROOT/<dataset>/results/<extractor>/<selection>/             {pairs,cores,summary,draws}.parquet, run.json
 ROOT/<dataset>/results/<extractor>/<selection>/parts/       pairs of an evaluation under way
 ROOT/<dataset>/report.html
+ROOT/checks/<extractor>.json                                vectors of a few demo tiles, kept by `models check --record`
 """
 
 import contextlib
@@ -87,6 +88,11 @@ class Workspace:
 def default_root() -> Path:
     """``$XDG_DATA_HOME/plismbench``, or ``~/.local/share/plismbench``: the same from any folder."""
     return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "plismbench"
+
+
+def check_record(root: Path, extractor: str) -> Path:
+    """Where the vectors that an extractor once gave for a few demo tiles are kept."""
+    return root / "checks" / f"{folder_name(extractor)}.json"
 
 
 def require_writable(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What the documents say is true."""
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -8,8 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from plismbench import ExtractorSpec, errors
+from plismbench.extractors.catalog import CATALOG
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "examples/efficientnet-lite0/README.md"])
@@ -21,7 +24,9 @@ def identify(path):
 
 @cache
 def options_of(command):
-    done = subprocess.run([sys.executable, "-m", "plismbench", command, "--help"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "plismbench", *command.split(), "--help"], capture_output=True, text=True
+    )
     assert done.returncode == 0, f"plismbench {command}: {done.stderr}"
     return set(re.findall(r"--[a-z-]+", done.stdout))
 
@@ -29,7 +34,8 @@ def options_of(command):
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_commands_and_options_exist(page):
     for command, rest in re.findall(
-        r"plismbench (extract|evaluate|leaderboard|report|models)\b([^\n`|#]*)", page.read_text()
+        r"plismbench (extract|evaluate|leaderboard|report|models check|models show|models)\b([^\n`|#]*)",
+        page.read_text(),
     ):
         used = set(re.findall(r"--[a-z-]+", rest))
         assert used <= options_of(command), f"plismbench {command}{rest}"
@@ -81,6 +87,23 @@ def test_the_python_of_the_pages_gives_a_spec(page):
         assert isinstance(names["load"](names["SPEC"]), nn.Module)
 
 
+def test_the_toml_of_the_page_loads_a_training_state(tmp_path):
+    from checkpoints import dino_training_state, randomised
+
+    from plismbench.extractors.adhoc import toml_spec
+    from plismbench.extractors.loaders import load_module
+    from plismbench.extractors.towers import build_tower
+
+    (block,) = re.findall(r"```toml\ndim(.*?)```", (ROOT / "docs/add-an-extractor.md").read_text(), re.DOTALL)
+    (tmp_path / "teacher_checkpoint.pth").touch()
+    (tmp_path / "my-model.toml").write_text(f"dim{block}")
+    network = randomised(build_tower(toml_spec(tmp_path / "my-model.toml")))
+    torch.save(dino_training_state(network), tmp_path / "teacher_checkpoint.pth")
+    spec = toml_spec(tmp_path / "my-model.toml")
+    assert spec.dim == network.num_features
+    torch.testing.assert_close(load_module(spec).state_dict(), network.state_dict())
+
+
 def test_no_placeholder_is_left():
     for page in PAGES:
         assert not re.search(r"\b[A-Z]+_TABLE\b", page.read_text()), page
@@ -89,3 +112,11 @@ def test_no_placeholder_is_left():
 def test_the_shared_sentence_of_ci_is_the_readmes_command():
     assert "make test" in (ROOT / ".ci/run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_the_page_of_extractors_is_what_the_catalog_says():
+    made = runpy.run_path(str(ROOT / "scripts/make_extractors_page.py"))["page"]()
+    assert (ROOT / "docs/extractors.md").read_text() == made, "run scripts/make_extractors_page.py"
+    for spec in CATALOG:
+        assert f"| `{spec.name}` " in made
+        assert spec.source in made

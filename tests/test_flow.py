@@ -7,6 +7,9 @@ from functools import partial
 import numpy as np
 import oracle
 import pytest
+import torch
+import transformers
+from checkpoints import randomised
 from command_line import run_command
 from loopback_hub import LoopbackHub
 from small_plism import SMALL, published_rows, small_tiles, write_shards
@@ -75,6 +78,45 @@ def test_plism_from_the_hub_to_the_leaderboard(run, small_plism, tmp_path):
     board = run("leaderboard")
     assert "mean-color" in board.out
     assert board.err == ""
+
+
+TINY = """
+dim = 24
+pooling = "cls"
+prefix_tokens = 1
+weights = "hf-hub:Org/Tiny"
+revision = "1111111111111111111111111111111111111111"
+
+[options]
+architecture = "vit_small_patch16_224"
+layout = "transformers"
+img_size = 224
+num_classes = 0
+global_pool = ""
+embed_dim = 24
+depth = 2
+num_heads = 2
+"""
+
+
+def test_a_model_of_transformers_from_its_repository_to_vectors(run, small_plism, tmp_path):
+    """As Phikon is written; what its own class gives is what lies in the store."""
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96}
+    config = transformers.ViTConfig(**sizes, layer_norm_eps=1e-6)
+    network = randomised(transformers.ViTModel(config, add_pooling_layer=False))
+    network.save_pretrained(tmp_path / "hub/models/Org/Tiny")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    extracted = run("extract", f"--model={tmp_path}/tiny.toml", "--slides=GM_AT2", "--pooling=cls+mean")
+    assert extracted.code == 0, extracted.err
+    store = EmbeddingStore.open(Workspace(tmp_path / "root", "plism").embeddings("tiny+cls+mean"))
+    batch = next(batch for slide, batch in small_tiles().items() if str(slide) == "GM_AT2")
+    image = torch.from_numpy(batch.pixels).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    with torch.inference_mode():
+        tokens = network(pixel_values=(image - mean) / std).last_hidden_state
+    expected = torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=1)
+    found = store.read(next(slide for slide in small_tiles() if str(slide) == "GM_AT2")).vectors
+    np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_a_gated_model_is_one_line_and_leaves_nothing(run, small_plism, tmp_path):

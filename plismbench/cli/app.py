@@ -22,7 +22,7 @@ app.command(name="extract", epilog=extract.EXAMPLES)(extract.extract)
 app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(name="leaderboard", epilog=leaderboard.EXAMPLES)(leaderboard.leaderboard)
 app.command(name="report", epilog=report.EXAMPLES)(report.report)
-app.command(name="models", epilog=models.EXAMPLES)(models.models)
+app.add_typer(models.app, name="models", epilog=models.EXAMPLES)
 
 
 _INTERRUPTED = 130

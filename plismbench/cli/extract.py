@@ -7,7 +7,7 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import progress, say
 from plismbench.dataset import dataset_named
-from plismbench.extractors.spec import Precision
+from plismbench.extractors.spec import Pooling, Precision
 from plismbench.workspace import Existing, Workspace
 
 EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
@@ -16,13 +16,21 @@ EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model col
 def extract(
     root: options.Root,
     model: Annotated[
-        list[str], typer.Option(help="Model to run, or timm:NAME; may be repeated. `plismbench models` lists them.")
+        list[str],
+        typer.Option(
+            help="Model to run; may be repeated. `plismbench models` lists them; also NAME@SIZE, timm:NAME,"
+            " hf-hub:ORG/REPO, ./my-model.toml, ./my_model.py:load."
+        ),
     ],
     dataset: options.Dataset = "plism",
     slides: options.Slides = None,
     stainings: options.Stainings = None,
     scanners: options.Scanners = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")] = "auto",
+    pooling: Annotated[
+        Pooling | None, typer.Option(help="Of the tokens; another than the model's own is kept as NAME+POOLING.")
+    ] = None,
+    device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
     precision: Annotated[
         Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
     ] = None,
@@ -36,7 +44,7 @@ def extract(
 
     registered = dataset_named(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners)))
-    specs = [registry.get(name) for name in options.split_commas(model)]
+    specs = [registry.get(name).variant(pooling=pooling) for name in options.split_commas(model)]
 
     from plismbench.execution.local import LocalExecutor
     from plismbench.extraction import plan_extraction

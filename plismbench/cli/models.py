@@ -1,14 +1,26 @@
-"""``plismbench models``."""
+"""``plismbench models``, ``models show``, ``models check``."""
+
+from typing import Annotated
+
+import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import show
+from plismbench.cli.output import say, show
 from plismbench.reporting.formats import TableFormat
+from plismbench.workspace import check_record
 
 EXAMPLES = "plismbench models\n\nplismbench models --format json"
 
+app = typer.Typer(rich_markup_mode=None)
 
-def models(table_format: options.Format = TableFormat.TABLE) -> None:
-    """List what is registered: built-in, from a plug-in, or broken and why."""
+Name = Annotated[str, typer.Argument(help="Model; as `plismbench extract --model` takes it.")]
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context, table_format: options.Format = TableFormat.TABLE) -> None:
+    """List what is registered: built-in, from a plug-in, or broken and why; or look at one."""
+    if context.invoked_subcommand is not None:
+        return
     from plismbench.extractors import registry
     from plismbench.reporting.models import models_table, models_text
 
@@ -17,3 +29,48 @@ def models(table_format: options.Format = TableFormat.TABLE) -> None:
         show(models_table(registered))
     else:
         show(models_text(registered, table_format))
+
+
+@app.command(name="show", epilog="plismbench models show virchow2\n\nplismbench models show conch@448 --format json")
+def show_model(name: Name, table_format: options.Format = TableFormat.TABLE) -> None:
+    """Print every field of a model."""
+    from plismbench.extractors import registry
+    from plismbench.reporting.models import spec_table, spec_text
+
+    spec = registry.get(name)
+    show(spec_table(spec) if table_format is TableFormat.TABLE else spec_text(spec, table_format))
+
+
+@app.command(epilog="plismbench models check color-stats\n\nplismbench models check h0-mini --device cuda --record")
+def check(
+    root: options.Root,
+    name: Name,
+    device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the vectors of a few demo tiles; later checks compare with them.")
+    ] = False,
+    table_format: options.Format = TableFormat.TABLE,
+) -> None:
+    """Build a model and run it on demo tiles: shape, determinism, precision, speed. Exit code 1 if one is wrong."""
+    from plismbench.extractors import registry
+
+    spec = registry.get(name)
+
+    from plismbench.dataset import DEMO
+    from plismbench.extractors.extractor import default_device
+    from plismbench.inspection import inspect_extractor, record_vectors
+    from plismbench.reporting.models import findings_table, findings_text
+    from plismbench.tiles import tile_source
+
+    device = default_device() if device == "auto" else device
+    batch = next(tile_source(DEMO).batches(DEMO.default_slides[0], 32))
+    path = check_record(root, spec.name)
+    findings = tuple(inspect_extractor(spec, batch.pixels, device, path))
+    show(findings_table(findings) if table_format is TableFormat.TABLE else findings_text(findings, table_format))
+    if any(finding.passed is False for finding in findings):
+        say(f"{spec.name}: not as it should be.")
+        raise typer.Exit(1)
+    if record:
+        record_vectors(spec, batch.pixels, device, path)
+        say(f"{spec.name}: wrote {path}")

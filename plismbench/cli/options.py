@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,12 @@ from plismbench.workspace import Existing, default_root
 def split_commas(values: list[str] | None) -> list[str]:
     """``["a,b", "c", "a"]`` as ``["a", "b", "c"]``."""
     return list(dict.fromkeys(part.strip() for value in values or [] for part in value.split(",") if part.strip()))
+
+
+def _trust(wanted: bool) -> bool:
+    if wanted:
+        os.environ["PLISMBENCH_TRUST_REMOTE_CODE"] = "1"  # where loaders look, in other processes too
+    return wanted
 
 
 Root = Annotated[
@@ -34,5 +41,15 @@ Slides = Annotated[
 ]
 Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only these stainings, such as GMH,HR.")]
 Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        envvar="PLISMBENCH_TRUST_REMOTE_CODE",
+        callback=_trust,
+        help="Let a model run code of its repository, at the commit that is pinned.",
+    ),
+]
 OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]
 Format = Annotated[TableFormat, typer.Option("--format", help="How the result is printed.")]

@@ -59,15 +59,19 @@ class Extractor:
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.
 
-        Tiles of another size than the network's are resized with antialiasing. A tensor resize is
-        not bit-equal to Pillow's, which rounds to bytes in between.
+        Tiles of another size than the network's, or than the spec's ``resize``, are resized with
+        antialiasing; of what is then larger than the network's input, the centre is kept. A tensor
+        resize is not bit-equal to Pillow's, which rounds to bytes in between.
         """
         side = self.spec.image_size
+        whole = self.spec.resize or side
         image = batch.permute(0, 3, 1, 2).float() / 255
-        if image.shape[2:] != (side, side):
+        if image.shape[2:] != (whole, whole):
             image = functional.interpolate(
-                image, (side, side), mode=self.spec.interpolation, antialias=True, align_corners=False
+                image, (whole, whole), mode=self.spec.interpolation, antialias=True, align_corners=False
             ).clamp(0, 1)
+        start = round((whole - side) / 2)
+        image = image[:, :, start : start + side, start : start + side]
         mean, std = (image.new_tensor(value)[:, None, None] for value in (self.spec.mean, self.spec.std))
         return (image - mean) / std
 

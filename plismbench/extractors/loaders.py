@@ -1,16 +1,22 @@
 """From a spec to a network."""
 
-import importlib
-from typing import Any
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, UnknownName
+from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
+from plismbench.extractors.adhoc import module_of_file
+from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.towers import build_tower, fill, named
+from plismbench.extractors.weights import HUB, read_weights
 from plismbench.hub import hub_errors, require_model
 
-_HUB = "hf-hub:"
+_TIMM = "timm:"
+_EXTRAS = {"transformers": "'plismbench[transformers]'"}
 
 
 def load_module(spec: ExtractorSpec) -> nn.Module:
@@ -21,9 +27,10 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
         BrokenPlugin: if the loader is not there, fails, or gives no module.
         AccessDenied, Unavailable: if the weights cannot be had.
     """
-    module_name, _, function_name = spec.loader.partition(":")
+    module_name, _, function_name = spec.loader.rpartition(":")
     try:
-        loader = getattr(importlib.import_module(module_name), function_name)
+        module_of = module_of_file(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
+        loader = getattr(module_of, function_name)
         module = loader(spec)
     except PlismbenchError:
         raise
@@ -31,7 +38,7 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
         package = (error.name or str(error)).partition(".")[0]
         raise MissingPackage(
             f"Extractor '{spec.name}' needs a package that does not import: {error}.",
-            hint=f"Install it: `pip install {package}`.",
+            hint=f"Install it: `pip install {_EXTRAS.get(package, package)}`.",
         ) from error
     except Exception as error:
         if module_name.startswith("plismbench."):
@@ -46,25 +53,44 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
 
 
 def timm_model(spec: ExtractorSpec) -> nn.Module:
-    """A pretrained timm architecture: ``weights`` is ``hf-hub:ORG/REPO`` or ``timm:NAME``.
+    """A timm architecture with the weights of a spec.
 
-    ``options`` are timm's keyword arguments; they win over the configuration that lies beside the
-    weights. A dotted name such as ``timm.layers.SwiGLUPacked`` stands for what it names.
+    With ``weights`` of ``timm:NAME`` timm knows where they are and how they are named. With any
+    other, ``options["architecture"]`` is built (by default that of the ``config.json`` on the Hub),
+    and a table of keys fits the checkpoint to it; `build_tower` and `fill` say what else
+    ``options`` may hold. A dotted name such as
+    ``timm.layers.SwiGLUPacked`` stands for what it names.
 
     Raises:
         AccessDenied, Unavailable: if the weights cannot be had.
-        InvalidInput: if they do not fit the architecture.
+        InvalidInput: if they do not fit the architecture, or contradict the configuration that lies
+            beside them.
     """
+    if spec.weights.startswith(_TIMM):
+        return _of_timm(spec)
+    if spec.weights.startswith(HUB) and "architecture" not in spec.options:
+        spec = replace(spec, options=hub_architecture(spec) | dict(spec.options))
+    with torch.device("meta"):  # without drawing a billion random numbers that the checkpoint replaces
+        module = build_tower(spec)
+    check_hub_config(spec, module)  # before gigabytes are downloaded
+    weights = read_weights(spec)
+    if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
+        module = build_tower(spec)
+    return fill(module, weights, spec)
+
+
+def _of_timm(spec: ExtractorSpec) -> nn.Module:
     import timm
 
-    options = {key: _named(value) for key, value in spec.options.items()}
-    place, _, name = spec.weights.partition(":")
-    repo = name if f"{place}:" == _HUB else (timm.get_pretrained_cfg_value(name, "hf_hub_id") or f"timm/{name}")
-    source = f"{spec.weights}@{spec.revision}" if spec.revision else spec.weights
+    name = spec.weights.removeprefix(_TIMM)
+    repo = timm.get_pretrained_cfg_value(name, "hf_hub_id") or f"timm/{name}"
+    # With another number of classes than the checkpoint's, timm does not say what does not fit: take
+    # the classifier off afterwards.
+    options = {key: named(value) for key, value in spec.options.items() if key != "num_classes"}
     with hub_errors(repo, spec.revision, kind="model"):
         require_model(repo, spec.revision)
         try:
-            module = timm.create_model(source.removeprefix("timm:"), pretrained=True, **options)
+            module = timm.create_model(name, pretrained=True, **options)
         except RuntimeError as error:  # torch says so of keys and shapes that do not match
             if "state_dict" not in str(error):
                 raise
@@ -72,56 +98,5 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
             raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
     if not isinstance(module, nn.Module):
         raise TypeError(f"timm gave {type(module).__name__}")
+    module.reset_classifier(0)  # type: ignore[operator]
     return module
-
-
-def timm_spec(name: str) -> ExtractorSpec:
-    """The spec of any pretrained timm architecture, from timm's own configuration.
-
-    The vector is the pooled output before the classifier. A network of fixed input size gets
-    tiles resized to it; any other sees the tile at its own size.
-
-    Raises:
-        UnknownName: if timm has no such architecture.
-        InvalidInput: if it has, but without pretrained weights.
-    """
-    import timm
-
-    if not timm.is_model(name):
-        raise UnknownName("timm architecture", name, timm.list_models(), hint="timm.list_pretrained() has them all.")
-    cfg = timm.get_pretrained_cfg(name)
-    if cfg is None or not cfg.has_weights:
-        raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")
-    image_size = int(cfg.input_size[-1]) if cfg.fixed_input_size else 224
-    with torch.device("meta"):
-        module = timm.create_model(name, pretrained=False, num_classes=0).eval()
-        shape = module(torch.empty(1, 3, image_size, image_size)).shape
-    return ExtractorSpec(
-        name=f"timm:{name}",
-        title=name,
-        loader="plismbench.extractors.loaders:timm_model",
-        weights=f"timm:{name}",
-        dim=int(shape[-1]),
-        image_size=image_size,
-        mean=_three(cfg.mean),
-        std=_three(cfg.std),
-        interpolation=cfg.interpolation if cfg.interpolation in ("bilinear", "bicubic") else "bicubic",
-        options={"num_classes": 0},
-        organisation="timm",
-        n_params=sum(parameter.numel() for parameter in module.parameters()),
-        license=cfg.license or "",
-        source=f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else "",
-    )
-
-
-def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return red, green, blue
-
-
-def _named(value: Any) -> Any:
-    """What a dotted name of timm or torch stands for; any other value as it is."""
-    if isinstance(value, str) and value.startswith(("timm.", "torch.")):
-        module_name, _, attribute = value.rpartition(".")
-        return getattr(importlib.import_module(module_name), attribute)
-    return value

@@ -1,19 +1,20 @@
 """Every extractor by name: built in, from installed plug-ins, or described by its name alone."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from plismbench.errors import BrokenPlugin, DuplicateName, UnknownName
 from plismbench.extractors.catalog import CATALOG
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 GROUP = "plismbench.extractors"
 """Entry points of this group give a spec, a sequence of specs, or a function that returns either."""
 
-AD_HOC_TIMM = "timm:"
-"""``timm:NAME`` is any pretrained architecture of timm."""
+_VARIANT = re.compile(r"(?P<base>.+?)(?:@(?P<size>\d+))?(?:\+(?P<pooling>cls\+mean|cls|mean))?")
 
 _BUILT_IN = "plismbench"
 
@@ -62,20 +63,42 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> ExtractorSpec:
-    """The extractor of that name, or of ``timm:NAME``.
+    """The extractor of that name.
+
+    That is a registered one, as it is, or at another size, pooled otherwise: ``conch@448``,
+    ``h0-mini+cls+mean``. Or one that its name describes: ``timm:NAME``, ``timm:NAME@CHECKPOINT``,
+    ``hf-hub:ORG/REPO``, ``PATH.toml``, ``PATH.py:FUNCTION``.
 
     Raises:
         UnknownName: if there is none.
         DuplicateName: if two distributions bring it.
         BrokenPlugin: if its plug-in does not load.
+        InvalidInput: if it cannot be pooled so.
+        PlismbenchError: as the functions of `plismbench.extractors.adhoc` do.
     """
-    if name.startswith(AD_HOC_TIMM):
-        from plismbench.extractors.loaders import timm_spec
+    kind, _, rest = name.partition(":")
+    path, _, attribute = name.rpartition(":")
+    if kind in ("timm", "hf-hub") or name.endswith(".toml") or path.endswith(".py"):
+        from plismbench.extractors import adhoc
 
-        return timm_spec(name.removeprefix(AD_HOC_TIMM))
-    found = [entry for entry in registered() if entry.name == name]
+        if kind == "timm":
+            return adhoc.timm_spec(rest)
+        if kind == "hf-hub":
+            return adhoc.hub_spec(rest)
+        return adhoc.toml_spec(Path(name)) if name.endswith(".toml") else adhoc.python_spec(Path(path), attribute)
+    entries = registered()
+    match = _VARIANT.fullmatch(name)
+    if match and not any(entry.name == name for entry in entries):
+        pooling, size = match["pooling"], match["size"]
+        base = _registered(entries, match["base"], name)
+        return base.variant(pooling=Pooling(pooling) if pooling else None, image_size=int(size) if size else None)
+    return _registered(entries, name, name)
+
+
+def _registered(entries: Iterable[Registration], name: str, asked: str) -> ExtractorSpec:
+    found = [entry for entry in entries if entry.name == name]
     if not found:
-        raise UnknownName("extractor", name, names(), hint="List them with `plismbench models`.")
+        raise UnknownName("extractor", asked, names(), hint="List them with `plismbench models`.")
     if len(found) > 1:
         raise DuplicateName(
             f"Extractor '{name}' is {_claimed([entry.owner for entry in found])}.", hint="Uninstall one of them."

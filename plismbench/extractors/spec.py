@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -46,12 +46,18 @@ class ExtractorSpec:
         prefix_tokens: class and register tokens in front of the patch tokens.
         image_size: side of the network's input in pixels; other tiles are resized on the device.
         mean, std: per channel, of pixels in [0, 1].
+        resize: side in pixels that a tile is resized to before its centre is cut out at
+            ``image_size``; 0 resizes straight to ``image_size``.
         interpolation: ``bilinear`` or ``bicubic``, always antialiased; used only when resizing.
-        weights: where they are: ``hf-hub:ORG/REPO``, ``timm:NAME``, a package, or ``""`` for none.
-        revision: commit of the weights, where the place has commits.
+        weights: where they are: ``hf-hub:ORG/REPO`` or ``hf-hub:ORG/REPO/FILE``, ``timm:NAME``, an
+            ``https://`` address, ``file:PATH``, a package, or ``""`` for none.
+        revision: commit of the weights, where the place has commits; SHA-256 of a file at an address.
         options: what the loader needs besides; plain JSON.
         precision: what the authors recommend on a GPU.
         trained_on_plism: such a model is not comparable with the others.
+        published: whether the published PLISM result pooled so and saw tiles of this size.
+        differs: what the configuration beside the weights says otherwise, and is known to say wrongly
+            or for another use, such as ``mean``; any other contradiction is an error.
         title, organisation, n_params, license, gated, source: for people; ``source`` is the page
             that the facts came from. They do not enter the fingerprint.
 
@@ -65,6 +71,7 @@ class ExtractorSpec:
     pooling: Pooling = Pooling.OUTPUT
     prefix_tokens: int = 0
     image_size: int = 224
+    resize: int = 0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: str = "bicubic"
@@ -73,6 +80,8 @@ class ExtractorSpec:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     precision: Precision = Precision.FP16
     trained_on_plism: bool = False
+    published: bool = False
+    differs: tuple[str, ...] = ()
     title: str = ""
     organisation: str = ""
     n_params: int | None = None
@@ -84,6 +93,7 @@ class ExtractorSpec:
         # Values from TOML or JSON arrive as lists and words.
         object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
         object.__setattr__(self, "std", tuple(float(value) for value in self.std))
+        object.__setattr__(self, "differs", tuple(self.differs))
         for name, kind in (("pooling", Pooling), ("precision", Precision)):
             try:
                 object.__setattr__(self, name, kind(getattr(self, name)))
@@ -98,6 +108,10 @@ class ExtractorSpec:
             (module and function, f"loader is 'module:function'; got '{self.loader}'"),
             (self.dim >= 1, f"dim is at least 1; got {self.dim}"),
             (self.image_size >= 1, f"image_size is at least 1; got {self.image_size}"),
+            (
+                self.resize == 0 or self.resize >= self.image_size,
+                f"resize is 0, or at least image_size {self.image_size}; got {self.resize}",
+            ),
             (self.prefix_tokens >= 0, f"prefix_tokens is 0 or more; got {self.prefix_tokens}"),
             (len(self.mean) == 3 and len(self.std) == 3, "mean and std have one value for each of 3 channels"),
             (all(map(math.isfinite, self.mean)), f"mean is finite; got {self.mean}"),
@@ -121,9 +135,49 @@ class ExtractorSpec:
             "options": dict(self.options),
             "mean": list(self.mean),
             "std": list(self.std),
+            "differs": list(self.differs),
             "pooling": str(self.pooling),
             "precision": str(self.precision),
         }
+
+    def variant(self, *, pooling: Pooling | None = None, image_size: int | None = None) -> "ExtractorSpec":
+        """The same weights, pooled otherwise or seen at another size, under a name of their own.
+
+        ``h0-mini`` pooled by ``cls+mean`` is ``h0-mini+cls+mean``; ``conch`` at 448 pixels is
+        ``conch@448``. What changes nothing gives the spec itself, so that no vector has two names.
+
+        Raises:
+            InvalidInput: if the network gives vectors and no tokens to pool.
+        """
+        changed = self
+        if image_size is not None and image_size != self.image_size:
+            # Without `dynamic_img_size` timm fits the position embeddings to `img_size` when it builds.
+            fixed = "img_size" in self.options and not self.options.get("dynamic_img_size")
+            changed = replace(
+                changed,
+                name=f"{self.name}@{image_size}",
+                image_size=image_size,
+                resize=0,
+                options={**self.options, "img_size": image_size} if fixed else self.options,
+                n_params=None if fixed else self.n_params,
+                published=False,
+                differs=(*self.differs, "input_size"),
+            )
+        if pooling is not None and pooling is not self.pooling:
+            if Pooling.OUTPUT in (pooling, self.pooling):
+                raise InvalidInput(
+                    f"Extractor '{self.name}' has pooling {self.pooling}; {pooling} is not possible.",
+                    hint="Only tokens can be pooled by cls, mean or cls+mean.",
+                )
+            width = self.dim // (2 if self.pooling is Pooling.CLS_MEAN else 1)
+            changed = replace(
+                changed,
+                name=f"{changed.name}+{pooling}",
+                pooling=pooling,
+                dim=width * (2 if pooling is Pooling.CLS_MEAN else 1),
+                published=False,
+            )
+        return changed
 
     def fingerprint(self) -> str:
         """16 hex digits of the SHA-256 of the fields that decide a vector."""
@@ -133,4 +187,7 @@ class ExtractorSpec:
 
 
 # The recommended precision is a wish; the precision used is recorded beside the fingerprint.
-_FOR_PEOPLE = {"title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism"}
+_FOR_PEOPLE = {
+    "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "published",
+    "differs",
+}  # fmt: skip

@@ -15,3 +15,30 @@ def test_as_json(run):
     assert by_name["h0-mini"]["dim"] == 768
     assert by_name["h0-mini"]["gated"] is True
     assert by_name["constant"]["owner"] == "plismbench"
+
+
+def test_one_model_is_shown(run):
+    shown = run("models", "show", "virchow2", "--format", "json")
+    (told,) = json.loads(shown.out)["models"]
+    assert (told["name"], told["dim"], told["pooling"]) == ("virchow2", 2560, "cls+mean")
+    table = run("models", "show", "virchow2").out
+    assert "631,239,424" in table
+    assert run("models", "show", "virchow3").code == 2
+
+
+def test_a_check_passes_is_kept_and_catches_a_change(run, tmp_path, monkeypatch):
+    first = run("models", "check", "small-pixels", "--record")
+    assert (first.code, first.err.count("\n")) == (0, 1), first.err
+    assert "WRONG" not in first.out
+    assert (tmp_path / "root/checks/small-pixels.json").exists()
+    again = run("models", "check", "small-pixels", "--format", "json")
+    told = {finding["name"]: finding for finding in json.loads(again.out)["findings"]}
+    assert told["against the record"]["passed"] is True
+    path = tmp_path / "root/checks/small-pixels.json"
+    kept = json.loads(path.read_text())
+    kept["vectors"][0] = kept["vectors"][0][::-1]
+    path.write_text(json.dumps(kept))
+    changed = run("models", "check", "small-pixels", "--record")
+    assert changed.code == 1
+    assert "against the record" in next(line for line in changed.out.splitlines() if "WRONG" in line)
+    assert json.loads(path.read_text()) == kept  # what failed is not recorded

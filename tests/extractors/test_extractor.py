@@ -72,6 +72,17 @@ def test_resizing_is_pillows_to_within_its_rounding_to_bytes(pixels, interpolati
     assert np.abs(image - expected).mean() < 0.4  # rounding alone gives 0.25
 
 
+def test_the_centre_is_cut_out_as_gigapath_does(pixels):
+    author = transforms.Compose([transforms.Resize(256, transforms.InterpolationMode.BICUBIC),
+                                 transforms.CenterCrop(224)])  # fmt: skip
+    found = extractor(nn.Identity(), resize=256, mean=(0, 0, 0), std=(1, 1, 1))
+    image = found.prepare(torch.from_numpy(pixels)).permute(0, 2, 3, 1).numpy() * 255
+    expected = np.stack([np.asarray(author(Image.fromarray(tile))) for tile in pixels])
+    assert image.shape == expected.shape == (4, 224, 224, 3)
+    assert np.abs(image - expected).max() <= 5
+    assert np.abs(image - expected).mean() < 0.4
+
+
 @pytest.mark.parametrize(
     ("pooling", "expected"),
     [(Pooling.CLS, [1, 2]), (Pooling.MEAN, [4, 6]), (Pooling.CLS_MEAN, [1, 2, 4, 6])],

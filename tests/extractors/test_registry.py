@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plismbench.errors import BrokenPlugin, DuplicateName, UnknownName
+from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
 
@@ -141,3 +141,28 @@ def test_a_name_of_timm_is_a_spec_of_its_own():
     assert registry.get("timm:resnet18").name == "timm:resnet18"
     with pytest.raises(UnknownName, match="timm architecture"):
         registry.get("timm:resnet81")
+
+
+def test_another_size_and_another_pooling_are_names():
+    spec = registry.get("h0-mini+cls+mean")
+    assert (spec.name, spec.dim, spec.pooling) == ("h0-mini+cls+mean", 1536, "cls+mean")
+    assert registry.get("conch@448").image_size == 448
+    assert registry.get("midnight-12k@392+cls").name == "midnight-12k@392+cls"
+    assert registry.get("h0-mini+cls") is registry.get("h0-mini")
+    with pytest.raises(UnknownName, match=r"No extractor named 'h1-mini\+cls'\. Did you mean 'h0-mini'"):
+        registry.get("h1-mini+cls")
+    with pytest.raises(InvalidInput, match="pooling output; cls is not possible"):
+        registry.get("conch+cls")
+
+
+def test_a_plugin_may_have_a_name_like_a_variants(site, monkeypatch):
+    install(site, "own-plugin", {"x": "own_plugin:SPEC"}, GOOD.format("own+cls"))
+    assert registry.get("own+cls").name == "own+cls"
+    monkeypatch.delitem(sys.modules, "own_plugin")
+
+
+def test_files_are_specs(tmp_path):
+    (tmp_path / "my-model.toml").write_text("dim = 8\nloader = 'plismbench.extractors.baselines:constant'")
+    assert registry.get(f"{tmp_path}/my-model.toml").name == "my-model"
+    (tmp_path / "mine.py").write_text("import torch\ndef load(spec):\n    return torch.nn.Flatten()")
+    assert registry.get(f"{tmp_path}/mine.py:load").dim == 3 * 224 * 224

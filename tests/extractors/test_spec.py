@@ -26,7 +26,7 @@ def test_words_and_lists_are_taken():
     "change",
     [
         {"name": "other"}, {"loader": "a:c"}, {"dim": 5}, {"pooling": "cls"}, {"prefix_tokens": 1},
-        {"image_size": 256}, {"mean": (0, 0, 0)}, {"std": (1, 1, 1)}, {"interpolation": "bilinear"},
+        {"image_size": 256}, {"resize": 256}, {"mean": (0, 0, 0)}, {"std": (1, 1, 1)}, {"interpolation": "bilinear"},
         {"weights": "hf-hub:a/b"}, {"revision": "abc"}, {"options": {"depth": 4}},
     ],
 )  # fmt: skip
@@ -38,7 +38,7 @@ def test_what_decides_a_vector_changes_the_fingerprint(change):
     "change",
     [
         {"title": "T"}, {"organisation": "O"}, {"n_params": 3}, {"license": "MIT"}, {"gated": True}, {"source": "s"},
-        {"precision": "fp32"}, {"trained_on_plism": True},
+        {"precision": "fp32"}, {"trained_on_plism": True}, {"published": True}, {"differs": ["mean"]},
     ],
 )  # fmt: skip
 def test_what_is_for_people_does_not(change):
@@ -46,7 +46,7 @@ def test_what_is_for_people_does_not(change):
 
 
 def test_every_field_is_tried_above():
-    assert len(dataclasses.fields(ExtractorSpec)) == 12 + 8
+    assert len(dataclasses.fields(ExtractorSpec)) == 13 + 10
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,7 @@ def test_every_field_is_tried_above():
         ({"precision": "fp8"}, "precision is one of"),
         ({"prefix_tokens": -1}, "prefix_tokens"),
         ({"image_size": 0}, "image_size"),
+        ({"resize": 200}, "resize is 0, or at least image_size 224; got 200"),
         ({"mean": (0, 0)}, "3 channels"),
         ({"mean": (0, 0, float("nan"))}, "mean is finite"),
         ({"std": (1, 0, 1)}, "std is above 0"),
@@ -70,3 +71,36 @@ def test_every_field_is_tried_above():
 def test_bad_values_are_refused(change, words):
     with pytest.raises(InvalidInput, match=words):
         dataclasses.replace(SPEC, **change)
+
+
+TOKENS = ExtractorSpec(name="t", loader="a:b", dim=4, pooling="cls", prefix_tokens=1, options={"img_size": 224},
+                       n_params=3, published=True)  # fmt: skip
+
+
+def test_another_pooling_is_another_extractor():
+    both = TOKENS.variant(pooling=Pooling.CLS_MEAN)
+    assert (both.name, both.dim, both.pooling) == ("t+cls+mean", 8, Pooling.CLS_MEAN)
+    assert not both.published
+    back = dataclasses.replace(both, name="t").variant(pooling=Pooling.MEAN)
+    assert (back.name, back.dim) == ("t+mean", 4)
+    assert len({spec.fingerprint() for spec in (TOKENS, both, back)}) == 3
+
+
+def test_another_size_is_another_extractor():
+    larger = TOKENS.variant(image_size=448, pooling=Pooling.MEAN)
+    assert (larger.name, larger.image_size, larger.options) == ("t@448+mean", 448, {"img_size": 448})
+    assert larger.n_params is None  # its position embeddings are others
+    assert larger.differs == ("input_size",)
+    dynamic = dataclasses.replace(TOKENS, options={"img_size": 224, "dynamic_img_size": True}, resize=256)
+    larger = dynamic.variant(image_size=448)
+    assert (larger.options, larger.resize, larger.n_params) == (dynamic.options, 0, 3)
+
+
+def test_what_changes_nothing_has_no_second_name():
+    assert TOKENS.variant(pooling=Pooling.CLS, image_size=224) is TOKENS
+
+
+@pytest.mark.parametrize(("spec", "pooling"), [(SPEC, Pooling.CLS), (TOKENS, Pooling.OUTPUT)])
+def test_vectors_are_not_pooled(spec, pooling):
+    with pytest.raises(InvalidInput, match=f"{pooling} is not possible"):
+        spec.variant(pooling=pooling)

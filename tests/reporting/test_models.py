@@ -6,8 +6,9 @@ from rich.console import Console
 
 from plismbench.extractors.registry import Registration
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.inspection import Finding
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.models import models_table, models_text
+from plismbench.reporting.models import findings_text, models_table, models_text, spec_text
 
 SPEC = ExtractorSpec(name="toy", loader="a:b", dim=1_536, n_params=85_700_000, license="MIT", gated=True)
 REGISTERED = (
@@ -41,3 +42,28 @@ def test_as_data():
     lines = list(csv.DictReader(io.StringIO(models_text(REGISTERED, TableFormat.CSV))))
     assert lines[1]["license"] == "MIT"
     assert "| toy" in models_text(REGISTERED, TableFormat.MARKDOWN)
+
+
+def test_findings_are_told_in_words():
+    findings = (
+        Finding("parameters", 85_700_000, 85_700_000, passed=True),
+        Finding("batch of 1 against 32", 2e-3, 1e-5, passed=False),
+        Finding("tiles per second", 12.345),
+    )
+    assert findings_text(findings, TableFormat.CSV).splitlines() == [
+        "what,found,expected,verdict",
+        'parameters,"85,700,000","85,700,000",fine',
+        "batch of 1 against 32,0.002,≤ 1e-05,WRONG",
+        "tiles per second,12.3,,",
+    ]
+    told = json.loads(findings_text(findings, TableFormat.JSON))
+    assert told["findings"][1] == {
+        "name": "batch of 1 against 32", "value": 2e-3, "expected": 1e-5, "passed": False,
+    }  # fmt: skip
+
+
+def test_a_spec_is_told_field_by_field():
+    text = spec_text(SPEC, TableFormat.CSV)
+    assert 'dim,"1,536"' in text
+    assert "gated,yes" in text
+    assert f"fingerprint,{SPEC.fingerprint()}" in text

@@ -1,0 +1,232 @@
+"""Specs of models that nobody registered: of timm, on the Hub, in a TOML file, in a Python file."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from plismbench.errors import CorruptFile, InvalidInput, Unavailable, UnknownName
+from plismbench.extractors.spec import ExtractorSpec, Pooling
+
+_TIMM_LOADER = "plismbench.extractors.loaders:timm_model"
+_FILE = "file:"
+
+
+def timm_spec(text: str) -> ExtractorSpec:
+    """The spec of ``NAME``, any pretrained architecture of timm, or of ``NAME@PATH`` with a checkpoint of one's own.
+
+    A vision transformer that ends in its class token gives tokens, pooled so; any other network
+    gives its pooled output before the classifier. A network of fixed input size gets tiles resized
+    to it; any other sees the tile at its own size. Normalisation is timm's for that name.
+
+    Raises:
+        UnknownName: if timm has no such architecture.
+        InvalidInput: if it has, but without pretrained weights, and no checkpoint is given.
+        Unavailable: if there is no such checkpoint.
+    """
+    import timm
+
+    name, _, path = text.partition("@")
+    if not timm.is_model(name):
+        raise UnknownName("timm architecture", name, timm.list_models(), hint="timm.list_pretrained() has them all.")
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None or not (cfg.has_weights or path):
+        raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")
+    spec = ExtractorSpec(
+        name=f"timm:{name}",
+        title=name,
+        loader=_TIMM_LOADER,
+        weights=f"timm:{name}",
+        dim=1,
+        image_size=int(cfg.input_size[-1]) if cfg.fixed_input_size else 224,
+        mean=_three(cfg.mean),
+        std=_three(cfg.std),
+        interpolation=cfg.interpolation if cfg.interpolation in ("bilinear", "bicubic") else "bicubic",
+        options={"num_classes": 0},
+        organisation="timm",
+        license=cfg.license or "",
+        source=f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else "",
+    )
+    if path:
+        file = _existing(path)
+        spec = dataclasses.replace(
+            spec, name=f"timm:{name}@{file.stem}", title=f"{name}, {file.name}", weights=f"{_FILE}{file.resolve()}",
+            revision=_sha256(file), options={"architecture": name, "num_classes": 0, "layout": "dino"},
+            organisation="", license="", source="",
+        )  # fmt: skip
+    return _measured(spec, name)
+
+
+def hub_spec(text: str) -> ExtractorSpec:
+    """The spec of ``ORG/REPO`` or ``ORG/REPO@REVISION``, whose ``config.json`` is in timm's format.
+
+    Raises:
+        AccessDenied, Unavailable: if the repository cannot be had.
+        InvalidInput: if its configuration names no architecture of timm, or arguments that it does
+            not take.
+    """
+    from plismbench.extractors.hubconfig import hub_architecture
+    from plismbench.extractors.weights import hub_json
+
+    place, _, revision = text.partition("@")
+    bare = ExtractorSpec(
+        name=f"hf-hub:{text}",
+        title=place,
+        loader=_TIMM_LOADER,
+        dim=1,
+        weights=f"hf-hub:{place}",
+        revision=revision or None,
+        source=f"https://huggingface.co/{place}",
+    )
+    options = {**hub_architecture(bare), "num_classes": 0, "layout": "dino"}
+    told = hub_json(bare, "config.json").get("pretrained_cfg", {})
+    spec = dataclasses.replace(
+        bare,
+        options=options,
+        image_size=int((told.get("input_size") or [224])[-1]),
+        mean=told.get("mean") or bare.mean,
+        std=told.get("std") or bare.std,
+        interpolation=told.get("interpolation") or bare.interpolation,
+        license=told.get("license") or "",
+    )
+    return _measured(spec, str(options["architecture"]))
+
+
+def toml_spec(path: Path) -> ExtractorSpec:
+    """The spec in a TOML file: the fields of `ExtractorSpec`; a path in ``weights`` begins at the file's folder.
+
+    ``name`` is that of the file if left out, ``loader`` is `loaders.timm_model`.
+
+    Raises:
+        Unavailable: if there is no such file.
+        CorruptFile: if it is not TOML.
+        InvalidInput: if a field is unknown, missing, or out of its range.
+    """
+    file = _existing(path)
+    try:
+        told = tomllib.loads(file.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CorruptFile(f"{path} is not TOML: {error}.") from error
+    fields = {field.name for field in dataclasses.fields(ExtractorSpec)}
+    for key in told:
+        if key not in fields:
+            raise UnknownName(f"field of a spec, in {path.name},", key, fields)
+    if "dim" not in told:
+        raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
+    told = {"name": file.stem, "loader": _TIMM_LOADER} | told
+    if str(told.get("weights", "")).startswith(_FILE):
+        weights = _existing(file.parent / Path(told["weights"].removeprefix(_FILE)).expanduser())
+        told = {"revision": _sha256(weights)} | told | {"weights": f"{_FILE}{weights.resolve()}"}
+    try:
+        return ExtractorSpec(**told)
+    except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due
+        raise InvalidInput(f"{path}: {error}.") from error
+
+
+def python_spec(path: Path, attribute: str) -> ExtractorSpec:
+    """The spec that ``attribute`` of a Python file is, or that of the loader that it is.
+
+    A loader is called with a spec and gives a ``torch.nn.Module``; one black tile tells what comes
+    out of it. It sees tiles of 224 px, normalised as ImageNet; a spec in the file says otherwise.
+    The hash of the file is in the spec: a change of the code makes other vectors.
+
+    Raises:
+        Unavailable: if there is no such file.
+        UnknownName: if it has no such attribute.
+        InvalidInput: if that is neither a spec nor a function.
+        PlismbenchError: as `load_module` does.
+    """
+    file = _existing(path)
+    module = module_of_file(file)
+    if not hasattr(module, attribute):
+        raise UnknownName(f"attribute of {path.name}", attribute, [name for name in vars(module) if name[0] != "_"])
+    given = getattr(module, attribute)
+    digest = _sha256(file)
+    if isinstance(given, ExtractorSpec):
+        # A loader of the same file is named by the file, as no one can import it otherwise.
+        own, _, function = given.loader.partition(":")
+        loader = f"{file.resolve()}:{function}" if own in (file.stem, module.__name__) else given.loader
+        return dataclasses.replace(given, loader=loader, options={**given.options, "code": digest})
+    if not callable(given):
+        raise InvalidInput(f"{attribute} of {path} is {type(given).__name__}; a spec or a loader is expected.")
+    from plismbench.extractors.loaders import load_module
+
+    spec = ExtractorSpec(
+        name=f"{file.stem}:{attribute}",
+        title=file.name,
+        loader=f"{file.resolve()}:{attribute}",
+        dim=1,
+        options={"code": digest},
+    )
+    return _seen(spec, load_module(spec))
+
+
+def module_of_file(path: Path) -> ModuleType:
+    """A Python file, imported; whatever it raises comes out."""
+    name = f"plismbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    found = importlib.util.spec_from_file_location(name, path)
+    if found is None or found.loader is None:
+        raise InvalidInput(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module
+    found.loader.exec_module(module)
+    return module
+
+
+def _measured(spec: ExtractorSpec, architecture: str) -> ExtractorSpec:
+    """The same with what a tower without weights shows: dim, parameters, and tokens where the last step takes one."""
+    import torch
+
+    from plismbench.extractors.towers import build_tower
+
+    options: dict[str, Any] = {"architecture": architecture, **spec.options}
+    with torch.device("meta"):
+        module = build_tower(dataclasses.replace(spec, options=options)).eval()
+        if getattr(module, "global_pool", None) == "token" and hasattr(module, "blocks"):
+            tokens: Mapping[str, Any] = {"global_pool": ""}
+            spec = dataclasses.replace(spec, options={**spec.options, **tokens})
+            module = build_tower(dataclasses.replace(spec, options={**options, **tokens})).eval()
+        return _seen(spec, module)
+
+
+def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
+    """The same with the dim, the kind of pooling and the number of parameters of a network."""
+    import torch
+
+    with torch.inference_mode():
+        output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
+    shape = tuple(getattr(output, "shape", ()))
+    if len(shape) not in (2, 3):
+        raise InvalidInput(
+            f"'{spec.name}' gives {shape or type(output).__name__}; (n, dim) or (n, tokens, width) is expected."
+        )
+    return dataclasses.replace(
+        spec,
+        dim=int(shape[-1]),
+        pooling=Pooling.OUTPUT if len(shape) == 2 else Pooling.CLS,
+        prefix_tokens=int(getattr(module, "num_prefix_tokens", 1)) if len(shape) == 3 else 0,
+        n_params=sum(parameter.numel() for parameter in module.parameters()),
+    )
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
+
+
+def _sha256(file: Path) -> str:
+    from plismbench.extractors.weights import file_sha256
+
+    return file_sha256(file)
+
+
+def _existing(path: str | Path) -> Path:
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise Unavailable(f"There is no file {path}.")
+    return file

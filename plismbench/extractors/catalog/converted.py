@@ -1,0 +1,149 @@
+"""Pathology models whose keys become those of a timm tower: no remote code, one environment for all.
+
+``layout`` names the table of `plismbench.extractors.layouts`. Parameters are those of the tower that
+makes the vector: without mask token, text tower and projections that are not used.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from plismbench.extractors.catalog.terms import CLIP, DYNAMIC, HALF, HIBOU, LAYER_SCALE, LUNIT, SWIGLU, vit
+from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
+
+_KAIKO_FILES = "https://github.com/kaiko-ai/towards_large_pathology_fms/releases/download/0.0.1/"
+_KAIKO_PAGE = "https://github.com/kaiko-ai/towards_large_pathology_FMs"
+_LUNIT_FILES = "https://github.com/lunit-io/benchmark-ssl-pathology/releases/download/pretrained-weights/"
+_LUNIT_PAGE = "https://github.com/lunit-io/benchmark-ssl-pathology"
+_FP32 = Precision.FP32
+_GIANT = "vit_giant_patch14_reg4_dinov2"
+
+
+def _kaiko(name: str, title: str, file: str, architecture: str, dim: int, n_params: int) -> ExtractorSpec:
+    return vit(name, title, architecture, DYNAMIC, organisation="kaiko.ai", weights=_KAIKO_FILES + file, dim=dim,
+               interpolation="bilinear", precision=_FP32, n_params=n_params, **HALF,
+               license="Kaiko Non-Commercial Public License v1", source=_KAIKO_PAGE)  # fmt: skip
+
+
+# transformers' CLIP has QuickGELU unless its configuration says otherwise; open_clip has GELU. Both are compared with
+# the configuration on the Hub.
+_PLIP = ExtractorSpec(
+    name="plip", title="PLIP", organisation="Stanford, Zou lab", loader="plismbench.extractors.loaders:timm_model",
+    weights="hf-hub:vinid/plip/pytorch_model.bin", revision="67ade53ddd32195868f422585f72698ef5d15094", dim=512,
+    options={"architecture": "vit_base_patch32_clip_quickgelu_224", "layout": "transformers-clip", "num_classes": 0,
+             "img_size": 224, "head": [512]},
+    precision=_FP32, **CLIP, n_params=87_849_216, license="MIT", published=True,
+    source="https://huggingface.co/vinid/plip",
+)  # fmt: skip
+_QUILT = replace(
+    _PLIP, name="quiltnet-b32", title="QuiltNet-B-32", organisation="University of Washington", published=False,
+    weights="hf-hub:wisdomik/QuiltNet-B-32/open_clip_pytorch_model.bin",
+    revision="8ce77289ce35a90b2f1db1137dfa4bc2df175e33", source="https://huggingface.co/wisdomik/QuiltNet-B-32",
+    options={**_PLIP.options, "architecture": "vit_base_patch32_clip_224", "layout": "open-clip"},
+)  # fmt: skip
+_QUILT_16: dict[str, Any] = {
+    "n_params": 86_192_640,
+    "options": {**_QUILT.options, "architecture": "vit_base_patch16_clip_224"},
+}
+_HIBOU_B = vit(
+    "hibou-b", "Hibou Base", "vit_base_patch14_reg4_dinov2",
+    {**LAYER_SCALE, **SWIGLU, "mlp_ratio": 5.33334, "layout": "transformers"}, organisation="HistAI",
+    weights="hf-hub:histai/hibou-b", revision="7fdc8cce365ebfd9e7e60ee6ee9a8d4d59388f3c",
+    dim=768, prefix_tokens=5, precision=_FP32, **HIBOU,
+    n_params=85_739_520, license="Apache-2.0", gated=True, published=True,
+)  # fmt: skip
+_LUNIT_S16 = vit(
+    "lunit-vit-s16", "Lunit ViT-S/16", "vit_small_patch16_224", DYNAMIC, organisation="Lunit",
+    weights=_LUNIT_FILES + "dino_vit_small_patch16_ep200.torch", dim=384, precision=_FP32, **LUNIT,
+    n_params=21_665_664, license="Lunit Public License, non-commercial", source=_LUNIT_PAGE,
+)  # fmt: skip
+_OPENMIDNIGHT = vit(
+    "openmidnight", "OpenMidnight", _GIANT, {**LAYER_SCALE, "layout": "dino"}, organisation="Sophont",
+    weights="hf-hub:SophontAI/OpenMidnight/teacher_checkpoint_load.pt",
+    revision="87189e6674d397a14a5cd342c97b1a1615a185aa", dim=1536, prefix_tokens=5, interpolation="bilinear",
+    precision=_FP32, n_params=1_134_774_272, license="Apache-2.0", gated=True,
+)  # fmt: skip
+
+CONVERTED = (
+    # Built at the 518 px of the checkpoint; the position embeddings are fitted at each forward pass, as kaiko does.
+    replace(_kaiko("kaiko-vit-l14", "Kaiko ViT-L/14", "vitl14.pth", "vit_large_patch14_reg4_dinov2", 1024, 304_370_688),
+            prefix_tokens=5, published=True,
+            options={"architecture": "vit_large_patch14_reg4_dinov2", "num_classes": 0, "global_pool": "",
+                     "img_size": 518, "dynamic_img_size": True, "layout": "dino"}),
+    replace(_kaiko("kaiko-vit-b8", "Kaiko ViT-B/8", "vitb8.pth", "vit_base_patch8_224", 768, 85_807_872),
+            published=True),
+    _kaiko("kaiko-vit-b16", "Kaiko ViT-B/16", "vitb16.pth", "vit_base_patch16_224", 768, 85_798_656),
+    _kaiko("kaiko-vit-s8", "Kaiko ViT-S/8", "vits8.pth", "vit_small_patch8_224", 384, 21_670_272),
+    _kaiko("kaiko-vit-s16", "Kaiko ViT-S/16", "vits16.pth", "vit_small_patch16_224", 384, 21_665_664),
+    # transformers fits the position embeddings of 518 px without antialiasing, and so does the published result.
+    vit("midnight-12k", "Midnight-12k", "vit_giant_patch14_dinov2",
+        {"layout": "transformers", "position": {"antialias": False}}, organisation="kaiko.ai",
+        weights="hf-hub:kaiko-ai/midnight", revision="adc6b15679c981cce6f9b018bbad09d16eeeda9f",
+        dim=3072, pooling=Pooling.CLS_MEAN, interpolation="bilinear", precision=_FP32, **HALF,
+        n_params=1_134_769_664, license="MIT", published=True),
+    # The configuration says layer_norm_eps 1e-12; timm's own is 1e-6.
+    vit("phikon", "Phikon", "vit_base_patch16_224", {"layout": "transformers", "norm_eps": 1e-12}, organisation="Owkin",
+        weights="hf-hub:owkin/phikon", revision="057cc0295895c2df3dd7681a89680da6015cbefe",
+        dim=768, interpolation="bilinear", precision=_FP32,
+        n_params=85_798_656, license="Owkin non-commercial licence", published=True),
+    vit("phikon-v2", "Phikon v2", "vit_large_patch16_224", {"init_values": 1.0, "layout": "transformers"},
+        organisation="Owkin", weights="hf-hub:owkin/phikon-v2", revision="2ae989a9c40cffaa27f0a6cb29cc94d1d6f9a5fd",
+        dim=1024, precision=_FP32, n_params=303_350_784, license="Owkin non-commercial licence", published=True),
+    _HIBOU_B,
+    replace(_HIBOU_B, name="hibou-l", title="Hibou Large", dim=1024, n_params=303_657_216,
+            weights="hf-hub:histai/hibou-L", revision="31a3b9fee16554c8552cb643d311733bce8faf7c",
+            options={**_HIBOU_B.options, "architecture": "vit_large_patch14_reg4_dinov2", "mlp_ratio": 5.34375},
+            source="https://huggingface.co/histai/hibou-L"),
+    vit("gpfm", "GPFM", "vit_large_patch14_dinov2", {**LAYER_SCALE, **DYNAMIC, "layout": "dino"},
+        organisation="HKUST SmartLab",
+        weights="hf-hub:majiabo/GPFM/GPFM.pth", revision="c2e0c6c7cea4d7ae67151c3375d780712f82254e",
+        dim=1024, precision=_FP32, n_params=303_227_904, published=True,
+        license="MIT on the Hub, CC-BY-NC-ND-4.0 on GitHub"),
+    _LUNIT_S16,
+    replace(_LUNIT_S16, name="lunit-vit-s8", title="Lunit ViT-S/8", n_params=21_670_272, published=True,
+            weights=_LUNIT_FILES + "dino_vit_small_patch8_ep200.torch",
+            options={**_LUNIT_S16.options, "architecture": "vit_small_patch8_224"}),
+    _OPENMIDNIGHT,
+    replace(_OPENMIDNIGHT, name="openpath", title="OpenPath", organisation="Tae Joon Jun", gated=False,
+            weights="hf-hub:taejoon89/openpath/teacher_checkpoint.pth",
+            revision="22b339237195931eb56ea6c86653362edd2dd155",
+            source="https://huggingface.co/taejoon89/openpath"),
+    # The published results fed both CONCHs 224 px; their authors use 448: `conch@448`, `conch-v1.5@448`.
+    vit("conch", "CONCH", "vit_base_patch16_224",
+        {"layout": "conch", "pooler": "attention", "position": {"interpolation": "bilinear", "antialias": False}},
+        organisation="Mahmood Lab", pooling=Pooling.OUTPUT, prefix_tokens=0,
+        weights="hf-hub:MahmoodLab/CONCH/pytorch_model.bin", revision="f9ca9f877171a28ade80228fb195ac5d79003357",
+        dim=512, precision=_FP32, **CLIP,
+        n_params=87_115_520, license="CC-BY-NC-ND-4.0", gated=True, published=True),
+    vit("conch-v1.5", "CONCH v1.5", "vit_large_patch16_224",
+        {"init_values": 1.0, "pooler": "projections", "position": {"antialias": False, "offset": 0.1}},
+        organisation="Mahmood Lab", pooling=Pooling.OUTPUT, prefix_tokens=0,
+        weights="hf-hub:MahmoodLab/conchv1_5/conch_v1_5_pytorch_model.bin",
+        revision="dac6773d9961cfc75503440676ff157a2c6e8d2e", dim=768, interpolation="bilinear",
+        n_params=306_109_184, license="CC-BY-NC-ND-4.0", gated=True, published=True),
+    _PLIP,
+    _QUILT,
+    replace(_QUILT, name="quiltnet-b16", title="QuiltNet-B-16", **_QUILT_16, revision=None,
+            weights="hf-hub:wisdomik/QuiltNet-B-16/open_clip_pytorch_model.bin",
+            source="https://huggingface.co/wisdomik/QuiltNet-B-16"),
+    replace(_QUILT, name="quiltnet-b16-pmb", title="QuiltNet-B-16-PMB", **_QUILT_16, revision=None,
+            weights="hf-hub:wisdomik/QuiltNet-B-16-PMB/open_clip_pytorch_model.bin",
+            source="https://huggingface.co/wisdomik/QuiltNet-B-16-PMB"),
+    replace(_PLIP, name="biomedclip", title="BiomedCLIP", organisation="Microsoft", published=False,
+            weights="hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224/open_clip_pytorch_model.bin",
+            revision="9f341de24bfb00180f1b847274256e9b65a3a32e", n_params=86_191_872,
+            options={**_PLIP.options, "architecture": "vit_base_patch16_224", "layout": "open-clip"},
+            source="https://huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"),
+    replace(_PLIP, name="keep", title="KEEP", organisation="SJTU, MAGIC-AI4Med", published=False, dim=768,
+            mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), n_params=304_728_576,
+            weights="hf-hub:Astaxanthin/KEEP", revision="28a25d95cc6ba27a7e6fab3f144e13dbafd8b21e",
+            options={"architecture": "vit_large_patch16_224", "layout": "keep", "num_classes": 0, "img_size": 224,
+                     **LAYER_SCALE, **DYNAMIC, "head": [768, 768], "normalise": True},
+            source="https://huggingface.co/Astaxanthin/KEEP"),
+    replace(_PLIP, name="ctranspath", title="CTransPath", organisation="Xiyue Wang et al., Tencent", published=False,
+            dim=768, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), n_params=27_520_038, license="GPL-3.0",
+            weights="hf-hub:1aurent/swin_tiny_patch4_window7_224.CTransPath", interpolation="bilinear",
+            revision="59c740e4ed91dda4ebe094b64e4cd2e015c31810",
+            options={"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0, "img_size": 224,
+                     "embed_layer": "plismbench.extractors.towers.ConvStem"},
+            source="https://huggingface.co/1aurent/swin_tiny_patch4_window7_224.CTransPath"),
+)  # fmt: skip

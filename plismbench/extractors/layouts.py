@@ -1,0 +1,149 @@
+"""Tables from the keys of published checkpoints to those of a timm tower."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from plismbench.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a checkpoint names what a tower needs.
+
+    Args:
+        drop: keys at whose beginning this regular expression matches belong to another part of the
+            checkpoint. Any other key that the tower does not have is an error.
+        rename: regular expressions and their replacements, each applied in turn.
+    """
+
+    drop: str = r"(?!)"
+    rename: tuple[tuple[str, str], ...] = ()
+
+
+# What transformers writes for ViT, Dinov2 and Dinov2WithRegisters.
+_TRANSFORMERS = Layout(
+    drop=r"pooler\.|embeddings\.mask_token",
+    rename=(
+        (r"^embeddings\.(cls_token)", r"\1"),
+        (r"^embeddings\.register_tokens", "reg_token"),
+        (r"^embeddings\.position_embeddings", "pos_embed"),
+        (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
+        (r"^encoder\.layer\.(\d+)\.", r"blocks.\1."),
+        (r"\.attention\.attention\.(query|key|value)\.", r".attn.\1."),
+        (r"\.attention\.output\.dense\.", ".attn.proj."),
+        (r"\.intermediate\.dense\.|\.mlp\.weights_in\.", ".mlp.fc1."),
+        (r"\.output\.dense\.|\.mlp\.weights_out\.|\.mlp\.down_proj\.", ".mlp.fc2."),
+        (r"\.layer_scale(\d)\.lambda1", r".ls\1.gamma"),
+        (r"\.layernorm_before\.", ".norm1."),
+        (r"\.layernorm_after\.", ".norm2."),
+        (r"^layernorm\.", "norm."),
+    ),
+)
+_TRANSFORMERS_CLIP = Layout(
+    drop=r"text_model\.|text_projection\.|logit_scale|vision_model\.embeddings\.position_ids",
+    rename=(
+        (r"^vision_model\.", ""),
+        (r"^embeddings\.class_embedding", "cls_token"),
+        (r"^embeddings\.position_embedding\.weight", "pos_embed"),
+        (r"^embeddings\.patch_embedding\.", "patch_embed.proj."),
+        (r"^pre_layrnorm\.", "norm_pre."),  # so spelt in transformers
+        (r"^post_layernorm\.", "norm."),
+        (r"^encoder\.layers\.(\d+)\.", r"blocks.\1."),
+        (r"\.self_attn\.q_proj\.", ".attn.query."),
+        (r"\.self_attn\.k_proj\.", ".attn.key."),
+        (r"\.self_attn\.v_proj\.", ".attn.value."),
+        (r"\.self_attn\.out_proj\.", ".attn.proj."),
+        (r"\.layer_norm(\d)\.", r".norm\1."),
+        (r"^visual_projection\.", "head.0."),
+    ),
+)
+# The whole model of open_clip, of its own vision transformer or of one of timm's.
+_OPEN_CLIP = Layout(
+    drop=r"text\.|transformer\.|token_embedding\.|positional_embedding|ln_final\.|text_projection|logit_|attn_mask",
+    rename=(
+        (r"^visual\.trunk\.", ""),
+        (r"^visual\.head\.proj\.", "head.0."),
+        (r"^visual\.proj$", "head.0.transposed"),
+        (r"^visual\.class_embedding", "cls_token"),
+        (r"^visual\.positional_embedding", "pos_embed"),
+        (r"^visual\.conv1\.", "patch_embed.proj."),
+        (r"^visual\.ln_pre\.", "norm_pre."),
+        (r"^visual\.ln_post\.", "norm."),
+        (r"^visual\.transformer\.resblocks\.(\d+)\.", r"blocks.\1."),
+        (r"\.ln_(\d)\.", r".norm\1."),
+        (r"\.attn\.in_proj_", ".attn.qkv."),
+        (r"\.attn\.out_proj\.", ".attn.proj."),
+        (r"\.mlp\.c_fc\.", ".mlp.fc1."),
+        (r"\.mlp\.c_proj\.", ".mlp.fc2."),
+    ),
+)
+# Meta's DINO and DINOv2, alone or in a training state: prefixes, heads, and blocks in chunks.
+_DINO = Layout(
+    drop=r"(module\.)?(backbone\.)?mask_token|(module\.)?(dino_head|ibot_head|head|fc|classifier)\.",
+    rename=(
+        (r"^module\.", ""),
+        (r"^backbone\.", ""),
+        (r"^blocks\.\d+\.(\d+)\.", r"blocks.\1."),
+        (r"^register_tokens", "reg_token"),
+        (r"\.mlp\.w12\.", ".mlp.fc1."),
+        (r"\.mlp\.w3\.", ".mlp.fc2."),
+    ),
+)
+LAYOUTS = {
+    # A classifier, and buffers that older versions of timm wrote.
+    "timm": Layout(drop=r"(head|fc|classifier)\.|.*\.(relative_position_index|attn_mask)$"),
+    "transformers": _TRANSFORMERS,
+    "transformers-clip": _TRANSFORMERS_CLIP,
+    "open-clip": _OPEN_CLIP,
+    "dino": _DINO,
+    "encoder": Layout(drop=r"(head|fc)\.", rename=((r"^encoder\.", ""),)),
+    "conch": Layout(
+        drop=r"text\.|text_decoder\.|logit_scale|visual\.(attn_pool_caption|ln_caption|proj_contrast)",
+        rename=((r"^visual\.", ""),),
+    ),
+    "keep": Layout(
+        drop=r"text\.|logit_scale",
+        rename=((r"^visual\.", ""), (r"^visual_head\.", "head."), (r"\.(ls\d)\.weight", r".\1.gamma")),
+    ),
+}
+_TOGETHER = (("attn.qkv", ("attn.query", "attn.key", "attn.value")), ("mlp.fc1", ("mlp.gate_proj", "mlp.up_proj")))
+
+
+def rearranged(
+    state: Mapping[str, Tensor], layout: Layout, wanted: Collection[str]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A checkpoint under a tower's keys, and for each key the one that it had.
+
+    Queries, keys and values become one matrix, and so do gate and value of a SwiGLU. The class
+    token and the position embeddings get the leading dimensions of timm's. Keys in ``wanted`` are
+    never dropped.
+
+    Raises:
+        InvalidInput: if two keys of the checkpoint become one.
+    """
+    found: dict[str, Tensor] = {}
+    origins: dict[str, str] = {}
+    for key, value in state.items():
+        if key not in wanted and re.match(layout.drop, key):
+            continue
+        name = key
+        for pattern, replacement in layout.rename:
+            name = re.sub(pattern, replacement, name)
+        if name.endswith(".transposed"):
+            name, value = f"{name.removesuffix('transposed')}weight", value.T
+        if name in ("cls_token", "pos_embed") and value.ndim < 3:
+            value = value.reshape((1,) * (3 - value.ndim) + tuple(value.shape))
+        if name in found:
+            raise InvalidInput(f"Keys {origins[name]} and {key} of the checkpoint both become {name}.")
+        found[name], origins[name] = value, key
+    for whole, parts in _TOGETHER:
+        for first in [name for name in found if f".{parts[0]}." in name]:
+            names = [first.replace(parts[0], part) for part in parts]
+            if all(name in found for name in names):
+                fused = first.replace(parts[0], whole)
+                found[fused], origins[fused] = torch.cat([found.pop(name) for name in names]), origins[first]
+    return found, origins

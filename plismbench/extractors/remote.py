@@ -1,0 +1,89 @@
+"""Networks whose code lies beside their weights on the Hub, for those that no tower here can hold."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from plismbench.errors import InvalidInput, NeedsAction, Unavailable
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.weights import hub_json, hub_place
+from plismbench.hub import hub_errors
+
+TRUST = "PLISMBENCH_TRUST_REMOTE_CODE"
+"""Environment variable that, set to 1, lets the code of a repository run; ``--trust-remote-code`` sets it."""
+
+
+class RemoteNetwork(nn.Module):
+    """A network of transformers, as one of the things that it gives.
+
+    Args:
+        network: called with ``pixel_values``.
+        output: ``last_hidden_state``, which is tokens, or ``pooler_output``.
+    """
+
+    def __init__(self, network: nn.Module, output: str) -> None:
+        super().__init__()
+        self.network, self.output = network, output
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, height, width) to tokens or vectors."""
+        given: Tensor = getattr(self.network(pixel_values=image), self.output)
+        return given
+
+
+def remote_model(spec: ExtractorSpec) -> nn.Module:
+    """What the code of a pinned repository builds; ``options["output"]`` is what of it is taken.
+
+    Raises:
+        InvalidInput: if the spec pins no commit, the code lies in yet another repository, or the
+            weights do not fit it.
+        NeedsAction: unless the person agreed to run it.
+        AccessDenied, Unavailable: if the repository cannot be had, or lacks safetensors.
+    """
+    repo, _ = hub_place(spec)
+    if not re.fullmatch(r"[0-9a-f]{40}", spec.revision or ""):
+        raise InvalidInput(
+            f"Extractor '{spec.name}' runs code of {repo} and pins no commit of it; got '{spec.revision}'.",
+            hint="Read the code, and give the 40 digits of that commit as revision.",
+        )
+    if os.environ.get(TRUST) != "1":
+        raise NeedsAction(
+            f"Extractor '{spec.name}' runs code of {repo}, at commit {spec.revision}.",
+            hint=f"Read it on {spec.source or repo}; then allow it with --trust-remote-code or {TRUST}=1.",
+        )
+    from transformers import AutoModel
+
+    elsewhere = [value for value in _words(hub_json(spec, "config.json").get("auto_map", {})) if "--" in value]
+    if elsewhere:
+        raise InvalidInput(f"{repo} takes its code from another repository, which no commit pins: {elsewhere[0]}.")
+    folder = _downloaded(repo, spec)
+    try:
+        network, told = AutoModel.from_pretrained(
+            folder, trust_remote_code=True, local_files_only=True, output_loading_info=True
+        )
+    except OSError as error:  # transformers says so of what is not there, such as weights that are no safetensors
+        raise Unavailable(f"transformers does not load {repo}: {' '.join(str(error).split())}") from error
+    faults = {what: sorted(map(str, told[what])) for what in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+    named = "; ".join(f"{what.replace('_', ' ')} {', '.join(keys[:4])}" for what, keys in faults.items() if keys)
+    if named:
+        raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {named}.")
+    return RemoteNetwork(network, str(spec.options["output"]))
+
+
+def _downloaded(repo: str, spec: ExtractorSpec) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.py", "*.json", "*.safetensors"]
+    with hub_errors(repo, spec.revision, kind="model"):
+        return Path(snapshot_download(repo, revision=spec.revision, allow_patterns=wanted))
+
+
+def _words(value: Any) -> list[str]:
+    """Every text in a nest of tables and lists."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [word for each in inner for word in _words(each)]

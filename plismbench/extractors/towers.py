@@ -1,0 +1,239 @@
+"""Networks without weights, as a spec's options describe them, and the strict filling of them."""
+
+import importlib
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from plismbench.errors import InvalidInput, UnknownName
+from plismbench.extractors.layouts import LAYOUTS, rearranged
+from plismbench.extractors.spec import ExtractorSpec
+
+# Options that are ours; all others are timm's keyword arguments.
+_OURS = {"architecture", "layout", "position", "head", "normalise", "norm_eps", "pooler"}
+
+
+def build_tower(spec: ExtractorSpec) -> nn.Module:
+    """The timm network of ``options["architecture"]``, as it is initialised.
+
+    Options besides timm's: ``norm_eps`` of its layer norms; ``head``, widths of linear layers after
+    the pooled output (one is a projection without bias, several have GELU between them);
+    ``normalise``, whether the output gets unit length; ``pooler``, what attends to the tokens:
+    ``attention`` (CONCH) or ``projections`` (CONCH v1.5).
+
+    Raises:
+        UnknownName: if timm has no such architecture.
+        InvalidInput: if it does not take these arguments, or cannot see tiles of the spec's size.
+    """
+    import timm
+
+    architecture = str(spec.options.get("architecture", ""))
+    if not timm.is_model(architecture):
+        raise UnknownName("timm architecture", architecture, timm.list_models())
+    arguments = {key: named(value) for key, value in spec.options.items() if key not in _OURS}
+    if "norm_eps" in spec.options:
+        arguments["norm_layer"] = partial(nn.LayerNorm, eps=spec.options["norm_eps"])
+    try:
+        module = timm.create_model(architecture, pretrained=False, **arguments)
+    except (TypeError, AssertionError) as error:
+        raise InvalidInput(f"timm does not build '{spec.name}': {' '.join(str(error).split())}.") from error
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"timm gave {type(module).__name__}")
+    patch = getattr(getattr(module, "patch_embed", None), "patch_size", (1,))[0]
+    if spec.image_size % patch:
+        raise InvalidInput(f"'{spec.name}' has patches of {patch} pixels; {spec.image_size} is no multiple of that.")
+    if "head" in spec.options:
+        module.head = _head(module.num_features, spec.options["head"], bool(spec.options.get("normalise")))
+    if "pooler" in spec.options:
+        return PooledTower(module, str(spec.options["pooler"]), spec.dim)
+    return module
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) -> nn.Module:
+    """The same network with a checkpoint's weights, every one of them, on the CPU in the network's own types.
+
+    ``options["layout"]`` names the table of keys; ``options["position"]`` says how position
+    embeddings of another grid are fitted, by default bicubic with antialiasing, as timm does.
+
+    Raises:
+        UnknownName: if there is no such layout.
+        InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
+    """
+    name = spec.options.get("layout", "timm")
+    if name not in LAYOUTS:
+        raise UnknownName("layout", str(name), LAYOUTS)
+    wanted = module.state_dict()
+    found, origins = rearranged(state, LAYOUTS[name], wanted)
+    trunk = "trunk." if "trunk.pos_embed" in wanted else ""
+    if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
+        _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
+    missing = [key for key in wanted if key not in found]
+    unexpected = [origins[key] for key in found if key not in wanted]
+    unlike = [
+        f"{origins[key]} is {tuple(found[key].shape)} where {tuple(value.shape)} is expected"
+        for key, value in wanted.items()
+        if key in found and found[key].shape != value.shape
+    ]
+    faults = [
+        f"{what} {', '.join(keys[:4])}{f' and {len(keys) - 4} more' if len(keys) > 4 else ''}"
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("shape:", unlike))
+        if keys
+    ]
+    if faults:
+        raise InvalidInput(
+            f"Weights of {spec.weights} do not fit extractor '{spec.name}': {'; '.join(faults)}.",
+            hint="Compare architecture, options and layout of the spec with the page of the model.",
+        )
+    # Takes the tensors as they are, so that a network on the meta device need not be allocated first.
+    module.load_state_dict({key: value.to(wanted[key].dtype) for key, value in found.items()}, assign=True)
+    return module
+
+
+class AttentionPooler(nn.Module):
+    """One learned query that attends to all tokens, as at the end of CONCH's tower.
+
+    Args:
+        width: of the tokens.
+        dim: of the query and of the output.
+    """
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.zeros(1, dim))
+        self.attn = nn.MultiheadAttention(dim, num_heads=8, kdim=width, vdim=width, batch_first=True)
+        self.ln_q, self.ln_k = nn.LayerNorm(dim), nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(n, tokens, width) to (n, dim)."""
+        keys = self.ln_k(tokens)
+        query = self.ln_q(self.query).expand(len(tokens), -1, -1)
+        pooled: Tensor = self.attn(query, keys, keys, need_weights=False)[0]
+        return pooled[:, 0]
+
+
+class ProjectionPooler(nn.Module):
+    """The same as CONCH v1.5 has it: separate projections without bias.
+
+    Args:
+        width: of the tokens.
+        dim: of the query and of the output.
+    """
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.zeros(1, dim))
+        self.ln_k, self.ln_q = nn.LayerNorm(width), nn.LayerNorm(dim)
+        self.to_q, self.to_kv = nn.Linear(dim, dim, bias=False), nn.Linear(width, 2 * dim, bias=False)
+        self.to_out = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(n, tokens, width) to (n, dim)."""
+        key, value = self.to_kv(self.ln_k(tokens)).unflatten(2, (2, 8, -1)).permute(2, 0, 3, 1, 4)
+        query = self.to_q(self.ln_q(self.query)).unflatten(1, (8, -1)).transpose(0, 1)
+        heads = functional.scaled_dot_product_attention(query.expand(len(tokens), -1, -1, -1), key, value)
+        pooled: Tensor = self.to_out(heads.flatten(1))
+        return pooled
+
+
+class PooledTower(nn.Module):
+    """A trunk that gives tokens, attention over them, and a layer norm: CONCH's image tower, its projection left out.
+
+    Args:
+        trunk: a timm vision transformer.
+        pooler: ``attention`` or ``projections``.
+        dim: of the output.
+    """
+
+    def __init__(self, trunk: nn.Module, pooler: str, dim: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        kind = {"attention": AttentionPooler, "projections": ProjectionPooler}[pooler]
+        self.attn_pool_contrast = kind(int(trunk.num_features), dim)  # type: ignore[arg-type]
+        self.ln_contrast = nn.LayerNorm(dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, height, width) to (n, dim)."""
+        pooled: Tensor = self.ln_contrast(self.attn_pool_contrast(self.trunk(image)))
+        return pooled
+
+
+class ConvStem(nn.Module):
+    """CTransPath's first layers, in place of Swin's patch embedding; takes what timm gives a patch embedding."""
+
+    def __init__(self, img_size: int, patch_size: int, embed_dim: int, norm_layer: Any, **_: Any) -> None:
+        super().__init__()
+        width = embed_dim // 8
+        self.patch_size = (patch_size, patch_size)
+        self.grid_size = (img_size // patch_size, img_size // patch_size)
+        self.proj = nn.Sequential(
+            *_halving(3, width), *_halving(width, 2 * width), nn.Conv2d(2 * width, embed_dim, kernel_size=1)
+        )
+        self.norm = norm_layer(embed_dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, height, width) to (n, height / 4, width / 4, embed_dim)."""
+        tokens: Tensor = self.norm(self.proj(image).permute(0, 2, 3, 1))
+        return tokens
+
+
+class _UnitLength(nn.Module):
+    def forward(self, vectors: Tensor) -> Tensor:
+        return functional.normalize(vectors.float(), dim=-1)
+
+
+def _halving(width: int, wider: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(width, wider, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()
+
+
+def _head(width: Any, widths: list[int], normalise: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for dim in widths:
+        layers += [nn.GELU()] if layers else []
+        layers.append(nn.Linear(width, dim, bias=len(widths) > 1))
+        width = dim
+    return nn.Sequential(*layers, *([_UnitLength()] if normalise else []))
+
+
+def _fit_positions(found: dict[str, Tensor], trunk: str, wanted: Tensor, position: Mapping[str, Any]) -> None:
+    """Position embeddings on the grid of the tower, and that of a class token where the tower has its own.
+
+    A DINOv2 with registers adds position embedding 0 to its class token; timm's keeps the sum.
+    """
+    given = found[f"{trunk}pos_embed"]
+    if given.shape == wanted.shape:
+        return
+    side, new_side = math.isqrt(given.shape[1]), math.isqrt(wanted.shape[1])
+    prefix, new_prefix = given.shape[1] - side**2, wanted.shape[1] - new_side**2
+    before, grid = given[:, :prefix], given[:, prefix:]
+    if (prefix, new_prefix) == (1, 0) and f"{trunk}cls_token" in found:
+        found[f"{trunk}cls_token"] = found[f"{trunk}cls_token"] + before
+        before = before[:, :0]
+    elif prefix != new_prefix:
+        return
+    if side != new_side:
+        # DINO enlarges by a hair, which moves every sample: (14 + 0.1) / 28 is not 14 / 28.
+        offset = position.get("offset", 0.0)
+        how: dict[str, Any] = {"scale_factor": (new_side + offset) / side} if offset else {"size": (new_side, new_side)}
+        image = grid.float().transpose(1, 2).reshape(1, -1, side, side)
+        image = functional.interpolate(
+            image,
+            mode=position.get("interpolation", "bicubic"),
+            antialias=position.get("antialias", True),
+            align_corners=False,
+            **how,
+        )
+        grid = image.flatten(2).transpose(1, 2).to(given.dtype)
+    found[f"{trunk}pos_embed"] = torch.cat([before, grid], dim=1)
+
+
+def named(value: Any) -> Any:
+    """What a dotted name of timm, torch or ours stands for; any other value as it is."""
+    if isinstance(value, str) and value.startswith(("timm.", "torch.", "plismbench.")):
+        module_name, _, attribute = value.rpartition(".")
+        return getattr(importlib.import_module(module_name), attribute)
+    return value

@@ -1,0 +1,145 @@
+"""What a model does on a few tiles, before it is trusted with many."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plismbench.errors import CorruptFile, ShapeMismatch
+from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.workspace import write_text
+
+Pixels = npt.NDArray[np.uint8]
+Vectors = npt.NDArray[np.float16]
+
+# float16 keeps 11 bits, so a vector and itself rounded are some 1e-7 apart; half precision costs more.
+_ROUNDING, _HALF_PRECISION, _RECORDED = 1e-5, 1e-2, 1e-4
+_N_SINGLE = 4
+_N_RECORDED = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Args:
+        name: what.
+        value: what was found.
+        expected: what it was held against: an equal value, or the largest allowed distance.
+        passed: whether it is fine; None where there is nothing to hold it against.
+    """
+
+    name: str
+    value: float | int | str
+    expected: float | int | str | None = None
+    passed: bool | None = None
+
+
+def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: Path) -> Iterator[Finding]:
+    """Runs a model on some tiles in float32, and says what it saw, finding by finding.
+
+    Distances are the largest 1 - cosine of a tile's two vectors.
+
+    Args:
+        spec: the model.
+        pixels: (n, height, width, 3) uint8.
+        device: where it runs.
+        record: vectors of an earlier day, if there are any, which `record_vectors` wrote.
+
+    Raises:
+        PlismbenchError: as `load_extractor` does.
+    """
+    extractor = load_extractor(spec, device, Precision.FP32)
+    n_params = sum(parameter.numel() for parameter in extractor.module.parameters())
+    same = None if spec.n_params is None else n_params == spec.n_params
+    yield Finding("parameters", n_params, spec.n_params, same)
+    try:
+        vectors = extractor(pixels)
+    except ShapeMismatch as error:
+        yield Finding("shape", error.message, spec.dim, passed=False)
+        return
+    yield Finding("shape", " × ".join(map(str, vectors.shape)), f"{len(pixels)} × {spec.dim}", passed=True)
+    yield Finding("dtype", str(vectors.dtype), "float16", vectors.dtype == np.float16)
+    finite = bool(np.isfinite(vectors).all())
+    yield Finding("finite values", "all" if finite else "not all", "all", finite)
+    if not finite:
+        return
+    begun = time.perf_counter()
+    again = extractor(pixels)
+    rate = len(pixels) / (time.perf_counter() - begun)
+    yield Finding("a second run", "equal" if np.array_equal(again, vectors) else "differs", "equal",
+                  bool(np.array_equal(again, vectors)))  # fmt: skip
+    alone = np.concatenate([extractor(pixels[at : at + 1]) for at in range(min(_N_SINGLE, len(pixels)))])
+    yield _distance(f"batch of 1 against {len(pixels)}", alone, vectors, _ROUNDING)
+    half = Precision.FP16 if spec.precision is Precision.FP32 else spec.precision
+    halved = Extractor(spec, extractor.module, extractor.device, half)(pixels)
+    # Where the authors recommend float32, how far half precision is off is worth knowing and no fault.
+    limit = None if spec.precision is Precision.FP32 else _HALF_PRECISION
+    yield _distance(f"{half} against fp32", halved, vectors, limit)
+    yield Finding("tiles per second", rate)
+    yield Finding("peak memory, bytes", _peak_memory(extractor))
+    yield from _against_record(spec, vectors, record)
+
+
+def record_vectors(spec: ExtractorSpec, pixels: Pixels, device: str, record: Path) -> None:
+    """Keeps the float32 vectors of the first tiles, for an `inspect_extractor` of a later day.
+
+    Raises:
+        StorageFailure: if it cannot be written.
+        PlismbenchError: as `load_extractor` does.
+    """
+    vectors = load_extractor(spec, device, Precision.FP32)(pixels)[:_N_RECORDED]
+    versions = {name: version(name) for name in ("plismbench", "torch", "timm")}
+    told = {"fingerprint": spec.fingerprint(), "versions": versions, "vectors": vectors.tolist()}
+    write_text(record, json.dumps(told))
+
+
+def _against_record(spec: ExtractorSpec, vectors: Vectors, record: Path) -> Iterator[Finding]:
+    if not record.exists():
+        return
+    try:
+        told: dict[str, Any] = json.loads(record.read_text())
+        kept = np.array(told["vectors"], np.float16)
+        fingerprint = str(told["fingerprint"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptFile(f"{record} is not a record of vectors.", hint="Remove it, or --record anew.") from error
+    if fingerprint != spec.fingerprint():
+        yield Finding("record", f"of another spec, {fingerprint}", spec.fingerprint())
+    elif kept.shape != vectors[: len(kept)].shape:
+        yield Finding("record", f"shape {kept.shape}", str(vectors[: len(kept)].shape), passed=False)
+    else:
+        yield _distance("against the record", vectors, kept, _RECORDED)
+
+
+def _distance(name: str, a: Vectors, b: Vectors, limit: float | None) -> Finding:
+    """The largest 1 - cosine over the tiles that both have; vectors of zeros are at distance 0 of each other."""
+    n_tiles = min(len(a), len(b))
+    first, second = a[:n_tiles].astype(np.float64), b[:n_tiles].astype(np.float64)
+    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distances = 1 - (first * second).sum(axis=1) / norms
+    distances = np.where((first == second).all(axis=1), 0, distances)
+    worst = float(np.max(np.nan_to_num(distances, nan=2.0)))
+    return Finding(name, max(worst, 0.0), limit, None if limit is None else worst <= limit)
+
+
+def _peak_memory(extractor: Extractor) -> int:
+    """Of the GPU, or of the whole process."""
+    if extractor.device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(extractor.device))
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

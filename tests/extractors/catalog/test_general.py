@@ -1,0 +1,109 @@
+"""The whole catalog against a file of facts that was gathered apart from it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from plismbench.extractors.catalog import CATALOG, LEFT_OUT
+from plismbench.extractors.catalog.general import FLOOR
+from plismbench.extractors.catalog.remote import REMOTE
+from plismbench.extractors.spec import Pooling, Precision
+from plismbench.extractors.towers import build_tower
+
+FACTS = json.loads((Path(__file__).parent / "facts.json").read_text())
+BY_NAME = {spec.name: spec for spec in CATALOG}
+UNCOUNTED = {"rudolfv-2-b", "rudolfv-2-s"}  # no count is published
+WITH_WEIGHTS = [spec for spec in CATALOG if spec not in FLOOR]
+TOWERS = [spec for spec in WITH_WEIGHTS if spec not in REMOTE]
+CHECKED = [spec for spec in WITH_WEIGHTS if spec.name in FACTS]
+
+# What a published count has and the tower has not.
+_MASK, _POSITIONS = 1, 1370 - 257
+PARAMETERS_LESS = {
+    "midnight-12k": 1536 * (_MASK + _POSITIONS),  # position embeddings are fitted to 224 px when loading
+    "phikon-v2": 1024 * _MASK,
+    "hibou-b": 768 * (_MASK + 1),  # position embedding of the class token, added to it when loading
+    "hibou-l": 1024 * (_MASK + 1),
+    # The count is of 448 px and of all of the image tower; the vector needs neither the projection nor the captions.
+    "conch": 768 * (785 - 197) + 512 * 512 + (90_392_832 - 86_250_240 - 1_316_864 - 512 * 512),
+    # The file of facts counts 2,048 less at 448 px than at 224 px plus the position embeddings (the final norm).
+    "conch-v1.5": 1024 * (785 - 197) - 2 * 1024,
+    "biomedclip": -768 * 512,  # facts count the trunk without its projection
+}
+# Published PLISM results fed 224 px; the facts say what the authors feed.
+SIZE_224_AS_PUBLISHED = {"conch", "conch-v1.5"}
+
+
+def test_every_model_is_in_the_catalog_or_says_why_not():
+    assert len(BY_NAME) == len(CATALOG)
+    assert set(FACTS) == {spec.name for spec in CHECKED} | set(LEFT_OUT)
+    assert not set(BY_NAME) & set(LEFT_OUT)
+    assert {spec.name for spec in WITH_WEIGHTS} - set(FACTS) == {"vit-b16-imagenet"}
+
+
+def test_every_entry_is_complete():
+    for spec in CATALOG:
+        assert spec.title
+        assert spec.organisation
+        assert spec.license
+        assert (spec.n_params is None) == (spec.name in UNCOUNTED)
+        assert not spec.trained_on_plism
+        json.dumps(spec.as_dict())
+    for spec in WITH_WEIGHTS:
+        assert spec.source.startswith("https://")
+        assert "architecture" in spec.options or spec in REMOTE
+
+
+@pytest.mark.parametrize("spec", TOWERS, ids=lambda spec: spec.name)
+def test_the_architecture_has_the_stated_parameters_and_dim(spec):
+    with torch.device("meta"):
+        module = build_tower(spec).eval()
+        output = module(torch.empty(2, 3, spec.image_size, spec.image_size))
+    n_params = sum(parameter.numel() for parameter in module.parameters())
+    assert n_params == spec.n_params
+    if spec.name in FACTS:
+        assert n_params == FACTS[spec.name]["n_params"] - PARAMETERS_LESS.get(spec.name, 0)
+    if spec.pooling is Pooling.OUTPUT:
+        assert output.shape == (2, spec.dim)
+    else:
+        assert output.shape[2] * (2 if spec.pooling is Pooling.CLS_MEAN else 1) == spec.dim
+        side = spec.image_size // module.patch_embed.patch_size[0]
+        assert output.shape[1] == spec.prefix_tokens + side**2
+        assert spec.prefix_tokens == module.num_prefix_tokens
+
+
+@pytest.mark.parametrize("spec", CHECKED, ids=lambda spec: spec.name)
+def test_facts_are_those_of_the_file(spec):
+    fact = FACTS[spec.name]
+    assert spec.dim == fact["dim"]
+    assert spec.mean == tuple(fact["mean"])
+    assert spec.std == tuple(fact["std"])
+    assert spec.image_size == (224 if spec.name in SIZE_224_AS_PUBLISHED else fact["image_size"])
+    assert spec.gated == fact["gated"]
+    assert spec.published == fact["plism"] or spec.name == "h-optimus-1"  # its class was there; its result was not
+    if spec.pooling is not Pooling.OUTPUT:
+        assert spec.prefix_tokens == fact["prefix_tokens"]
+    if "precision" in fact:
+        assert spec.precision is Precision(fact["precision"].removesuffix("-autocast"))
+    if spec.weights.startswith("hf-hub:") and len(fact.get("revision", "")) == 40:
+        assert spec.revision == fact["revision"]
+    if spec.weights.startswith("https:") and spec.revision:
+        assert spec.revision == fact["sha256"]
+
+
+def test_an_image_net_control_is_what_timm_says():
+    spec = BY_NAME["vit-b16-imagenet"]
+    told = timm.get_pretrained_cfg(spec.weights.partition("/")[2])
+    assert (spec.mean, spec.std, told.input_size) == (told.mean, told.std, (3, 224, 224))
+    assert spec.interpolation == told.interpolation
+
+
+def test_listing_imports_neither_torch_nor_timm():
+    code = "import sys; from plismbench.extractors import registry; registry.names(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

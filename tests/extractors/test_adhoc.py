@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+import timm
+import torch
+from checkpoints import SMALL, dino_training_state, publish, randomised
+from loopback_hub import LoopbackHub
+
+from plismbench.errors import CorruptFile, InvalidInput, Unavailable, UnknownName
+from plismbench.extractors.adhoc import hub_spec, python_spec, timm_spec, toml_spec
+from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.loaders import load_module
+from plismbench.extractors.spec import Pooling
+
+TOML = """
+dim = 24
+pooling = "cls"
+prefix_tokens = 1
+image_size = 32
+mean = [0.5, 0.5, 0.5]
+std = [0.5, 0.5, 0.5]
+weights = "file:weights/x.pth"
+
+[options]
+architecture = "vit_small_patch16_224"
+img_size = 32
+global_pool = ""
+num_classes = 0
+embed_dim = 24
+depth = 2
+num_heads = 2
+"""
+
+
+def small():
+    return randomised(timm.create_model("vit_small_patch16_224", img_size=32, global_pool="", **SMALL))
+
+
+def test_any_timm_architecture_by_name():
+    vit = timm_spec("vit_base_patch14_dinov2.lvd142m")
+    assert (vit.dim, vit.image_size, vit.interpolation) == (768, 518, "bicubic")  # fixed: position embeddings
+    assert (vit.pooling, vit.prefix_tokens) == (Pooling.CLS, 1)
+    resnet = timm_spec("resnet18")
+    assert (resnet.name, resnet.dim, resnet.image_size) == ("timm:resnet18", 512, 224)
+    assert (resnet.n_params, resnet.pooling) == (11_176_512, Pooling.OUTPUT)
+    assert resnet.weights == "timm:resnet18"
+    # A convolutional network trained at 288 px sees the tile at its own size.
+    assert timm_spec("efficientnet_b2.ra_in1k").image_size == 224
+    # DINOv3 ends in the mean of its patches, which is not its class token.
+    assert timm_spec("vit_small_patch16_dinov3.lvd1689m").pooling is Pooling.OUTPUT
+
+
+def test_timm_names_that_cannot_be():
+    with pytest.raises(UnknownName, match="Did you mean 'resnet18'"):
+        timm_spec("resnet81")
+    without = next(name for name in timm.list_models("vit_*") if not timm.get_pretrained_cfg(name).has_weights)
+    with pytest.raises(InvalidInput, match="no pretrained weights"):
+        timm_spec(without)
+
+
+def test_an_architecture_of_timm_with_a_checkpoint_of_ones_own(tmp_path):
+    network = randomised(timm.create_model("vit_tiny_patch16_224", num_classes=0))
+    path = tmp_path / "mine.pth"
+    torch.save({"teacher": {f"module.backbone.{key}": value for key, value in network.state_dict().items()}}, path)
+    spec = timm_spec(f"vit_tiny_patch16_224@{path}")
+    assert (spec.name, spec.dim, spec.pooling) == ("timm:vit_tiny_patch16_224@mine", 192, Pooling.CLS)
+    image = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_module(spec)(image)[:, 0], network(image))
+    torch.save(randomised(network, seed=1).state_dict(), path)
+    assert timm_spec(f"vit_tiny_patch16_224@{path}").fingerprint() != spec.fingerprint()
+    with pytest.raises(Unavailable, match=r"There is no file .*other\.pth"):
+        timm_spec(f"vit_tiny_patch16_224@{tmp_path}/other.pth")
+
+
+def test_a_repository_of_the_hub_describes_itself(tmp_path):
+    network = small()
+    config = {
+        "architecture": "vit_small_patch16_224", "num_features": 24, "model_args": {"img_size": 32, **SMALL},
+        "pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.5, 0.5], "input_size": [3, 32, 32],
+                           "interpolation": "bilinear", "license": "mit"},
+    }  # fmt: skip
+    publish(tmp_path / "hub", "Org/Tiny", config__json=config, model__safetensors=network.state_dict())
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        spec = hub_spec(f"Org/Tiny@{'2' * 40}")
+        image = torch.randn(1, 3, 32, 32)
+        with torch.inference_mode():
+            torch.testing.assert_close(load_module(spec)(image), network(image))
+    assert (spec.name, spec.revision) == (f"hf-hub:Org/Tiny@{'2' * 40}", "2" * 40)
+    assert (spec.dim, spec.pooling, spec.prefix_tokens, spec.image_size) == (24, Pooling.CLS, 1, 32)
+    assert (spec.mean, spec.interpolation, spec.license) == ((0.1, 0.2, 0.3), "bilinear", "mit")
+
+
+def test_a_toml_file_has_the_fields_of_a_spec(tmp_path):
+    (tmp_path / "weights").mkdir()
+    network = small()
+    torch.save(network.state_dict(), tmp_path / "weights/x.pth")
+    (tmp_path / "my-model.toml").write_text(TOML)
+    spec = toml_spec(tmp_path / "my-model.toml")
+    assert (spec.name, spec.dim, spec.pooling) == ("my-model", 24, Pooling.CLS)
+    assert len(spec.revision) == 64
+    image = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_module(spec)(image), network(image))
+
+
+def test_a_toml_file_names_a_dino_training_state(tmp_path):
+    network = randomised(timm.create_model("vit_small_patch14_dinov2", img_size=28, global_pool="", **SMALL))
+    (tmp_path / "weights").mkdir()
+    torch.save(dino_training_state(network), tmp_path / "weights/x.pth")
+    text = TOML.replace("vit_small_patch16_224", "vit_small_patch14_dinov2").replace("32", "28")
+    (tmp_path / "dino.toml").write_text(f'{text}layout = "dino"\n')
+    image = torch.randn(1, 3, 28, 28)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_module(toml_spec(tmp_path / "dino.toml"))(image), network(image))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("dim = ", CorruptFile, r"x\.toml is not TOML"),
+        ("name = 'x'", InvalidInput, "does not say `dim`"),
+        ("dim = 3\npoling = 'cls'", UnknownName, "Did you mean 'pooling'"),
+        ("dim = 'three'", InvalidInput, "not supported between instances"),
+        ("dim = 3\npooling = 'max'", InvalidInput, "pooling is one of"),
+        ("dim = 3\nweights = 'file:no.pth'", Unavailable, r"no file .*no\.pth"),
+    ],
+)
+def test_a_toml_file_with_a_mistake(tmp_path, text, kind, words):
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(kind, match=words) as caught:
+        toml_spec(tmp_path / "x.toml")
+    assert "\n" not in str(caught.value)
+
+
+PYTHON = """
+import torch
+from plismbench import ExtractorSpec
+
+class Mean(torch.nn.Module):
+    def forward(self, image):
+        return image.mean((2, 3))
+
+def load(spec):
+    return Mean()
+
+SPEC = ExtractorSpec(name="mine", loader="my_model:load", dim=3, mean=(0, 0, 0), std=(1, 1, 1))
+NUMBER = 3
+
+def volume(spec):
+    return torch.nn.Identity()
+"""
+
+
+def test_a_python_file_gives_a_loader_or_a_spec(tmp_path):
+    path = tmp_path / "my_model.py"
+    path.write_text(PYTHON)
+    by_loader, by_spec = python_spec(path, "load"), python_spec(path, "SPEC")
+    assert (by_loader.name, by_loader.dim, by_loader.pooling) == ("my_model:load", 3, Pooling.OUTPUT)
+    assert (by_spec.name, by_spec.mean) == ("mine", (0, 0, 0))
+    white = np.full((2, 8, 8, 3), 255, np.uint8)
+    assert load_extractor(by_spec, "cpu", "fp32")(white).tolist() == [[1, 1, 1]] * 2
+    expected = (1 - np.array(by_loader.mean)) / np.array(by_loader.std)
+    np.testing.assert_allclose(load_extractor(by_loader, "cpu", "fp32")(white)[0], expected, rtol=1e-3)
+    path.write_text(PYTHON + "# changed\n")
+    assert python_spec(path, "load").fingerprint() != by_loader.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kind", "words"),
+    [
+        ("lod", UnknownName, "Did you mean 'load'"),
+        ("NUMBER", InvalidInput, "is int; a spec or a loader is expected"),
+        ("volume", InvalidInput, r"gives \(1, 3, 224, 224\); \(n, dim\)"),
+    ],
+)
+def test_a_python_file_with_a_mistake(tmp_path, attribute, kind, words):
+    (tmp_path / "my_model.py").write_text(PYTHON)
+    with pytest.raises(kind, match=words):
+        python_spec(tmp_path / "my_model.py", attribute)

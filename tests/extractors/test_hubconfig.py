@@ -1,0 +1,92 @@
+import dataclasses
+
+import pytest
+from checkpoints import SMALL, TIMM, publish, tower
+from loopback_hub import LoopbackHub
+
+from plismbench.errors import InvalidInput
+from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
+from plismbench.extractors.spec import ExtractorSpec, Pooling
+
+SPEC = ExtractorSpec(
+    name="tiny", loader=TIMM, weights="hf-hub:Org/Tiny", revision="1" * 40, dim=24, pooling=Pooling.CLS,
+    prefix_tokens=1, image_size=32,
+    options={"architecture": "vit_small_patch16_224", "global_pool": "", "img_size": 32, "mlp_ratio": 4.0, **SMALL},
+)  # fmt: skip
+CLIP = dataclasses.replace(
+    SPEC, dim=16, pooling=Pooling.OUTPUT, image_size=64,
+    options={"architecture": "vit_base_patch32_clip_224", "layout": "open-clip", "img_size": 64, "head": [16], **SMALL},
+)  # fmt: skip
+TIMM_CONFIG = {
+    "architecture": "vit_small_patch16_224", "num_features": 24,
+    "model_args": {"mlp_ratio": 4, "init_values": 1e-5},
+    "pretrained_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "input_size": [3, 32, 32]},
+}  # fmt: skip
+HF_CONFIG = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 16,
+             "layer_norm_eps": 1e-6}  # fmt: skip
+PREPROCESSOR = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "size": {"height": 32}}
+OPEN_CLIP = {
+    "model_cfg": {"embed_dim": 16, "vision_cfg": {"image_size": 64, "layers": 2, "width": 24}},
+    "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+}
+HF = dataclasses.replace(SPEC, options={**SPEC.options, "layout": "transformers"})
+
+
+def check(spec, tmp_path, **files):
+    publish(tmp_path / "hub", "Org/Tiny", **files)
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        check_hub_config(spec, tower(spec))
+
+
+@pytest.mark.parametrize(
+    ("spec", "files"),
+    [
+        (SPEC, {"config__json": TIMM_CONFIG}),
+        (HF, {"config__json": HF_CONFIG, "preprocessor_config__json": PREPROCESSOR}),
+        (CLIP, {"open_clip_config__json": OPEN_CLIP}),
+        (SPEC, {"README__json": {}}),
+    ],
+)
+def test_what_agrees_or_says_nothing_is_fine(tmp_path, spec, files):
+    check(spec, tmp_path, **files)
+
+
+@pytest.mark.parametrize(
+    ("spec", "files", "words"),
+    [
+        (SPEC, {"config__json": TIMM_CONFIG | {"architecture": "vit_base_patch16_224"}},
+         "says architecture vit_base_patch16_224; extractor 'tiny' says vit_small_patch16_224"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"num_features": 25}}, "says num_features 25; extractor 'tiny' says 24"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"model_args": {"mlp_ratio": 2}}}, "says mlp_ratio 2; .* says 4.0"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}}},
+         r"says mean \[0.5, 0.5, 0.5\]; extractor 'tiny' says \(0.485, 0.456, 0.406\)"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"pretrained_cfg": {"input_size": [3, 48, 48]}}},
+         "says input_size 48; extractor 'tiny' says 32"),
+        (HF, {"config__json": HF_CONFIG | {"layer_norm_eps": 1e-12}}, "says layer_norm_eps 1e-12; .* says 1e-06"),
+        (HF, {"config__json": HF_CONFIG | {"num_attention_heads": 4}}, "says num_attention_heads 4; .* says 2"),
+        (HF, {"config__json": HF_CONFIG, "preprocessor_config__json": PREPROCESSOR | {"image_std": [1, 1, 1]}},
+         r"preprocessor_config.json of Org/Tiny says std \[1, 1, 1\]"),
+        (CLIP, {"open_clip_config__json": {"model_cfg": OPEN_CLIP["model_cfg"] | {"quick_gelu": True}}},
+         "says activation quick_gelu; extractor 'tiny' says gelu"),
+    ],
+)  # fmt: skip
+def test_a_contradiction_names_both_values(tmp_path, spec, files, words):
+    with pytest.raises(InvalidInput, match=words) as caught:
+        check(spec, tmp_path, **files)
+    assert "`differs`" in caught.value.hint
+
+
+def test_what_is_known_to_differ_is_let_pass(tmp_path):
+    spec = dataclasses.replace(SPEC, differs=("mean",))
+    check(spec, tmp_path, config__json=TIMM_CONFIG | {"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}})
+
+
+def test_an_architecture_is_read_with_its_arguments(tmp_path):
+    publish(tmp_path / "hub", "Org/Tiny", config__json=TIMM_CONFIG | {"global_pool": "avg"})
+    publish(tmp_path / "hub", "Org/Other", config__json={"model_type": "vit"})
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        assert hub_architecture(SPEC) == {
+            "architecture": "vit_small_patch16_224", "global_pool": "avg", "mlp_ratio": 4, "init_values": 1e-5,
+        }  # fmt: skip
+        with pytest.raises(InvalidInput, match=r"Org/Other has no config\.json that names an architecture of timm"):
+            hub_architecture(dataclasses.replace(SPEC, weights="hf-hub:Org/Other"))

@@ -1,0 +1,120 @@
+import dataclasses
+import hashlib
+
+import pytest
+import torch
+from checkpoints import TIMM, publish
+from loopback_hub import Fault, FaultKind, LoopbackHub
+
+from plismbench.errors import CorruptFile, InvalidInput, Unavailable
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.weights import hub_json, hub_place, read_weights
+
+SPEC = ExtractorSpec(name="tiny", loader=TIMM, weights="hf-hub:Org/Tiny", revision="1" * 40, dim=2)
+STATE = {"a.weight": torch.arange(4.0), "b": torch.ones(2, 2)}
+
+
+class NotATensor:
+    """What a pickle can hold that would run code when read."""
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        yield hub
+
+
+def at(weights, revision="1" * 40):
+    return dataclasses.replace(SPEC, weights=weights, revision=revision)
+
+
+def test_safetensors_come_before_a_pickle(tmp_path, hub):
+    publish(tmp_path / "hub", "Org/Tiny", model__safetensors=STATE, pytorch_model__bin={"c": torch.ones(1)})
+    assert list(read_weights(SPEC)) == list(STATE)
+    assert not hub.requested("pytorch_model")
+
+
+@pytest.mark.parametrize("wrapped", [STATE, {"teacher": STATE, "epoch": 3}, {"state_dict": STATE}, {"model": STATE}])
+def test_a_named_file_is_read_wherever_its_tensors_are(tmp_path, hub, wrapped):
+    publish(tmp_path / "hub", "Org/Tiny", deep__pth=wrapped)
+    found = read_weights(at("hf-hub:Org/Tiny/deep.pth"))
+    assert torch.equal(found["a.weight"], STATE["a.weight"])
+    assert set(found) == set(STATE)
+
+
+def test_a_pickle_that_needs_more_than_tensors_is_refused(tmp_path, hub):
+    publish(tmp_path / "hub", "Org/Tiny", x__pth={"a": NotATensor()})
+    with pytest.raises(InvalidInput, match=r"x\.pth of extractor 'tiny' holds more than tensors and is not loaded"):
+        read_weights(at("hf-hub:Org/Tiny/x.pth"))
+
+
+def test_numbers_beside_tensors_are_no_table(tmp_path, hub):
+    publish(tmp_path / "hub", "Org/Tiny", x__pth={"a": 3})
+    with pytest.raises(InvalidInput, match="is not a table of tensors"):
+        read_weights(at("hf-hub:Org/Tiny/x.pth"))
+
+
+@pytest.mark.parametrize("name", ["x.safetensors", "x.pth"])
+def test_half_a_file_is_named(tmp_path, name):
+    publish(tmp_path, "Org/Tiny", **{name.replace(".", "__"): STATE})
+    path = tmp_path / "models/Org/Tiny" / name
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(CorruptFile, match=f"{name} cannot be read"):
+        read_weights(at(f"file:{path}"))
+
+
+def test_a_file_that_is_not_there(tmp_path, hub):
+    publish(tmp_path / "hub", "Org/Tiny", config__json={})
+    with pytest.raises(Unavailable, match=r"Org/Tiny has no model\.safetensors and no pytorch_model\.bin"):
+        read_weights(SPEC)
+    with pytest.raises(Unavailable, match="There is no checkpoint"):
+        read_weights(at(f"file:{tmp_path / 'x.pth'}"))
+    with pytest.raises(InvalidInput, match="weights 'zenodo:1', which is no place"):
+        read_weights(at("zenodo:1"))
+
+
+def test_an_address_is_downloaded_once(tmp_path, hub):
+    folder = publish(tmp_path / "hub", "Org/Tiny", x__torch=STATE)
+    digest = hashlib.sha256((folder / "x.torch").read_bytes()).hexdigest()
+    spec = at(f"{hub.url}/Org/Tiny/resolve/main/x.torch", digest)
+    assert set(read_weights(spec)) == set(read_weights(spec)) == set(STATE)
+    assert len(hub.requested("GET .*x.torch")) == 1
+
+
+def test_an_address_that_gives_another_file_leaves_none(tmp_path, hub):
+    publish(tmp_path / "hub", "Org/Tiny", x__torch=STATE)
+    spec = at(f"{hub.url}/Org/Tiny/resolve/main/x.torch", "0" * 64)
+    with pytest.raises(CorruptFile, match=r"x\.torch is not the file that 'tiny' pins"):
+        read_weights(spec)
+    assert list((tmp_path / "torch/checkpoints").iterdir()) == []
+
+
+def test_an_address_that_does_not_answer(tmp_path, hub):
+    publish(tmp_path / "hub", "Org/Tiny", x__torch=STATE)
+    hub.faults.append(Fault("x.torch", FaultKind.STATUS, times=1, status=404))
+    with pytest.raises(Unavailable, match="answers status 404"):
+        read_weights(at(f"{hub.url}/Org/Tiny/resolve/main/x.torch", None))
+    with pytest.raises(Unavailable, match="Cannot reach http://127"):
+        read_weights(at("http://127.0.0.1:9/x.torch", None))
+    hub.faults.append(Fault("x.torch", FaultKind.TRUNCATE, times=1))
+    with pytest.raises(Unavailable):
+        read_weights(at(f"{hub.url}/Org/Tiny/resolve/main/x.torch", None))
+    assert set(read_weights(at(f"{hub.url}/Org/Tiny/resolve/main/x.torch", None))) == set(STATE)
+
+
+def test_places_on_the_hub():
+    assert hub_place(SPEC) == ("Org/Tiny", None)
+    assert hub_place(at("hf-hub:Org/Tiny/folder/x.pth")) == ("Org/Tiny", "folder/x.pth")
+
+
+def test_json_beside_the_weights(tmp_path, hub):
+    folder = publish(tmp_path / "hub", "Org/Tiny", config__json={"a": 1})
+    assert hub_json(SPEC, "config.json") == {"a": 1}
+    assert hub_json(SPEC, "preprocessor_config.json") == {}
+    n_requests = len(hub.requests)
+    assert hub_json(SPEC, "preprocessor_config.json") == {}  # a pinned revision never gets the file
+    assert len(hub.requests) == n_requests
+    (folder / "bad.json").write_text("{")
+    with pytest.raises(CorruptFile, match=r"bad\.json of Org/Tiny is not JSON"):
+        hub_json(SPEC, "bad.json")
