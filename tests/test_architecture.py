@@ -52,7 +52,7 @@ FORBIDDEN = {
 }
 LAZY = {
     "hub": {"huggingface_hub"},
-    "tiles": {"datasets", "huggingface_hub", "pyarrow", "skimage", "scipy"},
+    "tiles": {"datasets", "fsspec", "h5py", "huggingface_hub", "pyarrow", "skimage", "scipy"},
     "extractors": {"timm", "transformers", "skimage", "huggingface_hub"},
     "search": {"faiss", "torch"},
     "execution": {"ray"},
