@@ -20,8 +20,8 @@ SMALL = RegisteredDataset(
     n_tiles=20,
     revision="main",
 )
-REPO = "acme/small-plism"
-H5_REPO = "acme/small-plism-h5"
+REPO = "owkin/plism-dataset-tiles"
+H5_REPO = "owkin/plism-dataset"
 
 # Neither sorted as text (100 before 9) nor, as text, sorted as numbers.
 _XY = np.array([(x, y) for x in (8, 9, 10, 100, 101) for y in (7, 9, 10, 99, 100)], dtype=np.int32)

@@ -1,6 +1,7 @@
 """The main job, end to end through the command line: tiles, vectors, numbers, ranking, report."""
 
 import json
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -8,8 +9,8 @@ import numpy as np
 import oracle
 import pytest
 from command_line import run_command
-from loopback_hub import LoopbackHub
-from small_plism import SMALL, published_rows, small_tiles, write_shards
+from loopback_hub import Fault, LoopbackHub
+from small_plism import SMALL, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench import dataset
 from plismbench.dataset import DEMO
@@ -59,6 +60,7 @@ def small_plism(monkeypatch, tmp_path):
     """The command line's ``plism`` is six slides of 25 tiles on a Hub at loopback."""
     monkeypatch.setitem(dataset.DATASETS, "plism", SMALL)
     write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", published_rows(small_tiles()))
+    write_h5(tmp_path / "hub/datasets/owkin/plism-dataset", small_tiles())
     with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
         yield hub
 
@@ -75,6 +77,51 @@ def test_plism_from_the_hub_to_the_leaderboard(run, small_plism, tmp_path):
     board = run("leaderboard")
     assert "mean-color" in board.out
     assert board.err == ""
+
+
+def test_downloaded_and_streamed_tiles_give_the_same_files(run, small_plism, tmp_path):
+    roots = {way: tmp_path / way for way in ("stream", "tiles", "h5")}
+    for way, root in roots.items():
+        if way != "stream":
+            assert run("download", "--slides=all", f"--layout={way}", "--root", root).code == 0
+        small_plism.requests.clear()
+        extracted = run("extract", "--model=color-stats", "--slides=all", "--root", root)
+        assert extracted.code == 0
+        assert (small_plism.requests == []) == (way != "stream")
+        assert ("streamed from" if way == "stream" else f"read from {root}/plism/tiles/{way}/main") in extracted.err
+        assert run("evaluate", "--slides=all", "--root", root).code == 0
+    expected = {path.name: path.read_bytes() for path in (roots["stream"] / "plism/embeddings/color-stats").iterdir()}
+    assert len(expected) == 1 + len(SMALL.slides)
+    for root in roots.values():
+        found = {path.name: path.read_bytes() for path in (root / "plism/embeddings/color-stats").iterdir()}
+        assert found == expected
+        assert run("leaderboard", "--root", root).out == run("leaderboard", "--root", roots["stream"]).out
+
+
+def test_streaming_leaves_nothing_on_the_disk_and_goes_on_at_the_slide_where_it_stopped(run, small_plism, tmp_path):
+    small_plism.faults.append(Fault(r"GET .*00004-of-00005\.parquet", status=404))
+    stopped = run("extract", "--model=mean-color", "--slides=all", "--source=stream")
+    assert stopped.code == 3
+    assert stopped.error
+    done = {path.stem for path in (tmp_path / "root/plism/embeddings/mean-color").glob("*.parquet")}
+    assert 0 < len(done) < len(SMALL.slides)
+    small_plism.faults.clear()
+    small_plism.requests.clear()
+    again = run("extract", "--model=mean-color", "--slides=all", "--source=stream")
+    assert again.code == 0
+    assert f"{len(done)} of {len(SMALL.slides)} slides are there already" in again.err
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and tmp_path / "hub" not in path.parents]
+    assert {path.parent.name for path in kept} == {"mean-color"}
+
+
+def test_a_slide_that_is_left_out_is_in_the_signature(run, small_plism):
+    assert run("extract", "--model=mean-color", "--slides=all", "--exclude-slides=HR_SQ").code == 0
+    assert run("evaluate", "--slides=all", "--exclude-slides=HR_SQ").code == 0
+    assert run("evaluate", "--slides=all", "--exclude-slides=HR_SQ,GIV_P").code == 0
+    signatures = [line for line in run("leaderboard").out.splitlines() if line.startswith("plism@main|")]
+    assert [re.search(r"slides:(\d)-", line)[1] for line in sorted(signatures)] == ["4", "5"]
+    missing = run("evaluate", "--slides=all")
+    assert (missing.code, "lacks 1 of 6 slides: HR_SQ" in missing.error) == (2, True)
 
 
 def test_a_gated_model_is_one_line_and_leaves_nothing(run, small_plism, tmp_path):

@@ -29,6 +29,7 @@ def evaluate(
     slides: options.Slides = None,
     stainings: options.Stainings = None,
     scanners: options.Scanners = None,
+    excluded: options.ExcludedSlides = None,
     engine: Annotated[
         str, typer.Option(help=f"Search engine: {', '.join(ENGINES)} (on a GPU if there is one).")
     ] = "faiss",
@@ -45,7 +46,7 @@ def evaluate(
     from plismbench.results import read_result
 
     registered = dataset_named(dataset)
-    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners)))
+    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     workspace = Workspace(root, dataset)
     stores = {store.manifest.name: store for store in map(EmbeddingStore.open, workspace.extracted())}
     hint = f"Run `plismbench extract --model NAME --dataset {dataset}` first, or name its --root."

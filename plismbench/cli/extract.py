@@ -8,6 +8,7 @@ from plismbench.cli import options
 from plismbench.cli.output import progress, say
 from plismbench.dataset import dataset_named
 from plismbench.extractors.spec import Precision
+from plismbench.tiles import SourceKind
 from plismbench.workspace import Existing, Workspace
 
 EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
@@ -22,6 +23,10 @@ def extract(
     slides: options.Slides = None,
     stainings: options.Stainings = None,
     scanners: options.Scanners = None,
+    excluded: options.ExcludedSlides = None,
+    source: Annotated[
+        SourceKind, typer.Option(help="Where PLISM is read; auto: the disk if all slides are there, else the Hub.")
+    ] = SourceKind.AUTO,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")] = "auto",
     precision: Annotated[
         Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
@@ -35,7 +40,7 @@ def extract(
     from plismbench.extractors import registry
 
     registered = dataset_named(dataset)
-    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners)))
+    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     specs = [registry.get(name) for name in options.split_commas(model)]
 
     from plismbench.execution.local import LocalExecutor
@@ -43,14 +48,16 @@ def extract(
     from plismbench.extractors.extractor import default_batch_size, default_device, default_precision
     from plismbench.tiles import tile_source
 
+    workspace = Workspace(root, dataset)
+    chosen_source = tile_source(registered, workspace, chosen, source)
     if device == "auto":
         device = default_device()
     for spec in specs:
         plan = plan_extraction(
             spec,
-            tile_source(registered),
+            chosen_source.tiles,
             chosen,
-            Workspace(root, dataset),
+            workspace,
             device=device,
             precision=precision or default_precision(spec, device),
             batch_size=batch_size or default_batch_size(device),
@@ -61,7 +68,10 @@ def extract(
         if not plan.slides:
             say(f"{spec.name}: nothing to do.")
             continue
-        say(f"{spec.name}: {len(plan.slides)} slides of {registered.name} on {device} in {plan.precision}.")
+        say(
+            f"{spec.name}: {len(plan.slides)} slides of {registered.name}, {chosen_source.origin},"
+            f" on {device} in {plan.precision}."
+        )
         with progress(spec.name, len(plan.slides) * registered.tiles_per_slide, "tiles") as advance:
             for _ in plan.run(LocalExecutor(), advance):
                 pass

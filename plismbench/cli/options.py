@@ -32,6 +32,9 @@ Slides = Annotated[
     list[str] | None,
     typer.Option("--slides", help="Slides such as GMH_S60,HR_P, or 'all'; the data set's usual ones if left out."),
 ]
+ExcludedSlides = Annotated[
+    list[str] | None, typer.Option("--exclude-slides", help="Slides to leave out, such as HRH_S60.")
+]
 Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only these stainings, such as GMH,HR.")]
 Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]
 OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]

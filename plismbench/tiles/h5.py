@@ -119,6 +119,15 @@ class H5Tiles:
         """
         return self.file(slide).batches(self.dataset, size)
 
+    def tile_ids(self, slide: Slide) -> list[str]:
+        """The ids of a slide's tiles, by x, then by y.
+
+        Raises:
+            Unavailable: if the slide's file is not there.
+            CorruptFile: if it cannot be read, or has other tiles than the data set.
+        """
+        return [key.tile_id for key in self.file(slide).keys(self.dataset)]
+
     def file(self, slide: Slide) -> H5File:
         """The file of a slide.
 

@@ -3,15 +3,15 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from fnmatch import fnmatch
 from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from plismbench.dataset import PLISM, RegisteredDataset, Slide
-from plismbench.errors import Unavailable
+from plismbench.errors import CorruptFile, Unavailable
 from plismbench.hub import hub_errors
+from plismbench.tiles.layout import Layout
 from plismbench.tiles.shards import Shards
 from plismbench.tiles.source import TileBatch
 
@@ -24,30 +24,29 @@ _WAITS = (1.0, 2.0, 4.0, 8.0)
 _LONGEST_WAIT = 300.0  # the window of the Hub's rate limits
 
 
-class Layout(StrEnum):
-    """How the tiles are published: rows of parquet shards, or one HDF5 file a slide."""
-
-    TILES = "tiles"
-    H5 = "h5"
-
-    @property
-    def repo(self) -> str:
-        """Where it is published."""
-        return {Layout.TILES: "owkin/plism-dataset-tiles", Layout.H5: "owkin/plism-dataset"}[self]
-
-    @property
-    def pattern(self) -> str:
-        """What the names of its files are like."""
-        return {Layout.TILES: "data/*.parquet", Layout.H5: "*.h5"}[self]
-
-
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file of a repository; ``sha256`` is empty where the Hub publishes none."""
+    """A file of a repository.
+
+    Args:
+        path: where it is in the repository, and below the folder that it is downloaded to.
+        size: in bytes.
+        sha256: of its content; empty where the Hub publishes none.
+        slides: those that it may have tiles of.
+
+    Raises:
+        CorruptFile: if the path leads out of the folder.
+    """
 
     path: str
     size: int
     sha256: str
+    slides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts or "\\" in self.path:
+            raise CorruptFile(f"A repository lists a file outside of its folder: {self.path!r}.")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ def toy(monkeypatch, tiny):
     """The tiny data set with random tiles, and a network for it."""
     from test_extraction import RandomTiles
 
-    monkeypatch.setattr(tiles, "tile_source", lambda dataset: RandomTiles(dataset))
+    monkeypatch.setattr(tiles, "tile_source", lambda dataset, *_: tiles.ChosenSource(RandomTiles(dataset), "made up"))
     get = registry.get
     specs = {
         "toy": SPEC,
@@ -26,7 +26,7 @@ def toy(monkeypatch, tiny):
 def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tmp_path):
     first = run("extract", "--model", "toy", "--dataset", "tiny")
     assert (first.code, first.out) == (0, "")
-    assert "toy: 6 slides of tiny on cpu in fp32." in first.err
+    assert "toy: 6 slides of tiny, made up, on cpu in fp32." in first.err
     assert "180/180" in first.err
     folder = tmp_path / "root/tiny/embeddings/toy"
     assert len(list(folder.iterdir())) == 7
@@ -36,7 +36,7 @@ def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tm
 
 def test_some_slides_and_another_precision(run, toy, tmp_path):
     outcome = run("extract", "--model=toy", "--dataset=tiny", "--scanners=P", "--precision=bf16", "--root", tmp_path)
-    assert "toy: 3 slides of tiny on cpu in bf16." in outcome.err
+    assert "toy: 3 slides of tiny, made up, on cpu in bf16." in outcome.err
     names = sorted(path.name for path in (tmp_path / "tiny/embeddings/toy").iterdir())
     assert names == ["GM_P.parquet", "HR_P.parquet", "MY_P.parquet", "manifest.json"]
 
