@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "plismbench"
 FLOORS = {
     "errors": 1,
     "dataset": 2,
+    "described": 3,
     "pairs": 3,
     "workspace": 3,
     "hub": 3,
@@ -33,6 +34,7 @@ FACES = {"__init__", "__main__"}
 FORBIDDEN = {
     "errors": {"numpy", "torch", "polars", "typer", "rich"},
     "dataset": {"torch", "polars", "typer", "rich"},
+    "described": {"torch", "polars", "typer", "rich"},
     "pairs": {"torch", "polars", "typer", "rich"},
     "workspace": {"torch", "polars", "typer", "rich"},
     "hub": {"torch", "datasets", "polars", "typer", "rich"},

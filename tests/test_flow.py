@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -13,7 +14,7 @@ from loopback_hub import Fault, LoopbackHub
 from small_plism import SMALL, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench import dataset
-from plismbench.dataset import DEMO
+from plismbench.dataset import DEMO, Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.workspace import Workspace
 
@@ -137,3 +138,36 @@ def test_results_of_another_revision_are_refused(run, small_plism, monkeypatch):
     outcome = run("evaluate", "--slides=GM_AT2,GMH_S60")
     assert outcome.code == 2
     assert "tiles plism@main, not plism@newer" in outcome.error
+
+
+@pytest.mark.slow
+def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
+    page = Path(__file__).parents[1] / "docs/own-data.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})  # noqa: S102 - our own page
+    described = "--dataset=rescans/dataset.toml"
+    done = run("extract", described, "--model=small-pixels")
+    assert done.code == 0, done.err
+    assert "3 slides of rescans, read from rescans, on cpu" in done.err
+    same = run("extract", "--dataset=demo", "--model=small-pixels", "--slides=HR_AT2,HR_P,HR_S60")
+    assert same.code == 0
+    for name in ("HR_AT2", "HR_P", "HR_S60"):
+        ours, demo = (
+            EmbeddingStore.open(Workspace(tmp_path / "root", data).embeddings("small-pixels")).read(Slide.parse(name))
+            for data in ("rescans", "demo")
+        )
+        np.testing.assert_array_equal(ours.vectors, demo.vectors)
+        np.testing.assert_array_equal(ours.xy, demo.xy)
+    evaluated = run("evaluate", described, "--format=json")
+    assert evaluated.code == 0, evaluated.err
+    groups = {row["group"] for row in json.loads(evaluated.out)["rows"] if row["n_pairs"]}
+    assert groups == {"cross-scanner", "all"}
+    board = run("leaderboard", described)
+    assert board.code == 0
+    signature, _, row = board.out.splitlines()
+    assert re.fullmatch(r"–  small-pixels +–  +\.\d+ +\d?\.\d+ +–  +–", row.rstrip())
+    assert board.err == (
+        f"{signature}: no top-10 of cross-staining pairs, top-10 of cross-both pairs;"
+        " without all four terms there is no score.\n"
+    )

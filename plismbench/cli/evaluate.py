@@ -6,7 +6,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.dataset import dataset_named
+from plismbench.described import find_dataset
 from plismbench.errors import InvalidInput, MissingEmbeddings, UnknownName
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.reporting.formats import TableFormat
@@ -45,9 +45,9 @@ def evaluate(
     from plismbench.reporting.tables import summary_table, summary_text
     from plismbench.results import read_result
 
-    registered = dataset_named(dataset)
+    registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
-    workspace = Workspace(root, dataset)
+    workspace = Workspace(root, registered.name)
     stores = {store.manifest.name: store for store in map(EmbeddingStore.open, workspace.extracted())}
     hint = f"Run `plismbench extract --model NAME --dataset {dataset}` first, or name its --root."
     if not stores:

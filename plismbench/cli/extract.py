@@ -6,7 +6,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say
-from plismbench.dataset import dataset_named
+from plismbench.described import find_dataset
 from plismbench.extractors.spec import Precision
 from plismbench.tiles import SourceKind
 from plismbench.workspace import Existing, Workspace
@@ -39,7 +39,7 @@ def extract(
     """Embed the tiles of a data set with a model; finished slides are kept, so it goes on where it stopped."""
     from plismbench.extractors import registry
 
-    registered = dataset_named(dataset)
+    registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     specs = [registry.get(name) for name in options.split_commas(model)]
 
@@ -48,7 +48,7 @@ def extract(
     from plismbench.extractors.extractor import default_batch_size, default_device, default_precision
     from plismbench.tiles import tile_source
 
-    workspace = Workspace(root, dataset)
+    workspace = Workspace(root, registered.name)
     chosen_source = tile_source(registered, workspace, chosen, source)
     if device == "auto":
         device = default_device()

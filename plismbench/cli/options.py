@@ -24,7 +24,9 @@ Root = Annotated[
         help="Folder of everything that plismbench keeps.",
     ),
 ]
-Dataset = Annotated[str, typer.Option(help=f"Data set: {', '.join(DATASETS)}.")]
+Dataset = Annotated[
+    str, typer.Option(help=f"Data set: {', '.join(DATASETS)}, or a .toml file that describes your own.")
+]
 Models = Annotated[
     list[str] | None, typer.Option("--model", help="Extracted model; may be repeated. All of them if left out.")
 ]

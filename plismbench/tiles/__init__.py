@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plismbench.dataset import DEMO, RegisteredDataset, Slide
+from plismbench.described import DescribedDataset
 from plismbench.errors import Unavailable
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.source import TileSource
@@ -31,6 +32,8 @@ def tile_source(
 ) -> ChosenSource:
     """Where the pixels of some slides come from: drawn here for the demo, the disk or the Hub for PLISM.
 
+    A data set of one's own is always read from where its description says.
+
     Raises:
         Unavailable: if they shall be local, and are not.
         CorruptFile: if what was downloaded has a damaged index.
@@ -40,6 +43,10 @@ def tile_source(
         from plismbench.tiles.demo import DemoTiles
 
         return ChosenSource(DemoTiles(), "drawn here")
+    if isinstance(dataset, DescribedDataset):
+        from plismbench.tiles.own import OwnTiles
+
+        return ChosenSource(OwnTiles(dataset), f"read from {dataset.path(slides[0]).parent}")
     if kind is not SourceKind.STREAM:
         from plismbench.tiles.local import downloaded, has_all
 

@@ -34,7 +34,7 @@ class H5File:
     path: Path
     slide: Slide
 
-    def keys(self, dataset: RegisteredDataset) -> list[TileKey]:
+    def places(self, dataset: RegisteredDataset) -> list[TileKey]:
         """Every tile, by x, then by y.
 
         Raises:
@@ -126,7 +126,7 @@ class H5Tiles:
             Unavailable: if the slide's file is not there.
             CorruptFile: if it cannot be read, or has other tiles than the data set.
         """
-        return [key.tile_id for key in self.file(slide).keys(self.dataset)]
+        return [key.tile_id for key in self.file(slide).places(self.dataset)]
 
     def file(self, slide: Slide) -> H5File:
         """The file of a slide.
