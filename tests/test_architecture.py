@@ -21,6 +21,7 @@ FLOORS = {
     "metrics": 5,
     "aggregation": 6,
     "results": 7,
+    "doctor": 8,
     "extraction": 8,
     "evaluation": 8,
     "leaderboard": 8,
@@ -46,6 +47,7 @@ FORBIDDEN = {
     "execution": {"plismbench", "numpy", "polars", "torch", "typer", "rich"},
     "aggregation": {"torch", "faiss", "typer", "rich"},
     "results": {"torch", "faiss", "typer", "rich"},
+    "doctor": {"polars", "typer", "rich"},
     "extraction": {"typer", "rich"},
     "evaluation": {"typer", "rich", "torch"},
     "leaderboard": {"typer", "rich", "torch"},
@@ -53,6 +55,7 @@ FORBIDDEN = {
     "cli": {"numpy", "faiss"},
 }
 LAZY = {
+    "doctor": {"faiss", "huggingface_hub", "packaging", "torch"},
     "hub": {"huggingface_hub"},
     "tiles": {"datasets", "fsspec", "h5py", "huggingface_hub", "pyarrow", "skimage", "scipy"},
     "extractors": {"timm", "transformers", "skimage", "huggingface_hub"},

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from plismbench import __version__
-from plismbench.cli import download, evaluate, extract, leaderboard, models, report
+from plismbench.cli import doctor, download, evaluate, extract, leaderboard, models, report
 from plismbench.cli.output import say, show
 from plismbench.errors import PlismbenchError
 
@@ -23,6 +23,7 @@ app.command(name="extract", epilog=extract.EXAMPLES)(extract.extract)
 app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(name="leaderboard", epilog=leaderboard.EXAMPLES)(leaderboard.leaderboard)
 app.command(name="report", epilog=report.EXAMPLES)(report.report)
+app.command(name="doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(name="models", epilog=models.EXAMPLES)(models.models)
 
 
