@@ -125,6 +125,14 @@ def test_a_slide_that_is_left_out_is_in_the_signature(run, small_plism):
     assert (missing.code, "lacks 1 of 6 slides: HR_SQ" in missing.error) == (2, True)
 
 
+def test_a_dry_run_knows_what_would_be_streamed(run, small_plism, monkeypatch):
+    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+    told = run("extract", "--model=mean-color", "--slides=all", "--dry-run")
+    assert told.code == 0
+    assert told.out.splitlines()[1].split() == ["fetch", "15", "MB"]  # 6 slides of 25 tiles of 99 kB
+    assert small_plism.requests == []
+
+
 def test_a_gated_model_is_one_line_and_leaves_nothing(run, small_plism, tmp_path):
     outcome = run("extract", "--model=h0-mini")
     assert outcome.code == 3

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import progress, say
+from plismbench.cli.output import progress, say, show
 from plismbench.described import find_dataset
 from plismbench.extractors.spec import Precision
 from plismbench.tiles import SourceKind
@@ -35,6 +35,9 @@ def extract(
         int | None, typer.Option(min=1, help="Tiles in a forward pass; 128 on a GPU, 32 on a CPU, if left out.")
     ] = None,
     existing: options.OnExisting = Existing.SKIP,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would take; loads the model to time it on noise.")
+    ] = False,
 ) -> None:
     """Embed the tiles of a data set with a model; finished slides are kept, so it goes on where it stopped."""
     from plismbench.extractors import registry
@@ -44,8 +47,9 @@ def extract(
     specs = [registry.get(name) for name in options.split_commas(model)]
 
     from plismbench.execution.local import LocalExecutor
-    from plismbench.extraction import plan_extraction
+    from plismbench.extraction import estimate_extraction, plan_extraction
     from plismbench.extractors.extractor import default_batch_size, default_device, default_precision
+    from plismbench.reporting.printing import duration, size
     from plismbench.tiles import tile_source
 
     workspace = Workspace(root, registered.name)
@@ -63,6 +67,19 @@ def extract(
             batch_size=batch_size or default_batch_size(device),
             existing=existing,
         )
+        if dry_run:
+            n_tiles = len(plan.slides) * registered.tiles_per_slide
+            estimate = estimate_extraction(
+                spec, n_tiles, device=device, precision=plan.precision, batch_size=plan.batch_size
+            )
+            show(
+                f"{spec.name}: {len(plan.slides)} slides to do, {len(plan.skipped)} there; {chosen_source.origin}.\n"
+                f"  fetch    {size(n_tiles * chosen_source.tile_bytes)}\n"
+                f"  compute  {duration(estimate.seconds)} at {estimate.tiles_per_second:,.1f} tiles/s"
+                f" on {device} in {plan.precision}\n"
+                f"  write    {size(estimate.written)} to {plan.store.folder}"
+            )
+            continue
         if plan.skipped:
             say(f"{spec.name}: {len(plan.skipped)} of {len(chosen)} slides are there already.")
         if not plan.slides:

@@ -21,10 +21,17 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True)
 class ChosenSource:
-    """A source, and its origin in words."""
+    """A source.
+
+    Args:
+        tiles: the source.
+        origin: where it reads, in words.
+        tile_bytes: what a tile costs to fetch, on average.
+    """
 
     tiles: TileSource
     origin: str
+    tile_bytes: int = 0
 
 
 def tile_source(
@@ -61,7 +68,7 @@ def tile_source(
             f"Not all of the {len(slides)} slides are under {workspace.root}.",
             hint="Run `plismbench download` with the same choice of slides, or use --source stream.",
         )
-    from plismbench.tiles.hub import HubTiles
+    from plismbench.tiles.hub import TILE_BYTES, HubTiles
 
     source = HubTiles(dataset)
-    return ChosenSource(source, f"streamed from {source.repo}, nothing is kept on the disk")
+    return ChosenSource(source, f"streamed from {source.repo}, nothing is kept on the disk", TILE_BYTES)

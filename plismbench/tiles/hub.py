@@ -18,6 +18,9 @@ from plismbench.tiles.source import TileBatch
 if TYPE_CHECKING:
     from huggingface_hub import HfFileSystem
 
+TILE_BYTES = 99_000
+"""Mean size of a PNG file of PLISM: 146 GB for 1,481,298."""
+
 _BUSY = (429, 500, 502, 503, 504)
 # Seconds before each further try of a call that huggingface_hub does not repeat by itself.
 _WAITS = (1.0, 2.0, 4.0, 8.0)

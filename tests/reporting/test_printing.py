@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from plismbench.reporting.printing import csv_text, markdown, number, parameters, printable, size
+from plismbench.reporting.printing import csv_text, duration, markdown, number, parameters, printable, size
 
 
 def test_control_characters_become_visible():
@@ -52,3 +52,10 @@ def test_csv_reads_back():
 )
 def test_sizes_are_in_powers_of_a_thousand(n_bytes, text):
     assert size(n_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (3_599, "59 min 59 s"), (5_400, "1 h 30 min")]
+)
+def test_durations_have_two_units(seconds, text):
+    assert duration(seconds) == text
