@@ -2,6 +2,8 @@
 
 import json
 import re
+import struct
+import zlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +13,12 @@ import oracle
 import pytest
 from command_line import run_command
 from loopback_hub import Fault, LoopbackHub
-from small_plism import SMALL, published_rows, small_tiles, write_h5, write_shards
+from small_plism import SMALL, png, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench import dataset
 from plismbench.dataset import DEMO, Slide
 from plismbench.embeddings.store import EmbeddingStore
+from plismbench.tiles.ids import fingerprint
 from plismbench.workspace import Workspace
 
 
@@ -179,3 +182,56 @@ def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
         f"{signature}: no top-10 of cross-staining pairs, top-10 of cross-both pairs;"
         " without all four terms there is no score.\n"
     )
+
+
+def _image(change):
+    def damage(row, rows):
+        row["png"] = {"bytes": change(row["png"]["bytes"]), "path": "tile.png"}
+
+    return damage
+
+
+def _bomb(encoded):
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 30_000, 30_000, 8, 2, 0, 0, 0)
+    return encoded[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + encoded[33:]
+
+
+TILE = "tile tile_16_100_10 of slide GIVH_S60, row 4 of row group 3 of train-00000-of-00005.parquet"
+PIXELS = np.zeros((224, 224, 4), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_image(lambda _: png(PIXELS[:200, :, :3])), f"Not 224 × 224 px but 224 × 200: {TILE}"),
+        (_image(lambda _: png(PIXELS)), f"Not 8-bit RGB but 8 bits a channel of PNG colour type 6: {TILE}"),
+        (_image(lambda _: png(PIXELS[..., 0])), f"Not 8-bit RGB but 8 bits a channel of PNG colour type 0: {TILE}"),
+        (_image(lambda encoded: encoded[:400]), TILE),
+        (_image(lambda encoded: encoded[:100] + bytes(50) + encoded[150:]), TILE),
+        (_image(_bomb), f"Not 224 × 224 px but 30000 × 30000: {TILE}"),
+        (lambda row, rows: row.update(tile_id="tile_16_8_7"), "The same tile twice: "),
+        (lambda row, rows: row.update(tile_id="tile_16_8_8"), "Slide GIVH_S60 in train-0000"),
+        (lambda row, rows: rows.remove(row), "Slide GIVH_S60 has 24 tiles"),
+        (lambda row, rows: row.update(slide_id="../GIVH_S60_to_GMH_S60.tif"), "Not the id of a slide: '../GIVH_S60"),
+        (lambda row, rows: [row.pop("tile_id") for row in rows], "has no column 'tile_id'"),
+    ],
+    ids=[
+        "size", "alpha", "grey", "cut", "overwritten", "bomb", "twice", "elsewhere", "missing", "outside", "no column"
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["stream", "local"])
+def test_bad_data_are_named_and_never_become_a_vector(run, monkeypatch, tmp_path, source, damage, words):
+    ids = [f"tile_16_{x}_{y}" for x, y in next(iter(small_tiles().values())).xy]
+    monkeypatch.setitem(dataset.DATASETS, "plism", replace(SMALL, tiles_sha256=fingerprint(ids)))
+    rows = published_rows(small_tiles())
+    damage(next(row for row in rows if row["slide_id"].startswith("GIVH_S60_to_")), rows)
+    write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", rows)
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        fetched = source == "local" and run("download", "--slides=GIVH_S60")
+        outcome = run("extract", "--model=mean-color", "--slides=GIVH_S60", f"--source={source}")
+    if fetched and "column" in words:  # nothing of such a shard is fetched
+        assert (outcome.code, "plismbench download" in outcome.error) == (3, True)
+        outcome = fetched
+    assert outcome.code == 2
+    assert words in outcome.error
+    assert list((tmp_path / "root/plism/embeddings").rglob("*.parquet")) == []
