@@ -17,7 +17,7 @@ from plismbench.tiles.index import Index, make_index, read_index, write_index
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.local import is_there
 from plismbench.tiles.prefetch import threads
-from plismbench.workspace import Workspace, continuing, storage_errors
+from plismbench.workspace import Workspace, continuing, require_writable, storage_errors
 
 _PIECE = 16 * 1024 * 1024
 """Bytes asked for at a time: what a broken connection costs."""
@@ -106,6 +106,7 @@ def plan_download(
     folder = workspace.tiles(layout, dataset.revision)
     index = read_index(folder)
     if index is None:
+        require_writable(folder)
         index = make_index(dataset, layout)
         write_index(folder, index)
     files = index.needed(slides)

@@ -255,4 +255,13 @@ def test_without_a_network_only_what_is_there_counts(
         else:
             with pytest.raises(Unavailable, match="Cannot reach"):
                 fetch(workspace)
-            assert not workspace.root.exists()
+            assert [path for path in workspace.root.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_hub_is_asked(
+    hub: LoopbackHub, workspace: Workspace
+) -> None:
+    workspace.root.touch()
+    with pytest.raises(StorageFailure, match="Cannot write"):
+        fetch(workspace)
+    assert hub.requests == []
