@@ -5,7 +5,6 @@ import io
 import shutil
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from plismbench.tiles.hub import Published, PublishedFile
 from plismbench.tiles.index import Index, make_index, read_index, write_index
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.local import is_there
-from plismbench.tiles.prefetch import threads
+from plismbench.tiles.prefetch import for_each
 from plismbench.workspace import Workspace, continuing, require_writable, storage_errors
 
 _PIECE = 16 * 1024 * 1024
@@ -80,15 +79,8 @@ class Download:
 
         repo = self.index.layout.repo
         published = Published(HfFileSystem(), repo, self.index.commit, self.index.files)
-        stop = threading.Event()
-        with hub_errors(repo, self.index.commit, kind="dataset"), threads(workers) as pool:
-            try:
-                fetched = [pool.submit(_fetch, published, file, self.folder, on_bytes, stop) for file in self.absent]
-                done, _ = wait(fetched, return_when=FIRST_EXCEPTION)
-                for one in done:
-                    one.result()
-            finally:
-                stop.set()
+        with hub_errors(repo, self.index.commit, kind="dataset"):
+            for_each(lambda file, stop: _fetch(published, file, self.folder, on_bytes, stop), self.absent, workers)
 
 
 def plan_download(

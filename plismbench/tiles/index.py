@@ -86,7 +86,7 @@ def read_index(folder: Path) -> Index | None:
         index = Index(Layout(told.pop("layout")), files=files, **told)
         if index.schema != INDEX_SCHEMA:
             raise ValueError(f"it is {index.schema}, and this version reads {INDEX_SCHEMA}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, PlismbenchError) as error:
         raise CorruptFile(
