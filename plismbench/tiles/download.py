@@ -75,6 +75,9 @@ class Download:
             )
         if not self.absent:
             return
+        for file in self.absent:  # of another size: nothing that a download of ours left there
+            with storage_errors(self.folder / file.path):
+                (self.folder / file.path).unlink(missing_ok=True)
         from huggingface_hub import HfFileSystem
 
         repo = self.index.layout.repo

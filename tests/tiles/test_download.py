@@ -86,6 +86,16 @@ def test_a_file_that_was_begun_is_continued(hub: LoopbackHub, workspace: Workspa
     assert [request.first for request in hub.requested(rf"GET .*{first.path}")] == [9000]
 
 
+@pytest.mark.usefixtures("hub")
+def test_a_file_of_another_size_is_fetched_again(workspace: Workspace, published: Path) -> None:
+    planned = fetch(workspace)
+    path = planned.folder / planned.files[0].path
+    path.write_bytes(path.read_bytes()[:-1])
+    assert plan(workspace).absent == planned.files[:1]
+    fetch(workspace)
+    assert_complete(workspace, published)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -113,6 +123,8 @@ def test_a_fault_that_passes_changes_nothing(
     told: list[int] = []
     planned.run(3, told.append)
     assert fault.times == 0
+    if wait := fault.headers.get("Retry-After"):
+        assert max(naps) >= float(wait)
     assert sum(told) == planned.n_bytes
     assert_complete(workspace, published)
 
