@@ -50,7 +50,12 @@ def find_dataset(name: str) -> RegisteredDataset:
         UnknownName: if there is none of that name.
         InvalidInput: if the file cannot be read, naming the line.
     """
-    return read_description(Path(name)) if name.endswith(".toml") else dataset_named(name)
+    if name.endswith(".toml"):
+        return read_description(Path(name))
+    try:
+        return dataset_named(name)
+    except UnknownName:
+        raise UnknownName("data set", name, DATASETS, hint="Your own is named by its .toml file.") from None
 
 
 def read_description(path: Path) -> DescribedDataset:

@@ -52,7 +52,7 @@ def test_what_can_be_left_out_has_a_meaning(write):
 
 def test_a_name_is_still_a_name():
     assert find_dataset("plism") is PLISM
-    with pytest.raises(UnknownName, match="Did you mean 'plism'"):
+    with pytest.raises(UnknownName, match=r"Did you mean 'plism'\? Your own is named by its \.toml file"):
         find_dataset("plisn")
 
 
