@@ -139,7 +139,11 @@ class Slides:
 
     @cached_property
     def _xy(self) -> npt.NDArray[np.int32]:
-        return self._store.read(self._names[0]).xy
+        slide = self._names[0]
+        xy = self._store.read(slide).xy
+        if self._rows[-1] >= len(xy):
+            raise InvalidInput(f"{slide} has {len(xy):,} tiles; row {self._rows[-1]:,} is asked for.")
+        return xy
 
     @cached_property
     def _axes(self) -> PrincipalAxes:
@@ -149,6 +153,10 @@ class Slides:
     def want(self, slides: Iterable[Slide]) -> None:
         """Says which slides are asked for next: where there is no room for more, others go first."""
         self._wanted = set(slides)
+
+    def both(self, pairs: Iterable[SlidePair]) -> list[tuple[SlidePair, SearchedSlide, SearchedSlide]]:
+        """The tasks of ``Comparison``. Nothing else holds the slides, so that they go when they are done."""
+        return [(pair, self[pair.a], self[pair.b]) for pair in pairs]
 
     def __getitem__(self, slide: Slide) -> SearchedSlide:
         if slide not in self._loaded:
@@ -166,7 +174,5 @@ class Slides:
                 " or at other places), so rows do not match.",
                 hint=f"Extract it again with --slides {slide} --existing replace.",
             )
-        if self._rows[-1] >= len(embeddings.xy):
-            raise InvalidInput(f"{slide} has {len(embeddings.xy):,} tiles; row {self._rows[-1]:,} is asked for.")
         every = len(self._rows) == len(embeddings.xy)
         return SlideVectors(embeddings.vectors if every else embeddings.vectors[self._rows])

@@ -52,6 +52,7 @@ class RegisteredDataset:
         n_tiles: size of the evaluated subset unless asked otherwise.
         revision: which edition of the data; part of every result's signature.
         cores: resource with the centres of its tissue cores; None for blocks of neighbouring tiles.
+        tiles_sha256: of the ids of a slide's tiles in (x, y) order, one a line; not checked if empty.
     """
 
     name: str
@@ -62,6 +63,7 @@ class RegisteredDataset:
     n_tiles: int
     revision: str
     cores: str | None = None
+    tiles_sha256: str = ""
 
     def __post_init__(self) -> None:
         if len(set(self.slides)) != len(self.slides):
@@ -86,11 +88,12 @@ class RegisteredDataset:
         slides: Sequence[str] = (),
         stainings: Sequence[str] = (),
         scanners: Sequence[str] = (),
+        excluded: Sequence[str] = (),
     ) -> tuple[Slide, ...]:
         """The slides asked for, sorted.
 
         Nothing asked gives ``default_slides``; ``slides=["all"]``, a staining or a scanner starts
-        from every slide, and stainings and scanners narrow it down.
+        from every slide, and stainings and scanners narrow it down. Excluded slides go last.
 
         Raises:
             UnknownName: for a slide, staining or scanner that this data set does not have.
@@ -101,6 +104,7 @@ class RegisteredDataset:
             ("slide", [name for name in slides if name != "all"], list(known)),
             ("staining", stainings, self.stainings),
             ("scanner", scanners, self.scanners),
+            ("slide", excluded, list(known)),
         ):
             for name in asked:
                 if name not in names:
@@ -113,6 +117,7 @@ class RegisteredDataset:
             chosen = {slide for slide in chosen if slide.staining in stainings}
         if scanners:
             chosen = {slide for slide in chosen if slide.scanner in scanners}
+        chosen -= {known[name] for name in excluded}
         if not chosen:
             raise InvalidInput("No slide is left by this choice of slides, stainings and scanners.")
         return tuple(sorted(chosen))
@@ -176,6 +181,7 @@ PLISM = RegisteredDataset(
     n_tiles=8_139,
     revision="main",
     cores="plism_cores.json",
+    tiles_sha256="34c3aec281adbea347ab53a0a89acec9eec971598f3b6e299f6ce0058abdbcc8",
 )
 
 DEMO = RegisteredDataset(

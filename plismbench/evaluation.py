@@ -96,14 +96,13 @@ class Evaluation:
         slides = Slides(
             self.store, self.dataset, names, self.subset.rows(), max(ks), search, self.slides_in_memory
         )  # fmt: skip
+        compare = Comparison(ks, self.run.protocol, search, slides.tissue)
+        executor = ThreadExecutor(self.threads if search.concurrent else 1)
         for wanted, batch in _batches(self.todo, self.slides_in_memory // 2):
+            slides.want(wanted)
             # A slide is searched with all threads, then the pairs that it completes have one each.
             with thread_budget(self.threads):
-                slides.want(wanted)
-                tasks = [(pair, slides[pair.a], slides[pair.b]) for pair in batch]
-                compare = Comparison(ks, self.run.protocol, search, slides.tissue)
-                executor = ThreadExecutor(self.threads if search.concurrent else 1)
-                yield from zip(batch, executor.map(partial(_same, compare), tasks), strict=True)
+                yield from zip(batch, executor.map(partial(_same, compare), slides.both(batch)), strict=True)
 
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
         if len(parts) != self.n_pairs:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.dataset import Slide
+from plismbench.dataset import TILE_SIZE, Slide
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch, NonFiniteValue
@@ -19,6 +19,8 @@ from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.source import TileBatch, TileSource
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, remove_folder, require_writable
+
+_MEASURED_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Extraction:
         device: a torch device, ``cpu`` or ``cuda``.
         precision: of the forward pass.
         batch_size: tiles a forward pass.
+        unlike: something else made what the store holds; it goes when the work begins.
     """
 
     spec: ExtractorSpec
@@ -53,6 +56,7 @@ class Extraction:
     device: str
     precision: Precision
     batch_size: int
+    unlike: bool = False
 
     def run(self, executor: Executor, on_tiles: Callable[[int], None] = lambda _: None) -> Iterator[SlideExtracted]:
         """Extracts the slides one by one; each is in the store when it is yielded.
@@ -61,6 +65,8 @@ class Extraction:
             executor: where the work runs.
             on_tiles: told how many tiles were done, batch by batch.
         """
+        if self.unlike:
+            remove_folder(self.store.folder)
         return executor.map(partial(self._start, on_tiles), self.slides)
 
     def _start(self, on_tiles: Callable[[int], None]) -> Callable[[Slide], SlideExtracted]:
@@ -90,6 +96,47 @@ class Extraction:
                 f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
                 hint=f"Try --precision {Precision.BF16 if self.precision is Precision.FP16 else Precision.FP32}.",
             )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an extraction will take.
+
+    Args:
+        n_tiles: to be embedded.
+        written: bytes of vectors and coordinates.
+        tiles_per_second: measured on noise, without what fetching and decoding cost.
+    """
+
+    n_tiles: int
+    written: int
+    tiles_per_second: float
+
+    @property
+    def seconds(self) -> float:
+        """Of the model alone."""
+        return self.n_tiles / self.tiles_per_second
+
+
+def estimate_extraction(
+    spec: ExtractorSpec, n_tiles: int, *, device: str, precision: Precision, batch_size: int
+) -> Estimate:
+    """Loads the model and times it on some batches of noise.
+
+    Raises:
+        PlismbenchError: as `load_extractor` does.
+    """
+    extractor = load_extractor(spec, device, precision)
+    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
+    extractor(pixels)  # the first batch costs more
+    begun = time.perf_counter()
+    batches = 0
+    while time.perf_counter() - begun < _MEASURED_SECONDS or not batches:
+        extractor(pixels)
+        batches += 1
+    rate = batches * batch_size / (time.perf_counter() - begun)
+    # A tile takes a vector of float16 and two coordinates of int32.
+    return Estimate(n_tiles, n_tiles * (2 * spec.dim + 8), rate)
 
 
 def plan_extraction(
@@ -122,9 +169,8 @@ def plan_extraction(
     )
     folder = workspace.embeddings(spec.name)
     require_writable(folder)
-    if existing is Existing.REPLACE:
-        _drop_unlike(folder, manifest, slides)
-    store = EmbeddingStore.create(folder, manifest)
+    unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
+    store = EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest)
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
         raise AlreadyExists(
@@ -133,19 +179,19 @@ def plan_extraction(
         )
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
-    return Extraction(spec, source, store, todo, skipped, device, precision, batch_size)
+    return Extraction(spec, source, store, todo, skipped, device, precision, batch_size, unlike)
 
 
-def _drop_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> None:
-    """Empties a store that something else made, unless that would lose slides not asked for."""
+def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
+    """Whether something else made a store; an error if dropping it would lose slides not asked for."""
     if not (folder / MANIFEST_FILE).exists():
-        return
+        return False
     try:
         store = EmbeddingStore.open(folder)
     except CorruptFile:
         store = None
     if store and store.manifest.identity == manifest.identity:
-        return
+        return False
     lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
     if lost:
         raise FingerprintMismatch(
@@ -153,4 +199,4 @@ def _drop_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) ->
             f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
             hint="Ask for all of its slides, or use another --root.",
         )
-    remove_folder(folder)
+    return True

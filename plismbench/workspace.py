@@ -1,6 +1,6 @@
 """Every path that plismbench reads or writes, and the one way in which it writes.
 
-ROOT/<dataset>/tiles/                                       downloaded tiles
+ROOT/<dataset>/tiles/<layout>/<revision>/                   downloaded tiles, and the index of what is published
 ROOT/<dataset>/embeddings/<extractor>/manifest.json         what made the vectors
 ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
 ROOT/<dataset>/results/<extractor>/<selection>/             {pairs,cores,summary,draws}.parquet, run.json
@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,10 +59,9 @@ class Workspace:
         """Everything of this data set."""
         return self.root / self.dataset
 
-    @property
-    def tiles(self) -> Path:
-        """Downloaded tiles."""
-        return self.home / "tiles"
+    def tiles(self, layout: str, revision: str) -> Path:
+        """Downloaded tiles of one layout and revision."""
+        return self.home / "tiles" / layout / folder_name(revision)
 
     @property
     def report(self) -> Path:
@@ -141,6 +141,45 @@ def writing(path: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
             os.close(handle)
+
+
+@contextlib.contextmanager
+def continuing(path: Path) -> Iterator[FileIO | None]:
+    """A file beside ``path`` to append to, which keeps what earlier tries wrote; None once ``path`` is there.
+
+    It takes the place of ``path`` if the block ends without an error, and is kept if not. One process
+    has it at a time; others wait, and mostly find that nothing is left to do.
+
+    Raises:
+        StorageFailure: if the folder cannot be made or written, or the disk is full.
+    """
+    part = path.with_name(f".{path.name}{_PART}")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = _open_alone(path, part)
+    if handle is None:
+        yield None
+        return
+    with handle:
+        yield handle
+        with storage_errors(path):
+            os.fsync(handle.fileno())
+            part.replace(path)
+            _sync_folder(path.parent)
+
+
+def _open_alone(path: Path, part: Path) -> FileIO | None:
+    while not path.exists():
+        handle = part.open("a+b", buffering=0)
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):  # this file system has no locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        # Whoever had the lock before may have renamed or removed the file that is open here.
+        with contextlib.suppress(FileNotFoundError):
+            if not path.exists() and os.path.samestat(os.fstat(handle.fileno()), part.stat()):
+                return handle
+        handle.close()
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

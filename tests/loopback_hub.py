@@ -194,6 +194,10 @@ class LoopbackHub:
                 *match.groups(),
                 lambda base, _: _json([_entry(base, base / name) for name in wanted if (base / name).exists()]),
             )
+        if match := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)/auth-check", path):
+            return self._in_repository(*match.groups(), None, lambda *_: _json({}))
+        if path == "/api/whoami-v2":
+            return _json({"type": "user", "name": "tester"})
         if match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             prefix, name, revision, file = match.groups()
             kind = "datasets" if prefix else "models"

@@ -20,7 +20,8 @@ SMALL = RegisteredDataset(
     n_tiles=20,
     revision="main",
 )
-REPO = "acme/small-plism"
+REPO = "owkin/plism-dataset-tiles"
+H5_REPO = "owkin/plism-dataset"
 
 # Neither sorted as text (100 before 9) nor, as text, sorted as numbers.
 _XY = np.array([(x, y) for x in (8, 9, 10, 100, 101) for y in (7, 9, 10, 99, 100)], dtype=np.int32)
@@ -77,4 +78,18 @@ def write_shards(
         path = folder / "data" / f"train-{index:05d}-of-{n_shards:05d}.parquet"
         whole.shard(n_shards, index, contiguous=True).to_parquet(path, batch_size=rows_per_group)
         paths.append(path)
+    return paths
+
+
+def write_h5(folder: Path, tiles: Mapping[Slide, TileBatch]) -> list[Path]:
+    """Writes ``STAINING_SCANNER_to_GMH_S60.tif.h5`` under ``folder``, one array a tile."""
+    import h5py
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for slide, batch in tiles.items():
+        paths.append(folder / f"{slide}_to_GMH_S60.tif.h5")
+        with h5py.File(paths[-1], "w") as content:
+            for (x, y), pixels in zip(batch.xy, batch.pixels, strict=True):
+                content[f"tile_16_{x}_{y}"] = pixels
     return paths

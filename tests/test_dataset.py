@@ -35,11 +35,18 @@ def test_selection():
     assert names(DEMO.select(stainings=["MY"], scanners=["S60", "P"])) == ["MY_P", "MY_S60"]
 
 
+def test_excluded_slides_go_last():
+    assert names(DEMO.select(["GMH_S60", "HR_P"], excluded=["HR_P"])) == ["GMH_S60"]
+    assert len(PLISM.select(excluded=["GIVH_SQ", "HRH_SQ", "HRH_S60"])) == 88
+    assert PLISM.select(scanners=["P"], excluded=["HR_S60"]) == PLISM.select(scanners=["P"])
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
         ({"slides": ["GMH_S61"]}, "slide of data set 'demo' named 'GMH_S61'. Did you mean 'GMH_S60'"),
         ({"stainings": ["gmh"]}, "staining of data set 'demo' named 'gmh'. Did you mean 'GMH'"),
+        ({"excluded": ["HRH_S61"]}, "slide of data set 'demo' named 'HRH_S61'. Did you mean 'HRH_S60'"),
         ({"scanners": ["AT3"]}, "scanner of data set 'demo' named 'AT3'. Did you mean 'AT2'"),
     ],
 )
@@ -52,6 +59,8 @@ def test_unknown_names_are_answered_with_the_closest(asked, words):
 def test_an_empty_selection_is_refused():
     with pytest.raises(InvalidInput, match="No slide is left"):
         DEMO.select(["GMH_S60"], scanners=["P"])
+    with pytest.raises(InvalidInput, match="No slide is left"):
+        DEMO.select(["GMH_S60"], excluded=["GMH_S60"])
 
 
 def test_data_sets_are_found_by_name():

@@ -31,12 +31,12 @@ def options_of(command):
     return set(re.findall(r"--[a-z-]+", done.stdout))
 
 
+COMMANDS = "download|doctor|import|export|extract|evaluate|leaderboard|report|models (?:check|show)|models"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_commands_and_options_exist(page):
-    for command, rest in re.findall(
-        r"plismbench (extract|evaluate|leaderboard|report|models check|models show|models)\b([^\n`|#]*)",
-        page.read_text(),
-    ):
+    for command, rest in re.findall(rf"plismbench ({COMMANDS})\b([^\n`|#]*)", page.read_text()):
         used = set(re.findall(r"--[a-z-]+", rest))
         assert used <= options_of(command), f"plismbench {command}{rest}"
 

@@ -25,7 +25,7 @@ from plismbench.errors import (
     StorageFailure,
 )
 from plismbench.execution.local import LocalExecutor
-from plismbench.extraction import plan_extraction
+from plismbench.extraction import estimate_extraction, plan_extraction
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Existing, Workspace
@@ -226,3 +226,11 @@ def test_kill_9_at_any_moment_ends_in_the_same_bytes(tmp_path):
     assert kills >= 2
     subprocess.run(command, check=True)
     assert contents(folder) == contents(whole.store.folder)
+
+
+def test_an_estimate_is_of_tiles_bytes_and_measured_seconds(monkeypatch):
+    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+    found = estimate_extraction(SPEC, 1_000, device="cpu", precision=Precision.FP32, batch_size=4)
+    assert (found.n_tiles, found.written) == (1_000, 1_000 * (8 * 2 + 4 + 4))
+    assert found.tiles_per_second > 0
+    assert found.seconds == pytest.approx(1_000 / found.tiles_per_second)

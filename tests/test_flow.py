@@ -1,8 +1,12 @@
 """The main job, end to end through the command line: tiles, vectors, numbers, ranking, report."""
 
 import json
+import re
+import struct
+import zlib
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -11,12 +15,13 @@ import torch
 import transformers
 from checkpoints import randomised
 from command_line import run_command
-from loopback_hub import LoopbackHub
-from small_plism import SMALL, published_rows, small_tiles, write_shards
+from loopback_hub import Fault, LoopbackHub
+from small_plism import SMALL, png, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench import dataset
-from plismbench.dataset import DEMO
+from plismbench.dataset import DEMO, Slide
 from plismbench.embeddings.store import EmbeddingStore
+from plismbench.tiles.ids import fingerprint
 from plismbench.workspace import Workspace
 
 
@@ -62,6 +67,7 @@ def small_plism(monkeypatch, tmp_path):
     """The command line's ``plism`` is six slides of 25 tiles on a Hub at loopback."""
     monkeypatch.setitem(dataset.DATASETS, "plism", SMALL)
     write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", published_rows(small_tiles()))
+    write_h5(tmp_path / "hub/datasets/owkin/plism-dataset", small_tiles())
     with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
         yield hub
 
@@ -119,6 +125,59 @@ def test_a_model_of_transformers_from_its_repository_to_vectors(run, small_plism
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
+def test_downloaded_and_streamed_tiles_give_the_same_files(run, small_plism, tmp_path):
+    roots = {way: tmp_path / way for way in ("stream", "tiles", "h5")}
+    for way, root in roots.items():
+        if way != "stream":
+            assert run("download", "--slides=all", f"--layout={way}", "--root", root).code == 0
+        small_plism.requests.clear()
+        extracted = run("extract", "--model=color-stats", "--slides=all", "--root", root)
+        assert extracted.code == 0
+        assert (small_plism.requests == []) == (way != "stream")
+        assert ("streamed from" if way == "stream" else f"read from {root}/plism/tiles/{way}/main") in extracted.err
+        assert run("evaluate", "--slides=all", "--root", root).code == 0
+    expected = {path.name: path.read_bytes() for path in (roots["stream"] / "plism/embeddings/color-stats").iterdir()}
+    assert len(expected) == 1 + len(SMALL.slides)
+    for root in roots.values():
+        found = {path.name: path.read_bytes() for path in (root / "plism/embeddings/color-stats").iterdir()}
+        assert found == expected
+        assert run("leaderboard", "--root", root).out == run("leaderboard", "--root", roots["stream"]).out
+
+
+def test_streaming_leaves_nothing_on_the_disk_and_goes_on_at_the_slide_where_it_stopped(run, small_plism, tmp_path):
+    small_plism.faults.append(Fault(r"GET .*00004-of-00005\.parquet", status=404))
+    stopped = run("extract", "--model=mean-color", "--slides=all", "--source=stream")
+    assert stopped.code == 3
+    assert stopped.error
+    done = {path.stem for path in (tmp_path / "root/plism/embeddings/mean-color").glob("*.parquet")}
+    assert 0 < len(done) < len(SMALL.slides)
+    small_plism.faults.clear()
+    small_plism.requests.clear()
+    again = run("extract", "--model=mean-color", "--slides=all", "--source=stream")
+    assert again.code == 0
+    assert f"{len(done)} of {len(SMALL.slides)} slides are there already" in again.err
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and tmp_path / "hub" not in path.parents]
+    assert {path.parent.name for path in kept} == {"mean-color"}
+
+
+def test_a_slide_that_is_left_out_is_in_the_signature(run, small_plism):
+    assert run("extract", "--model=mean-color", "--slides=all", "--exclude-slides=HR_SQ").code == 0
+    assert run("evaluate", "--slides=all", "--exclude-slides=HR_SQ").code == 0
+    assert run("evaluate", "--slides=all", "--exclude-slides=HR_SQ,GIV_P").code == 0
+    signatures = [line for line in run("leaderboard").out.splitlines() if line.startswith("plism@main|")]
+    assert [re.search(r"slides:(\d)-", line)[1] for line in sorted(signatures)] == ["4", "5"]
+    missing = run("evaluate", "--slides=all")
+    assert (missing.code, "lacks 1 of 6 slides: HR_SQ" in missing.error) == (2, True)
+
+
+def test_a_dry_run_knows_what_would_be_streamed(run, small_plism, monkeypatch):
+    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+    told = run("extract", "--model=mean-color", "--slides=all", "--dry-run")
+    assert told.code == 0
+    assert told.out.splitlines()[1].split() == ["fetch", "15", "MB"]  # 6 slides of 25 tiles of 99 kB
+    assert small_plism.requests == []
+
+
 def test_a_gated_model_is_one_line_and_leaves_nothing(run, small_plism, tmp_path):
     outcome = run("extract", "--model=h0-mini")
     assert outcome.code == 3
@@ -132,3 +191,89 @@ def test_results_of_another_revision_are_refused(run, small_plism, monkeypatch):
     outcome = run("evaluate", "--slides=GM_AT2,GMH_S60")
     assert outcome.code == 2
     assert "tiles plism@main, not plism@newer" in outcome.error
+
+
+@pytest.mark.slow
+def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
+    page = Path(__file__).parents[1] / "docs/own-data.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})  # noqa: S102 - our own page
+    described = "--dataset=rescans/dataset.toml"
+    done = run("extract", described, "--model=small-pixels")
+    assert done.code == 0, done.err
+    assert "3 slides of rescans, read from rescans, on cpu" in done.err
+    same = run("extract", "--dataset=demo", "--model=small-pixels", "--slides=HR_AT2,HR_P,HR_S60")
+    assert same.code == 0
+    for name in ("HR_AT2", "HR_P", "HR_S60"):
+        ours, demo = (
+            EmbeddingStore.open(Workspace(tmp_path / "root", data).embeddings("small-pixels")).read(Slide.parse(name))
+            for data in ("rescans", "demo")
+        )
+        np.testing.assert_array_equal(ours.vectors, demo.vectors)
+        np.testing.assert_array_equal(ours.xy, demo.xy)
+    evaluated = run("evaluate", described, "--format=json")
+    assert evaluated.code == 0, evaluated.err
+    groups = {row["group"] for row in json.loads(evaluated.out)["rows"] if row["n_pairs"]}
+    assert groups == {"cross-scanner", "all"}
+    board = run("leaderboard", described)
+    assert board.code == 0
+    signature, _, row = board.out.splitlines()
+    assert re.fullmatch(r"–  small-pixels +–  +\.\d+ +\.\d+ +\d?\.\d+ +–  +–", row.rstrip())
+    assert board.err == (
+        f"{signature}: no top-10 of cross-staining pairs, top-10 of cross-both pairs;"
+        " without all four terms there is no score.\n"
+    )
+
+
+def _image(change):
+    def damage(row, rows):
+        row["png"] = {"bytes": change(row["png"]["bytes"]), "path": "tile.png"}
+
+    return damage
+
+
+def _bomb(encoded):
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 30_000, 30_000, 8, 2, 0, 0, 0)
+    return encoded[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + encoded[33:]
+
+
+TILE = "tile tile_16_100_10 of slide GIVH_S60, row 4 of row group 3 of train-00000-of-00005.parquet"
+PIXELS = np.zeros((224, 224, 4), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_image(lambda _: png(PIXELS[:200, :, :3])), f"Not 224 × 224 px but 224 × 200: {TILE}"),
+        (_image(lambda _: png(PIXELS)), f"Not 8-bit RGB but 8 bits a channel of PNG colour type 6: {TILE}"),
+        (_image(lambda _: png(PIXELS[..., 0])), f"Not 8-bit RGB but 8 bits a channel of PNG colour type 0: {TILE}"),
+        (_image(lambda encoded: encoded[:400]), TILE),
+        (_image(lambda encoded: encoded[:100] + bytes(50) + encoded[150:]), TILE),
+        (_image(_bomb), f"Not 224 × 224 px but 30000 × 30000: {TILE}"),
+        (lambda row, rows: row.update(tile_id="tile_16_8_7"), "The same tile twice: "),
+        (lambda row, rows: row.update(tile_id="tile_16_8_8"), "Slide GIVH_S60 in train-0000"),
+        (lambda row, rows: rows.remove(row), "Slide GIVH_S60 has 24 tiles"),
+        (lambda row, rows: row.update(slide_id="../GIVH_S60_to_GMH_S60.tif"), "Not the id of a slide: '../GIVH_S60"),
+        (lambda row, rows: [row.pop("tile_id") for row in rows], "has no column 'tile_id'"),
+    ],
+    ids=[
+        "size", "alpha", "grey", "cut", "overwritten", "bomb", "twice", "elsewhere", "missing", "outside", "no column"
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["stream", "local"])
+def test_bad_data_are_named_and_never_become_a_vector(run, monkeypatch, tmp_path, source, damage, words):
+    ids = [f"tile_16_{x}_{y}" for x, y in next(iter(small_tiles().values())).xy]
+    monkeypatch.setitem(dataset.DATASETS, "plism", replace(SMALL, tiles_sha256=fingerprint(ids)))
+    rows = published_rows(small_tiles())
+    damage(next(row for row in rows if row["slide_id"].startswith("GIVH_S60_to_")), rows)
+    write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", rows)
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        fetched = source == "local" and run("download", "--slides=GIVH_S60")
+        outcome = run("extract", "--model=mean-color", "--slides=GIVH_S60", f"--source={source}")
+    if fetched and "column" in words:  # nothing of such a shard is fetched
+        assert (outcome.code, "plismbench download" in outcome.error) == (3, True)
+        outcome = fetched
+    assert outcome.code == 2
+    assert words in outcome.error
+    assert list((tmp_path / "root/plism/embeddings").rglob("*.parquet")) == []

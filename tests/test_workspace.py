@@ -1,12 +1,14 @@
 import errno
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from plismbench.errors import StorageFailure
 from plismbench.workspace import (
     Workspace,
+    continuing,
     default_root,
     folder_name,
     remove_folder,
@@ -21,7 +23,8 @@ def test_paths_of_a_data_set(tmp_path):
     workspace = Workspace(tmp_path, "demo")
     assert workspace.embeddings("h0-mini") == tmp_path / "demo/embeddings/h0-mini"
     assert workspace.results("h0-mini", "256-tiles") == tmp_path / "demo/results/h0-mini/256-tiles"
-    assert workspace.tiles.parent == workspace.report.parent == workspace.home
+    assert workspace.tiles("h5", "refs/pr/1") == workspace.home / "tiles/h5/refs%2Fpr%2F1"
+    assert workspace.report.parent == workspace.home
 
 
 @pytest.mark.parametrize("name", ["timm:vit/x", "../up", ".", "a b", "h0-mini+cls", "é", "%2F"])
@@ -107,3 +110,37 @@ def test_removing_a_folder_that_is_not_there_is_fine(tmp_path):
     remove_folder(tmp_path / "a")
     remove_folder(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_continued_keeps_what_was_written_and_appears_whole(tmp_path):
+    path = tmp_path / "new/shard"
+    with pytest.raises(ZeroDivisionError), continuing(path) as part:
+        part.write(b"first ")
+        raise ZeroDivisionError
+    assert not path.exists()
+    with continuing(path) as part:
+        part.write(b"second")
+        assert not path.exists()
+    assert path.read_bytes() == b"first second"
+    assert [found.name for found in path.parent.iterdir()] == ["shard"]
+    with continuing(path) as part:
+        assert part is None
+
+
+def test_a_file_is_continued_by_one_at_a_time(tmp_path):
+    path = tmp_path / "shard"
+    seen = []
+
+    def wait():
+        with continuing(path) as part:
+            seen.append(part)
+
+    with continuing(path) as part:
+        other = threading.Thread(target=wait)
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+        part.write(b"whole")
+    other.join()
+    assert seen == [None]
+    assert path.read_bytes() == b"whole"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from plismbench import __version__
-from plismbench.cli import evaluate, extract, leaderboard, models, report
+from plismbench.cli import doctor, download, evaluate, exchange, extract, leaderboard, models, report
 from plismbench.cli.output import say, show
 from plismbench.errors import PlismbenchError
 
@@ -18,10 +18,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a bug of ours keeps its own traceback
     epilog="plismbench extract --model color-stats --dataset demo\n\nplismbench evaluate --dataset demo",
 )
+app.command(name="download", epilog=download.EXAMPLES)(download.download)
 app.command(name="extract", epilog=extract.EXAMPLES)(extract.extract)
 app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(name="leaderboard", epilog=leaderboard.EXAMPLES)(leaderboard.leaderboard)
 app.command(name="report", epilog=report.EXAMPLES)(report.report)
+app.command(name="import", epilog=exchange.IMPORT_EXAMPLES)(exchange.import_features)
+app.command(name="export", epilog=exchange.EXPORT_EXAMPLES)(exchange.export)
+app.command(name="doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.app, name="models", epilog=models.EXAMPLES)
 
 

@@ -6,7 +6,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.dataset import dataset_named
+from plismbench.described import find_dataset
 from plismbench.errors import InvalidInput, MissingEmbeddings, UnknownName
 from plismbench.machine import n_cores
 from plismbench.metrics.protocol import OWKIN, PROTOCOL
@@ -32,6 +32,7 @@ def evaluate(
     slides: options.Slides = None,
     stainings: options.Stainings = None,
     scanners: options.Scanners = None,
+    excluded: options.ExcludedSlides = None,
     engine: Annotated[
         str, typer.Option(help=f"Search engine: {', '.join(ENGINES)}; auto is torch on a GPU, else faiss.")
     ] = AUTO,
@@ -57,9 +58,9 @@ def evaluate(
     from plismbench.reporting.tables import summary_table, summary_text
     from plismbench.results import read_result
 
-    registered = dataset_named(dataset)
-    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners)))
-    workspace = Workspace(root, dataset)
+    registered = find_dataset(dataset)
+    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
+    workspace = Workspace(root, registered.name)
     stores = {store.manifest.name: store for store in map(EmbeddingStore.open, workspace.extracted())}
     hint = f"Run `plismbench extract --model NAME --dataset {dataset}` first, or name its --root."
     if not stores:

@@ -2,12 +2,20 @@
 
 from plismbench.cli import options
 from plismbench.cli.output import say, show
-from plismbench.dataset import PLISM, dataset_named
+from plismbench.dataset import PLISM
+from plismbench.described import find_dataset
 from plismbench.errors import MissingEmbeddings
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Workspace
 
 EXAMPLES = "plismbench leaderboard\n\nplismbench leaderboard --dataset demo --format markdown"
+
+_TERMS = {
+    "cosine": "cosine",
+    "top-10 of cross-scanner pairs": "top10_cross_scanner",
+    "top-10 of cross-staining pairs": "top10_cross_staining",
+    "top-10 of cross-both pairs": "top10_cross_both",
+}
 
 
 def leaderboard(
@@ -20,8 +28,8 @@ def leaderboard(
     from plismbench.reporting.printing import printable
     from plismbench.reporting.tables import leaderboard_table, leaderboard_text
 
-    registered = dataset_named(dataset)
-    boards = leaderboards(read_results(Workspace(root, dataset)))
+    registered = find_dataset(dataset)
+    boards = leaderboards(read_results(Workspace(root, registered.name)))
     if not boards:
         if registered != PLISM:
             raise MissingEmbeddings(
@@ -31,6 +39,10 @@ def leaderboard(
             )
         say("No results here yet: this is the published table.")
         boards = (published(),)
+    for board in boards:
+        undefined = [word for word, field in _TERMS.items() if all(getattr(row, field) is None for row in board.rows)]
+        if undefined:
+            say(f"{printable(board.signature)}: no {', '.join(undefined)}; without all four terms there is no score.")
     if table_format is TableFormat.TABLE:
         for board in boards:
             show(printable(board.signature))

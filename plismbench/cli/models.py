@@ -61,10 +61,10 @@ def check(
     from plismbench.extractors.extractor import default_device
     from plismbench.inspection import inspect_extractor, record_vectors
     from plismbench.reporting.models import findings_table, findings_text
-    from plismbench.tiles import tile_source
+    from plismbench.tiles.demo import DemoTiles
 
     device = default_device() if device == "auto" else device
-    batch = next(tile_source(DEMO).batches(DEMO.default_slides[0], 32))
+    batch = next(DemoTiles().batches(DEMO.default_slides[0], 32))
     path = check_record(root, spec.name)
     findings = tuple(inspect_extractor(spec, batch.pixels, device, path))
     show(findings_table(findings) if table_format is TableFormat.TABLE else findings_text(findings, table_format))

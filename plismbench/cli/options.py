@@ -31,13 +31,18 @@ Root = Annotated[
         help="Folder of everything that plismbench keeps.",
     ),
 ]
-Dataset = Annotated[str, typer.Option(help=f"Data set: {', '.join(DATASETS)}.")]
+Dataset = Annotated[
+    str, typer.Option(help=f"Data set: {', '.join(DATASETS)}, or a .toml file that describes your own.")
+]
 Models = Annotated[
     list[str] | None, typer.Option("--model", help="Extracted model; may be repeated. All of them if left out.")
 ]
 Slides = Annotated[
     list[str] | None,
     typer.Option("--slides", help="Slides such as GMH_S60,HR_P, or 'all'; the data set's usual ones if left out."),
+]
+ExcludedSlides = Annotated[
+    list[str] | None, typer.Option("--exclude-slides", help="Slides to leave out, such as HRH_S60.")
 ]
 Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only these stainings, such as GMH,HR.")]
 Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]

@@ -38,6 +38,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         Progress,
         ProgressColumn,
@@ -45,6 +46,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
     from rich.text import Text
 
@@ -53,11 +55,11 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
             speed = task.completed / task.elapsed if task.elapsed else 0
             return Text(f"{speed:,.1f} {unit}/s")
 
+    counts = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(), Rate())
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        Rate(),
+        *counts,
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -7,7 +7,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import show
-from plismbench.dataset import dataset_named
+from plismbench.described import find_dataset
 from plismbench.errors import MissingEmbeddings
 from plismbench.workspace import Workspace, write_text
 
@@ -23,8 +23,8 @@ def report(
     from plismbench.leaderboard import leaderboards, read_results
     from plismbench.reporting.report import report_html
 
-    registered = dataset_named(dataset)
-    workspace = Workspace(root, dataset)
+    registered = find_dataset(dataset)
+    workspace = Workspace(root, registered.name)
     results = read_results(workspace)
     if not results:
         raise MissingEmbeddings(

@@ -21,6 +21,7 @@ class Manifest:
         dataset, revision: of the tiles.
         precision: of the forward pass.
         device, versions: where it ran first; they do not decide whether vectors fit together.
+        origin: where vectors that were not extracted here came from.
     """
 
     extractor: dict[str, Any]
@@ -30,6 +31,7 @@ class Manifest:
     precision: str
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    origin: str = ""
     schema: str = MANIFEST_SCHEMA
 
     @property

@@ -33,6 +33,23 @@ def parameters(n_params: int | None) -> str:
     return f"{n_params / 1e6:,.1f} M" if n_params else "0"
 
 
+def size(n_bytes: int) -> str:
+    """``2.5 GB``: in powers of 1,000, as disks and the Hub count."""
+    amount, units = float(n_bytes), ["bytes", "kB", "MB", "GB", "TB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:,.0f} {units[0]}" if amount >= 10 or units[0] == "bytes" else f"{amount:.1f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """``1 h 30 min``: the two largest units."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ("model",)) -> str:
     """A table for documents; the columns named in ``left`` are words, the others numbers."""
     from tabulate import tabulate

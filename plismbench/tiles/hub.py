@@ -1,20 +1,25 @@
-"""PLISM on the Hugging Face Hub, one slide at a time, with nothing kept on the disk."""
+"""PLISM on the Hugging Face Hub: what is published there, and its tiles without a copy on the disk."""
 
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
-
-import numpy as np
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from operator import attrgetter
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from plismbench.dataset import PLISM, RegisteredDataset, Slide
-from plismbench.errors import Unavailable
+from plismbench.errors import CorruptFile, Unavailable
 from plismbench.hub import hub_errors
-from plismbench.tiles.png import decode_png
-from plismbench.tiles.prefetch import in_order, threads
-from plismbench.tiles.shards import READERS, Shards
+from plismbench.tiles.layout import Layout
+from plismbench.tiles.shards import Shards
 from plismbench.tiles.source import TileBatch
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfFileSystem
+
+TILE_BYTES = 99_000
+"""Mean size of a PNG file of PLISM: 146 GB for 1,481,298."""
 
 _BUSY = (429, 500, 502, 503, 504)
 # Seconds before each further try of a call that huggingface_hub does not repeat by itself.
@@ -23,61 +28,102 @@ _LONGEST_WAIT = 300.0  # the window of the Hub's rate limits
 
 
 @dataclass(frozen=True)
-class HubTiles:
-    """Tiles from the parquet shards of a Hub repository (see `shards`).
+class PublishedFile:
+    """A file of a repository.
 
-    Any slide can be read alone: its row groups are found by bisection, and nothing else is
-    fetched. Memory holds some row groups of PNG files and two batches of pixels.
+    Args:
+        path: where it is in the repository, and below the folder that it is downloaded to.
+        size: in bytes.
+        sha256: of its content; empty where the Hub publishes none.
+        slides: those that it may have tiles of.
+
+    Raises:
+        CorruptFile: if the path leads out of the folder.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    slides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts or "\\" in self.path:
+            raise CorruptFile(f"A repository lists a file outside of its folder: {self.path!r}.")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The files of a layout at one commit, so that no push is half seen."""
+
+    files: "HfFileSystem"
+    repo: str
+    commit: str
+    listed: tuple[PublishedFile, ...]
+
+    def address(self, path: str) -> str:
+        """What the file system calls a file."""
+        return f"datasets/{self.repo}@{self.commit}/{path}"
+
+    def shards(self) -> Shards:
+        """The files as shards."""
+        return Shards(self.files, tuple(self.address(file.path) for file in self.listed))
+
+
+def list_published(repo: str, revision: str, pattern: str) -> Published:
+    """The files of a repository whose name matches a pattern, by name, at the commit the revision stands for now.
+
+    Use it within `hub_errors`.
+
+    Raises:
+        Unavailable: if there is no such file.
+    """
+    from huggingface_hub import HfApi, HfFileSystem, constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for wait in (*_WAITS, None):
+        try:
+            info = HfApi().dataset_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+            files = HfFileSystem()
+            published = Published(files, repo, str(info.sha), ())
+            entries: list[Any] = files.ls(published.address(str(PurePosixPath(pattern).parent)).removesuffix("/."))
+        except HfHubHTTPError as error:
+            if wait is None or error.response.status_code not in _BUSY:
+                raise
+            told = error.response.headers.get("Retry-After", "")
+            time.sleep(min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait)
+        else:
+            break
+    root = published.address("")
+    listed = [
+        PublishedFile(path, int(entry["size"]), (entry.get("lfs") or {}).get("sha256", ""))
+        for entry in entries
+        if fnmatch(path := entry["name"].removeprefix(root), pattern)
+    ]
+    if not listed:
+        raise Unavailable(f"{repo} has no files {pattern} at revision '{revision}'.")
+    return replace(published, listed=tuple(sorted(listed, key=attrgetter("path"))))
+
+
+@dataclass(frozen=True)
+class HubTiles:
+    """Tiles from the parquet shards of a Hub repository, streamed (see `shards`).
+
+    Any slide can be read alone: its row groups are found by bisection, nothing else is fetched, and
+    nothing is kept on the disk.
     """
 
     dataset: RegisteredDataset = PLISM
-    repo: str = "owkin/plism-dataset-tiles"
+    repo: str = Layout.TILES.repo
 
     def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
-        """All tiles of a slide, by x, then y: see `TileSource`.
+        """All tiles of a slide, by x, then by y: see `TileSource`.
 
         Raises:
             AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
             Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing.
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
-        with (
-            hub_errors(self.repo, self.dataset.revision, kind="dataset"),
-            threads(READERS) as readers,
-            threads(os.cpu_count() or 1) as decoders,
-        ):
-            shards = self._shards()
-            places = shards.places(slide, self.dataset.tiles_per_slide, readers)
-            tiles = in_order(
-                decoders,
-                lambda item: decode_png(item[1], item[0].name),
-                shards.encoded(places, readers),
-                ahead=size,
-            )
-            for start in range(0, len(places), size):
-                xy = np.array([(place.x, place.y) for place in places[start : start + size]], dtype=np.int32)
-                yield TileBatch(slide, xy, np.stack(list(islice(tiles, len(xy)))))
-
-    def _shards(self) -> Shards:
-        """The shards at the commit that the revision stands for now, so that no push is half seen."""
-        from huggingface_hub import HfApi, HfFileSystem, constants
-        from huggingface_hub.errors import HfHubHTTPError
-
-        for wait in (*_WAITS, None):
-            try:
-                info = HfApi().dataset_info(
-                    self.repo, revision=self.dataset.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT
-                )
-                files = HfFileSystem()
-                listed = [str(path) for path in files.ls(f"datasets/{self.repo}@{info.sha}/data", detail=False)]
-            except HfHubHTTPError as error:
-                if wait is None or error.response.status_code not in _BUSY:
-                    raise
-                told = error.response.headers.get("Retry-After", "")
-                time.sleep(min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait)
-            else:
-                break
-        paths = tuple(sorted(path for path in listed if path.endswith(".parquet")))
-        if not paths:
-            raise Unavailable(f"{self.repo} has no parquet files in data/ at revision '{self.dataset.revision}'.")
-        return Shards(files, paths)
+        with hub_errors(self.repo, self.dataset.revision, kind="dataset"):
+            published = list_published(self.repo, self.dataset.revision, Layout.TILES.pattern)
+            yield from published.shards().batches(self.dataset, slide, size)

@@ -1,11 +1,11 @@
-"""One PNG file to one tile."""
+"""One image file to one tile."""
 
 import io
 import struct
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import CorruptFile
@@ -14,6 +14,9 @@ from plismbench.errors import CorruptFile
 _HEADER = struct.Struct(">8s4x4sIIBB")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB = 2
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+"""Endings of the names of files that `decode_image` reads."""
 
 
 def decode_png(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
@@ -47,3 +50,32 @@ def decode_png(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
             return np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for a damaged file
         raise CorruptFile(f"Not a whole PNG file, {error}: {name}.") from error
+
+
+def decode_image(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """The pixels of a tile that is a PNG, JPEG or TIFF file; the header is read before anything is decoded.
+
+    Args:
+        encoded: an image file, 8-bit RGB, `TILE_SIZE` on both sides.
+        name: what an error calls it.
+
+    Returns:
+        (224, 224, 3) uint8 RGB.
+
+    Raises:
+        CorruptFile: if it is of another kind, size or colour type, or does not decode.
+    """
+    if encoded.startswith(_SIGNATURE):
+        return decode_png(encoded, name)
+    try:
+        with Image.open(io.BytesIO(encoded), formats=["JPEG", "TIFF"]) as image:
+            if image.size != (TILE_SIZE, TILE_SIZE):
+                raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {image.width} × {image.height}: {name}.")
+            if image.mode != "RGB":
+                raise CorruptFile(f"Not 8-bit RGB but {image.mode}: {name}.")
+            image.load()
+            return np.asarray(image)
+    except UnidentifiedImageError as error:
+        raise CorruptFile(f"Not a PNG, JPEG or TIFF file: {name}.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise CorruptFile(f"Not a whole image file, {error}: {name}.") from error

@@ -6,27 +6,29 @@ groups. How the tiles of one slide are ordered does not matter.
 """
 
 import contextlib
-import re
+import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from plismbench.dataset import Slide
+import numpy as np
+
+from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
-from plismbench.tiles.prefetch import in_order
+from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
+from plismbench.tiles.png import decode_png
+from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.source import TileBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from huggingface_hub import HfFileSystem
-
-_SLIDE_ID = re.compile(r"([A-Z0-9]+_[A-Z0-9]+)_to_[A-Z0-9_]+\.tif")
-_TILE_ID = re.compile(r"tile_\d+_(\d{1,6})_(\d{1,6})")
+    from fsspec import AbstractFileSystem
 
 READERS = 8
 """Row groups in flight at a time: 11 MB each on PLISM."""
@@ -54,8 +56,35 @@ class TilePlace(NamedTuple):
 class Shards:
     """Parquet files, sorted, and the file system that has them."""
 
-    files: "HfFileSystem"
+    files: "AbstractFileSystem"
     paths: tuple[str, ...]
+
+    def batches(self, dataset: RegisteredDataset, slide: Slide, size: int) -> Iterator[TileBatch]:
+        """All tiles of a slide, by x, then by y: see `TileSource`.
+
+        Memory holds some row groups of PNG files and two batches of pixels.
+
+        Raises:
+            CorruptFile: if a shard, an id or an image is not what it should be.
+        """
+        with threads(READERS) as readers, threads(os.cpu_count() or 1) as decoders:
+            places = self.places(slide, dataset.tiles_per_slide, readers)
+            require_tiles(dataset, slide, (place.tile_id for place in places), _file_name(places[0].shard))
+            tiles = in_order(
+                decoders,
+                lambda item: decode_png(item[1], item[0].name),
+                self.encoded(places, readers),
+                ahead=size,
+            )
+            for start in range(0, len(places), size):
+                xy = np.array([(place.x, place.y) for place in places[start : start + size]], dtype=np.int32)
+                yield TileBatch(slide, xy, np.stack(list(islice(tiles, len(xy)))))
+
+    def holders(self, slides: Iterable[Slide], readers: Executor) -> dict[str, list[Slide]]:
+        """The slides that each shard may have, by the footers of all shards; unlike `places`, no row is read."""
+        indices = dict(zip(self.paths, readers.map(self._index, self.paths), strict=True))
+        slides = list(slides)
+        return {path: [slide for slide in slides if index.groups_over(slide)] for path, index in indices.items()}
 
     def places(self, slide: Slide, n_tiles: int, readers: Executor) -> list[TilePlace]:
         """Every tile of a slide, by x, then by y.
@@ -115,27 +144,21 @@ class Shards:
         return self.paths[start:stop]
 
     def _read_places(self, slide: Slide, paths: Iterable[str], readers: Executor) -> list[TilePlace]:
-        prefix = _prefix(slide)
-        groups = [
-            (path, group)
-            for path in paths
-            for group, (first, last) in enumerate(self._index(path).spans)
-            if first[: len(prefix)] <= prefix <= last[: len(prefix)]
-        ]
+        groups = [(path, group) for path in paths for group in self._index(path).groups_over(slide)]
         read = in_order(readers, lambda key: self._read_ids(*key), groups, ahead=READERS - 1)
         places: list[TilePlace] = []
         for (path, group), rows in zip(groups, read, strict=True):
             for row, (slide_id, tile_id) in enumerate(rows):
-                found = _SLIDE_ID.fullmatch(slide_id or "")
-                if found is None:
+                name = slide_name(slide_id)
+                if name is None:
                     raise CorruptFile(f"Not the id of a slide: {slide_id!r}, {_where(path, group, row)}.")
-                if found[1] == str(slide):
-                    xy = _TILE_ID.fullmatch(tile_id or "")
+                if name == str(slide):
+                    xy = tile_xy(tile_id)
                     if xy is None:
                         raise CorruptFile(
                             f"Not the id of a tile: {tile_id!r} of slide {slide}, {_where(path, group, row)}."
                         )
-                    places.append(TilePlace(int(xy[1]), int(xy[2]), tile_id, slide, path, group, row))
+                    places.append(TilePlace(*xy, tile_id, slide, path, group, row))
         return places
 
     def _index(self, path: str) -> "_Index":
@@ -165,10 +188,19 @@ class _Index:
     def last(self) -> str:
         return max((last for _, last in self.spans), default="")
 
+    def groups_over(self, slide: Slide) -> list[int]:
+        """The row groups that may have the slide."""
+        prefix = _prefix(slide)
+        return [
+            group
+            for group, (first, last) in enumerate(self.spans)
+            if first[: len(prefix)] <= prefix <= last[: len(prefix)]
+        ]
+
 
 # A path holds a commit, so what it names never changes. A footer is some 50 kB, and PLISM has 293.
 @lru_cache(maxsize=512)
-def _read_index(files: "HfFileSystem", path: str) -> _Index:
+def _read_index(files: "AbstractFileSystem", path: str) -> _Index:
     import pyarrow.parquet as pq
 
     with _reading(path), files.open(path, cache_type="none") as handle:
@@ -200,7 +232,7 @@ def _require_columns(footer: "pq.FileMetaData", path: str) -> None:
 
 
 def _read_columns(
-    files: "HfFileSystem", path: str, group: int, columns: Sequence[str], footer: "pq.FileMetaData"
+    files: "AbstractFileSystem", path: str, group: int, columns: Sequence[str], footer: "pq.FileMetaData"
 ) -> "pa.Table":
     import pyarrow.parquet as pq
 

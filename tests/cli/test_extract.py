@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from stores import make_manifest
 
@@ -13,7 +15,7 @@ def toy(monkeypatch, tiny):
     """The tiny data set with random tiles, and a network for it."""
     from test_extraction import RandomTiles
 
-    monkeypatch.setattr(tiles, "tile_source", lambda dataset: RandomTiles(dataset))
+    monkeypatch.setattr(tiles, "tile_source", lambda dataset, *_: tiles.ChosenSource(RandomTiles(dataset), "made up"))
     get = registry.get
     specs = {
         "toy": SPEC,
@@ -26,7 +28,7 @@ def toy(monkeypatch, tiny):
 def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tmp_path):
     first = run("extract", "--model", "toy", "--dataset", "tiny")
     assert (first.code, first.out) == (0, "")
-    assert "toy: 6 slides of tiny on cpu in fp32." in first.err
+    assert "toy: 6 slides of tiny, made up, on cpu in fp32." in first.err
     assert "180/180" in first.err
     folder = tmp_path / "root/tiny/embeddings/toy"
     assert len(list(folder.iterdir())) == 7
@@ -36,7 +38,7 @@ def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tm
 
 def test_some_slides_and_another_precision(run, toy, tmp_path):
     outcome = run("extract", "--model=toy", "--dataset=tiny", "--scanners=P", "--precision=bf16", "--root", tmp_path)
-    assert "toy: 3 slides of tiny on cpu in bf16." in outcome.err
+    assert "toy: 3 slides of tiny, made up, on cpu in bf16." in outcome.err
     names = sorted(path.name for path in (tmp_path / "tiny/embeddings/toy").iterdir())
     assert names == ["GM_P.parquet", "HR_P.parquet", "MY_P.parquet", "manifest.json"]
 
@@ -82,3 +84,31 @@ def test_embeddings_of_something_else_are_not_touched(run, toy, tmp_path):
     assert outcome.code == 2
     assert "has extractor toy (" in outcome.error
     assert path.read_bytes() == before
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(run, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+    run("extract", "--model=toy", "--dataset=tiny", "--scanners=P")
+    folder = tmp_path / "root/tiny/embeddings/toy"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    told = run("extract", "--model=toy", "--dataset=tiny", "--dry-run")
+    assert told.code == 0
+    first, fetch, compute, write = told.out.splitlines()
+    assert first == "toy: 3 slides to do, 3 there; made up."
+    assert fetch.split() == ["fetch", "0", "bytes"]
+    assert re.fullmatch(r"  compute  \d+ s at [\d,.]+ tiles/s on cpu in fp32", compute)
+    assert write.split(maxsplit=1)[1] == f"2.2 kB to {folder}"  # 90 tiles of 8 × 2 + 8 bytes
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_dry_run_of_a_replacement_drops_nothing(run, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+    run("extract", "--model=toy", "--dataset=tiny")
+    folder = tmp_path / "root/tiny/embeddings/toy"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    arguments = ["extract", "--model=toy", "--dataset=tiny", "--precision=bf16", "--existing=replace"]
+    assert "6 slides to do, 0 there" in run(*arguments, "--dry-run").out
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert run(*arguments).code == 0
+    assert {path: path.read_bytes() for path in folder.iterdir()}.keys() == before.keys()
+    assert {path: path.read_bytes() for path in folder.iterdir()} != before

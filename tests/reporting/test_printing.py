@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from plismbench.reporting.printing import csv_text, markdown, number, parameters, printable
+from plismbench.reporting.printing import csv_text, duration, markdown, number, parameters, printable, size
 
 
 def test_control_characters_become_visible():
@@ -44,3 +44,18 @@ def test_csv_reads_back():
     back = list(csv.DictReader(io.StringIO(csv_text(rows))))
     assert back == [{"name": 'a,"b"�', "value": "0.1"}, {"name": "c", "value": ""}]
     assert csv_text([]) == "\n"
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_454_000_000, "2.5 GB"), (146_400_000_000, "146 GB")],
+)
+def test_sizes_are_in_powers_of_a_thousand(n_bytes, text):
+    assert size(n_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (3_599, "59 min 59 s"), (5_400, "1 h 30 min")]
+)
+def test_durations_have_two_units(seconds, text):
+    assert duration(seconds) == text

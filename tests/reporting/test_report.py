@@ -57,7 +57,7 @@ def test_other_cut_offs_show_the_largest():
 
 @pytest.mark.parametrize(
     ("dataset", "said", "not_said"),
-    [(PLISM, ["serial sections", "46 tissues", "scores 1"], ["simulated"]),
+    [(PLISM, ["serial sections", "46 tissues", "HRH_S60 is out of focus", "scores 1"], ["simulated"]),
      (DEMO, ["simulated stainings and scanners", "not PLISM", "scores 1"], ["serial sections"])],
 )  # fmt: skip
 def test_the_caveats_belong_to_the_data(dataset, said, not_said):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from loopback_hub import LoopbackHub
-from small_plism import REPO, published_rows, small_tiles, write_shards
+from small_plism import H5_REPO, REPO, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench.dataset import Slide
 from plismbench.tiles.source import TileBatch
@@ -21,10 +21,13 @@ def rows(tiles: dict[Slide, TileBatch]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def published(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the small PLISM, as its shards are published."""
+def published(
+    tiles: dict[Slide, TileBatch], rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with the small PLISM, in both layouts that are published."""
     root = tmp_path_factory.mktemp("published")
     write_shards(root / "datasets" / REPO, rows)
+    write_h5(root / "datasets" / H5_REPO, tiles)
     return root
 
 

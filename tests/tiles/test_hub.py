@@ -16,9 +16,8 @@ import pytest
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from small_plism import REPO, SMALL, png, write_shards
 
-from plismbench.dataset import DEMO, PLISM, Slide
+from plismbench.dataset import PLISM, Slide
 from plismbench.errors import AccessDenied, CorruptFile, PlismbenchError, Unavailable
-from plismbench.tiles import tile_source
 from plismbench.tiles.hub import HubTiles
 from plismbench.tiles.source import TileBatch
 
@@ -46,9 +45,7 @@ def serve(rows: Rows, tmp_path: Path, **layout: int) -> LoopbackHub:
     return LoopbackHub(tmp_path / "root")
 
 
-def test_plism_is_read_from_the_hub_and_the_demo_is_not() -> None:
-    assert tile_source(PLISM) == HubTiles()
-    assert not isinstance(tile_source(pickle.loads(pickle.dumps(DEMO))), HubTiles)  # noqa: S301  # our own
+def test_plism_is_what_is_read_unless_told_otherwise() -> None:
     assert HubTiles().dataset is PLISM
     assert HubTiles().repo == "owkin/plism-dataset-tiles"
 

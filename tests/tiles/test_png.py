@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from plismbench.errors import CorruptFile
-from plismbench.tiles.png import decode_png
+from plismbench.tiles.png import decode_image, decode_png
 
 PIXELS = np.random.default_rng(0).integers(0, 256, size=(224, 224, 3), dtype=np.uint8)
 
@@ -52,4 +52,32 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
 def test_anything_else_is_named(encoded: bytes, words: str) -> None:
     with pytest.raises(CorruptFile, match=words) as raised:
         decode_png(encoded, "tile 7")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_an_image_that_loses_nothing_keeps_its_pixels(kind: str) -> None:
+    np.testing.assert_array_equal(decode_image(encode(PIXELS, kind), "tile"), PIXELS)
+
+
+def test_a_jpeg_is_decoded_once() -> None:
+    smooth = np.full((224, 224, 3), 117, dtype=np.uint8)
+    np.testing.assert_allclose(decode_image(encode(smooth, "JPEG", quality=95), "tile"), smooth, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "words"),
+    [
+        (b"no image", "Not a PNG, JPEG or TIFF file: tile 7."),
+        (encode(PIXELS, "GIF"), "Not a PNG, JPEG or TIFF file: tile 7."),
+        (encode(PIXELS[:100], "JPEG"), "Not 224 × 224 px but 224 × 100: tile 7."),
+        (encode(PIXELS[..., 0], "JPEG"), "Not 8-bit RGB but L: tile 7."),
+        (encode(PIXELS, "JPEG")[:5000], r"Not a whole image file, .*: tile 7."),
+        (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8 bits a channel of PNG colour type 0: tile 7."),
+    ],
+    ids=["text", "gif", "size", "grey", "cut", "grey png"],
+)
+def test_any_other_image_is_named(encoded: bytes, words: str) -> None:
+    with pytest.raises(CorruptFile, match=words) as raised:
+        decode_image(encoded, "tile 7")
     assert "\n" not in str(raised.value)

@@ -1,9 +1,12 @@
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.prefetch import for_each, in_order, threads
 
 
 def test_results_come_in_the_order_of_the_items_though_they_end_in_another() -> None:
@@ -60,3 +63,46 @@ def test_what_has_not_begun_when_the_block_ends_is_dropped() -> None:
         end.start()
     end.join()
     assert len(begun) <= 2
+
+
+def test_each_item_is_done_once_and_as_many_at_a_time_as_told() -> None:
+    done: list[int] = []
+    together = threading.Barrier(3)
+
+    def work(item: int, stop: threading.Event) -> None:
+        together.wait(timeout=5)  # breaks unless three are at work
+        done.append(item)
+
+    for_each(work, range(9), 3)
+    assert sorted(done) == list(range(9))
+    for_each(work, [], 3)
+
+
+def test_a_failure_stops_the_others_and_is_raised_when_they_have_ended() -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def work(item: int, stop: threading.Event) -> None:
+        begun.append(item)
+        if item == 0:
+            raise ZeroDivisionError
+        assert stop.wait(timeout=5)
+        ended.append(item)
+
+    with pytest.raises(ZeroDivisionError):
+        for_each(work, range(100), 4)
+    assert len(begun) <= 5
+    assert sorted(ended) == sorted(set(begun) - {0})
+
+
+def test_an_interrupted_program_does_not_wait_for_what_is_under_way() -> None:
+    program = (
+        "import os, signal, threading\n"
+        "from plismbench.tiles.prefetch import for_each\n"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "for_each(lambda item, stop: threading.Event().wait(60), [1], 1)\n"
+    )
+    begun = time.monotonic()
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "KeyboardInterrupt" in run.stderr
+    assert time.monotonic() - begun < 20

@@ -1,0 +1,87 @@
+"""``plismbench download``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import progress, say, show
+from plismbench.dataset import PLISM, Slide, dataset_named
+from plismbench.errors import InvalidInput, Unavailable
+from plismbench.tiles.layout import Layout
+from plismbench.workspace import Workspace
+
+if TYPE_CHECKING:
+    from plismbench.tiles.download import Download
+    from plismbench.tiles.local import DownloadedTiles
+    from plismbench.tiles.verification import Problem
+
+EXAMPLES = "plismbench download --slides GMH_S60,HR_P\n\nplismbench download --verify"
+
+
+def download(
+    root: options.Root,
+    layout: Annotated[
+        Layout, typer.Option(help="tiles: parquet shards, 146 GB in all; h5: a file a slide, 225 GB in all.")
+    ] = Layout.TILES,
+    slides: options.Slides = None,
+    stainings: options.Stainings = None,
+    scanners: options.Scanners = None,
+    excluded: options.ExcludedSlides = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 4,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only check what is there, every byte, without a network.")
+    ] = False,
+) -> None:
+    """Fetch PLISM, or some of its slides, and check it; what is there already is not fetched again."""
+    from plismbench.reporting.printing import size
+    from plismbench.tiles.download import plan_download
+    from plismbench.tiles.index import read_index
+    from plismbench.tiles.local import downloaded
+
+    dataset = dataset_named(PLISM.name)
+    chosen = dataset.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
+    workspace = Workspace(root, dataset.name)
+    if verify and read_index(workspace.tiles(layout, dataset.revision)) is None:
+        raise Unavailable(f"Nothing of {layout.repo} is under {root}.", hint="Run `plismbench download` first.")
+    if verify and dry_run:
+        raise InvalidInput("--verify fetches nothing, so --dry-run has no meaning with it.")
+    say(f"{layout.repo}: reading what is published and what is here …")
+    plan = plan_download(dataset, layout, workspace, chosen)
+    say(
+        f"{len(chosen)} slides at commit {plan.index.commit[:12]}: {len(plan.files)} of {len(plan.index.files)} files,"
+        f" {size(sum(file.size for file in plan.files))}; {len(plan.absent)} to fetch, {size(plan.n_bytes)}."
+        f" Free in {root}: {size(plan.free)}."
+    )
+    if dry_run:
+        show("".join(f"{file.size}\t{file.path}\n" for file in plan.absent))
+        return
+    if not verify:
+        with progress("fetch", plan.n_bytes, "bytes") as advance:
+            plan.run(workers, advance)
+    problems = [*(_check_files(plan) if verify else ()), *_check_slides(downloaded(dataset, layout, workspace), chosen)]
+    if problems:
+        show("".join(f"{problem.name}\t{problem.what}\n" for problem in problems))
+        raise Unavailable(
+            f"{len(problems)} files or slides under {plan.folder} are not what was published.",
+            hint="Run the same command without --verify to fetch what is missing."
+            if verify
+            else "Every file has the checksum of the Hub, so the published data themselves are damaged.",
+        )
+    say(f"{len(chosen)} slides are complete.")
+    show(str(plan.folder))
+
+
+def _check_files(plan: "Download") -> "list[Problem]":
+    from plismbench.tiles.verification import check_files
+
+    with progress("read files", sum(file.size for file in plan.files), "bytes") as advance:
+        return list(check_files(plan.folder, plan.files, advance))
+
+
+def _check_slides(source: "DownloadedTiles", slides: tuple[Slide, ...]) -> "list[Problem]":
+    from plismbench.tiles.verification import check_slides
+
+    with progress("check tiles", len(slides), "slides") as advance:
+        return list(check_slides(source, slides, advance))

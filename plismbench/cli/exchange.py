@@ -1,0 +1,89 @@
+"""``plismbench import`` and ``plismbench export``: to and from plism-benchmark."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import progress, say, show
+from plismbench.described import find_dataset
+from plismbench.errors import AlreadyExists, MissingEmbeddings, UnknownName
+from plismbench.extractors.spec import Precision
+from plismbench.workspace import Existing, Workspace, folder_name, write_text
+
+IMPORT_EXAMPLES = (
+    "plismbench import --from features/h0_mini --model h0-mini\n\nplismbench evaluate --model h0-mini --n-tiles 8139"
+)
+EXPORT_EXAMPLES = "plismbench export --to metrics\n\nplismbench export --model h0-mini --to metrics"
+
+
+def import_features(
+    root: options.Root,
+    source: Annotated[Path, typer.Option("--from", help="Folder of one extractor: SLIDE_ID/features.npy in it.")],
+    model: Annotated[str, typer.Option(help="Name of the model; facts of a registered one are kept with it.")],
+    dataset: options.Dataset = "plism",
+    slides: options.Slides = None,
+    stainings: options.Stainings = None,
+    scanners: options.Scanners = None,
+    excluded: options.ExcludedSlides = None,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the forward pass that made the vectors; part of the signature.")
+    ] = Precision.FP16,
+    existing: options.OnExisting = Existing.SKIP,
+) -> None:
+    """Take over vectors that plism-benchmark extracted, so that they can be evaluated here."""
+    from plismbench.importing import plan_import
+
+    registered = find_dataset(dataset)
+    chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
+    workspace = Workspace(root, registered.name)
+    plan = plan_import(source, model, registered, chosen, workspace, precision=precision, existing=existing)
+    if plan.skipped:
+        say(f"{model}: {len(plan.skipped)} of {len(chosen)} slides are there already.")
+    with progress(model, len(plan.files), "slides") as advance:
+        for _ in plan.run():
+            advance(1)
+    say(f"{model}: wrote {plan.store.folder}")
+
+
+def export(
+    root: options.Root,
+    to: Annotated[Path, typer.Option(help="Folder to write N_tiles/MODEL/metrics.csv and results.csv to.")],
+    model: options.Models = None,
+    dataset: options.Dataset = "plism",
+    existing: options.OnExisting = Existing.ERROR,
+) -> None:
+    """Write results as plism-benchmark writes them, and print the paths."""
+    from plismbench.leaderboard import read_results
+    from plismbench.reporting.reference import METRICS_FILE, RESULTS_FILE, metrics_csv, results_csv
+
+    registered = find_dataset(dataset)
+    results = read_results(Workspace(root, registered.name))
+    if not results:
+        raise MissingEmbeddings(
+            f"No results of '{dataset}' under {root}.", hint=f"Run `plismbench evaluate --dataset {dataset}` first."
+        )
+    names = {result.run.name for result in results}
+    wanted = options.split_commas(model) or sorted(names)
+    for name in wanted:
+        if name not in names:
+            raise UnknownName("evaluated model", name, names)
+    files: dict[Path, str] = {}
+    for result in results:
+        if result.run.name not in wanted:
+            continue
+        folder = to / f"{result.run.n_tiles}_tiles" / folder_name(result.run.name)
+        if folder / METRICS_FILE in files:
+            raise AlreadyExists(
+                f"'{result.run.name}' has two results of {result.run.n_tiles:,} tiles, which would have one name.",
+                hint="Remove the one that is not wanted from the results, or export from another --root.",
+            )
+        files |= {folder / METRICS_FILE: metrics_csv(result), folder / RESULTS_FILE: results_csv(result)}
+    for path, text in files.items():
+        if path.exists() and existing is not Existing.REPLACE:
+            if existing is Existing.ERROR:
+                raise AlreadyExists(f"{path} is there already.", hint="Say --existing replace or skip.")
+            continue
+        write_text(path, text)
+        show(str(path))

@@ -1,0 +1,137 @@
+"""Data sets of one's own: registered slides that a TOML file describes.
+
+name = "rescans"          # what results are kept under
+revision = "1"            # change it whenever the pixels change
+tiles = 256               # matched tiles on each slide
+n_tiles = 256             # how many of them are evaluated; all if left out
+
+[[slide]]
+staining = "HE"
+scanner = "AT2"
+path = "HE_AT2"           # beside this file: a folder of images, an .h5 or a .parquet file
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plismbench.dataset import DATASETS, RegisteredDataset, Slide, dataset_named
+from plismbench.errors import InvalidInput, PlismbenchError, UnknownName
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KEYS: dict[str, type] = {"name": str, "title": str, "revision": str, "tiles": int, "n_tiles": int, "slide": list}
+_SLIDE_KEYS: dict[str, type] = {"staining": str, "scanner": str, "path": str}
+_OPTIONAL = {"title", "n_tiles"}
+_TYPES = {str: "a text in quotes", int: "a whole number", list: "[[slide]] tables"}
+
+
+@dataclass(frozen=True)
+class DescribedDataset(RegisteredDataset):
+    """A data set of one's own.
+
+    Args:
+        paths: where the tiles of each slide are, in the order of the slides.
+    """
+
+    paths: tuple[Path, ...] = ()
+
+    def path(self, slide: Slide) -> Path:
+        """Where the tiles of a slide are."""
+        return self.paths[self.slides.index(slide)]
+
+
+def find_dataset(name: str) -> RegisteredDataset:
+    """The data set that ``--dataset`` means: a registered name, or the path of a TOML file.
+
+    Raises:
+        UnknownName: if there is none of that name.
+        InvalidInput: if the file cannot be read, naming the line.
+    """
+    if name.endswith(".toml"):
+        return read_description(Path(name))
+    try:
+        return dataset_named(name)
+    except UnknownName:
+        raise UnknownName("data set", name, DATASETS, hint="Your own is named by its .toml file.") from None
+
+
+def read_description(path: Path) -> DescribedDataset:
+    """The data set that a TOML file describes.
+
+    Raises:
+        InvalidInput: if the file cannot be read or says something that makes no sense, naming the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        told = tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+    lines = _Lines(path, text)
+    _require(told, _KEYS, lines, None)
+    if not told["slide"]:
+        raise InvalidInput(f"{lines.where('slide')}: there is no slide.")
+    slides = []
+    for number, entry in enumerate(told["slide"]):
+        if not isinstance(entry, dict):
+            raise InvalidInput(f"{lines.where('slide')}: slides are [[slide]] tables.")
+        _require(entry, _SLIDE_KEYS, lines, number)
+        try:
+            slides.append(Slide(entry["staining"], entry["scanner"]))
+        except InvalidInput as error:
+            raise InvalidInput(f"{lines.where('staining', number)}: {error.message}") from error
+        if slides.index(slides[-1]) < number:
+            raise InvalidInput(f"{lines.where('staining', number)}: slide {slides[-1]} is there twice.")
+        if not (path.parent / entry["path"]).exists():
+            raise InvalidInput(f"{lines.where('path', number)}: there is no {path.parent / entry['path']}.")
+    for key in ("name", "revision"):
+        if not _WORD.fullmatch(told[key]) or (key == "name" and told[key] in DATASETS):
+            raise InvalidInput(
+                f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and not the name of a"
+                f" data set that is there already; got '{told[key]}'."
+            )
+    try:
+        return DescribedDataset(
+            name=told["name"],
+            title=told.get("title", told["name"]),
+            slides=tuple(slides),
+            default_slides=tuple(slides),
+            tiles_per_slide=told["tiles"],
+            n_tiles=told.get("n_tiles", told["tiles"]),
+            revision=told["revision"],
+            paths=tuple(path.parent / entry["path"] for entry in told["slide"]),
+        )
+    except PlismbenchError as error:
+        raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in told else 'tiles')}: {error.message}") from error
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Finds the line that an error is about; tomllib knows it only while it reads."""
+
+    path: Path
+    text: str
+
+    def where(self, key: str, slide: int | None = None) -> str:
+        """``FILE, line N``: of a key, or of the table that lacks it."""
+        lines = self.text.splitlines()
+        tables = [number for number, line in enumerate(lines) if re.match(r"\s*\[\[\s*slide\s*\]\]", line)]
+        begin = tables[slide] if slide is not None and slide < len(tables) else 0
+        end = next((number for number in tables if number > begin), len(lines))
+        named = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
+        found = next((number for number in range(begin, end) if named.match(lines[number])), begin)
+        return f"{self.path}, line {found + 1}"
+
+
+def _require(told: Mapping[str, Any], keys: Mapping[str, type], lines: _Lines, slide: int | None) -> None:
+    """Raises InvalidInput unless all keys are there, no others are, and each has its type."""
+    for key in told:
+        if key not in keys:
+            raise UnknownName("key", key, keys, hint=f"({lines.where(key, slide)})")
+    for key, kind in keys.items():
+        if key not in told and key not in _OPTIONAL:
+            raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is missing; it is {_TYPES[kind]}.")
+        if key in told and (not isinstance(told[key], kind) or isinstance(told[key], bool)):
+            raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is {_TYPES[kind]}; got {told[key]!r}.")

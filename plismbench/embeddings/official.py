@@ -1,0 +1,78 @@
+"""Reads the vectors that plism-benchmark writes: one ``features.npy`` a slide.
+
+Rows are tiles; columns are the DeepZoom level, x, y, then the vector, all float32.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.store import Embeddings
+from plismbench.errors import CorruptFile, MissingEmbeddings
+
+FEATURES_FILE = "features.npy"
+
+_SLIDE_ID = re.compile(r"([A-Za-z0-9]+)_([A-Za-z0-9]+)_to_.+")
+_PLACE = 3  # columns in front of the vector
+
+
+@dataclass(frozen=True)
+class OfficialFeatures:
+    """One slide as plism-benchmark stores it.
+
+    Args:
+        levels: (n_tiles,) int64 DeepZoom levels.
+        embeddings: coordinates and vectors, by x, then by y, in float16.
+    """
+
+    levels: npt.NDArray[np.int64]
+    embeddings: Embeddings
+
+
+def features_files(folder: Path) -> dict[Slide, Path]:
+    """The ``<slide id>/features.npy`` in a folder, for example ``GIVH_S60_to_GMH_S60.tif/features.npy``.
+
+    Raises:
+        MissingEmbeddings: if there is none.
+    """
+    found = {}
+    for path in sorted(folder.glob(f"*/{FEATURES_FILE}")):
+        slide = _SLIDE_ID.fullmatch(path.parent.name)
+        if slide:
+            found[Slide(slide[1], slide[2])] = path
+    if not found:
+        raise MissingEmbeddings(
+            f"{folder} has no slides such as GMH_S60_to_GMH_S60.tif/{FEATURES_FILE}.",
+            hint="Name the folder of one extractor, as plism-benchmark wrote it.",
+        )
+    return found
+
+
+def read_features(path: Path, slide: Slide) -> OfficialFeatures:
+    """One slide's vectors, rounded to float16, in (x, y) order whatever the order of the file.
+
+    Raises:
+        CorruptFile: if the file is no matrix of that layout.
+        InvalidInput: if a tile stands twice.
+        NonFiniteValue: if a value is NaN, infinite or above what float16 holds.
+    """
+    try:
+        table = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract that slide again.") from error
+    if table.ndim != 2 or table.shape[1] <= _PLACE or table.dtype.kind != "f":
+        raise CorruptFile(
+            f"{path} is {table.shape} {table.dtype}; (n_tiles, 3 + dim) float32 is expected: level, x, y, vector."
+        )
+    places = np.array(table[:, :_PLACE], np.float64)
+    if not (np.isfinite(places).all() and (places == places.round()).all() and np.abs(places).max(initial=0) < 2**31):
+        raise CorruptFile(f"The first three columns of {path} are no level, x and y: they are not whole numbers.")
+    order = np.lexsort((places[:, 2], places[:, 1]))
+    with np.errstate(over="ignore"):  # infinity is refused below, with its tile
+        vectors = table[:, _PLACE:].astype(np.float16)[order]
+    levels, xy = places[order, 0].astype(np.int64), places[order, 1:].astype(np.int32)
+    return OfficialFeatures(levels, Embeddings(slide, xy, vectors))

@@ -1,0 +1,116 @@
+"""Vectors that plism-benchmark extracted, into a store, so that nothing need be extracted again."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.official import features_files, read_features
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import AlreadyExists, CorruptFile, MissingEmbeddings
+from plismbench.extractors import registry
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.ids import require_tiles
+from plismbench.workspace import Existing, Workspace, require_writable
+
+
+@dataclass(frozen=True)
+class Import:
+    """What is to be taken over.
+
+    Args:
+        store: where it goes.
+        dataset: whose tiles they are.
+        files: the slides to take over, and where each is.
+        skipped: slides that are in the store already.
+    """
+
+    store: EmbeddingStore
+    dataset: RegisteredDataset
+    files: dict[Slide, Path]
+    skipped: tuple[Slide, ...]
+
+    def run(self) -> Iterator[Slide]:
+        """Takes slide after slide over; each is in the store when it is yielded.
+
+        Raises:
+            CorruptFile: if a file is damaged, or has other tiles than the data set.
+            NonFiniteValue: if a value is not finite in float16.
+        """
+        for slide, path in self.files.items():
+            features = read_features(path, slide)
+            found, expected = len(features.levels), self.dataset.tiles_per_slide
+            if found != expected:
+                raise CorruptFile(f"{path} has {found:,} tiles; a slide of '{self.dataset.name}' has {expected:,}.")
+            places = zip(features.levels, features.embeddings.xy, strict=True)
+            require_tiles(self.dataset, slide, (f"tile_{level}_{x}_{y}" for level, (x, y) in places), str(path))
+            self.store.write(features.embeddings)
+            yield slide
+
+
+def plan_import(
+    folder: Path,
+    name: str,
+    dataset: RegisteredDataset,
+    slides: tuple[Slide, ...],
+    workspace: Workspace,
+    *,
+    precision: Precision,
+    existing: Existing,
+) -> Import:
+    """Finds the files and opens the store.
+
+    Args:
+        folder: of one extractor, or that of all with a folder ``name`` in it.
+        name: what the vectors are called here; facts of a registered extractor of that name are kept with them.
+        dataset: whose tiles they are.
+        slides: those to take over.
+        workspace: where the store is.
+        precision: of the forward pass that made them; it enters the signature of results.
+        existing: what to do with slides that are in the store.
+
+    Raises:
+        MissingEmbeddings: if the folder, or a slide, is not there.
+        AlreadyExists: if a slide is in the store and ``existing`` is ``error``.
+        FingerprintMismatch: if the store holds vectors that something else made.
+        StorageFailure: if the store cannot be written.
+    """
+    inner = folder / name
+    found = features_files(inner if inner.is_dir() else folder)
+    absent = [str(slide) for slide in slides if slide not in found]
+    if absent:
+        named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+        raise MissingEmbeddings(
+            f"{folder} lacks {len(absent)} of {len(slides)} slides: {named}.", hint="Take fewer over with --slides."
+        )
+    dim = read_features(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
+    manifest = Manifest(
+        extractor=_spec(name, dim).as_dict(),
+        fingerprint=f"imported-{hashlib.sha256(f'{name} {dim}'.encode()).hexdigest()[:16]}",
+        dataset=dataset.name,
+        revision=dataset.revision,
+        precision=str(precision),
+        origin=f"features.npy of plism-benchmark in {folder}",
+    )
+    path = workspace.embeddings(name)
+    require_writable(path)
+    store = EmbeddingStore.create(path, manifest)
+    there = tuple(slide for slide in slides if store.has(slide))
+    if there and existing is Existing.ERROR:
+        raise AlreadyExists(
+            f"'{name}' has {len(there)} of these slides already: {there[0]}{', …' if len(there) > 1 else ''}.",
+            hint="Keep them with --existing skip, or write them again with --existing replace.",
+        )
+    skipped = there if existing is Existing.SKIP else ()
+    return Import(store, dataset, {slide: found[slide] for slide in slides if slide not in skipped}, skipped)
+
+
+def _spec(name: str, dim: int) -> ExtractorSpec:
+    """Facts about the model where it is known: title, parameters, licence."""
+    if name in registry.names():
+        spec = registry.get(name)
+        if spec.dim == dim:
+            return spec
+    return ExtractorSpec(name=name, loader="plism_benchmark:features", dim=dim)

@@ -1,0 +1,82 @@
+"""A folder with an image file for each tile."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.errors import CorruptFile
+from plismbench.tiles.png import IMAGE_SUFFIXES, decode_image
+from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.source import TileBatch
+
+_NAME = re.compile(r"(?:.*_)?(\d{1,6})_(\d{1,6})")
+
+
+class ImagePlace(NamedTuple):
+    """Where a tile lies, and its file. Sorts by x, then by y."""
+
+    x: int
+    y: int
+    name: str
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Images of tiles, named ``X_Y`` or ``anything_X_Y``, such as ``tile_16_8_20.png``."""
+
+    path: Path
+    slide: Slide
+
+    def places(self, dataset: RegisteredDataset) -> list[ImagePlace]:
+        """Every tile, by x, then by y.
+
+        Raises:
+            CorruptFile: if a name has no place in it, two have the same, or there are too few or many.
+        """
+        places = []
+        for file in self.path.iterdir():
+            if file.suffix.lower() in IMAGE_SUFFIXES:
+                found = _NAME.fullmatch(file.stem)
+                if found is None:
+                    raise CorruptFile(
+                        f"Not named X_Y or …_X_Y: image {file.name!r} of slide {self.slide} in {self.path}."
+                    )
+                places.append(ImagePlace(int(found[1]), int(found[2]), file.name))
+        places.sort()
+        for before, after in pairwise(places):
+            if before[:2] == after[:2]:
+                raise CorruptFile(
+                    f"The same tile twice: {before.name} and {after.name} of slide {self.slide} in {self.path}."
+                )
+        if len(places) != dataset.tiles_per_slide:
+            raise CorruptFile(
+                f"Slide {self.slide} has {len(places):,} images in {self.path}; expected {dataset.tiles_per_slide:,}."
+            )
+        return places
+
+    def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]:
+        """All tiles, by x, then by y, decoded ahead in threads: see `TileSource`.
+
+        Raises:
+            CorruptFile: as `places`; or if an image is not what it should be.
+        """
+        places = self.places(dataset)
+        with threads(os.cpu_count() or 1) as decoders:
+            tiles = in_order(
+                decoders,
+                lambda place: decode_image(
+                    (self.path / place.name).read_bytes(), f"{place.name} of slide {self.slide} in {self.path}"
+                ),
+                places,
+                ahead=size,
+            )
+            for start in range(0, len(places), size):
+                xy = np.array([place[:2] for place in places[start : start + size]], dtype=np.int32)
+                yield TileBatch(self.slide, xy, np.stack(list(islice(tiles, len(xy)))))

@@ -1,0 +1,95 @@
+"""Which published file has tiles of which slides: found once for a commit, then kept beside the files."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.errors import CorruptFile, PlismbenchError, Unavailable
+from plismbench.hub import hub_errors
+from plismbench.tiles.hub import PublishedFile, list_published
+from plismbench.tiles.ids import slide_name
+from plismbench.tiles.layout import Layout
+from plismbench.tiles.prefetch import threads
+from plismbench.tiles.shards import READERS
+from plismbench.workspace import write_text
+
+INDEX_FILE = "index.json"
+INDEX_SCHEMA = "plismbench.index/1"
+
+
+@dataclass(frozen=True)
+class Index:
+    """Every file of a layout at one commit.
+
+    Args:
+        layout: how the tiles are published.
+        revision: what was asked for.
+        commit: what it stood for.
+        files: every file, by path.
+    """
+
+    layout: Layout
+    revision: str
+    commit: str
+    files: tuple[PublishedFile, ...]
+    schema: str = INDEX_SCHEMA
+
+    def needed(self, slides: Iterable[Slide]) -> tuple[PublishedFile, ...]:
+        """The files that have tiles of some slides.
+
+        Raises:
+            Unavailable: if none has tiles of one of them.
+        """
+        wanted = {str(slide) for slide in slides}
+        absent = wanted.difference(*(file.slides for file in self.files))
+        if absent:
+            raise Unavailable(f"{self.layout.repo} has no slide {min(absent)} at commit {self.commit[:12]}.")
+        return tuple(file for file in self.files if wanted.intersection(file.slides))
+
+
+def make_index(dataset: RegisteredDataset, layout: Layout) -> Index:
+    """Asks the Hub: for the names of all files, and for the footers of shards.
+
+    Raises:
+        AccessDenied, Unavailable: as the Hub answers.
+        CorruptFile: if a shard is not what it should be.
+    """
+    with hub_errors(layout.repo, dataset.revision, kind="dataset"), threads(READERS) as readers:
+        published = list_published(layout.repo, dataset.revision, layout.pattern)
+        if layout is Layout.TILES:
+            holders = published.shards().holders(dataset.slides, readers)
+            slides = [tuple(map(str, holders[published.address(file.path)])) for file in published.listed]
+        else:
+            names = [slide_name(PurePosixPath(file.path).name.removesuffix(".h5")) for file in published.listed]
+            slides = [() if name is None else (name,) for name in names]
+        files = tuple(replace(file, slides=has) for file, has in zip(published.listed, slides, strict=True))
+    return Index(layout, dataset.revision, published.commit, files)
+
+
+def write_index(folder: Path, index: Index) -> None:
+    """Keeps an index, whole or not at all."""
+    write_text(folder / INDEX_FILE, json.dumps(asdict(index), indent=1) + "\n")
+
+
+def read_index(folder: Path) -> Index | None:
+    """The index that is kept in a folder; None if there is none.
+
+    Raises:
+        CorruptFile: if it is damaged.
+    """
+    path = folder / INDEX_FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        files = tuple(PublishedFile(**file | {"slides": tuple(file["slides"])}) for file in told.pop("files"))
+        index = Index(Layout(told.pop("layout")), files=files, **told)
+        if index.schema != INDEX_SCHEMA:
+            raise ValueError(f"it is {index.schema}, and this version reads {INDEX_SCHEMA}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, PlismbenchError) as error:
+        raise CorruptFile(
+            f"Cannot read {path}: {error}.", hint="Remove it; the next download makes it again."
+        ) from error
+    return index

@@ -1,0 +1,91 @@
+"""Tiles of a data set of one's own: a folder of images, an HDF5 file or a parquet file a slide."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.described import DescribedDataset
+from plismbench.errors import CorruptFile, InvalidInput
+from plismbench.tiles.h5 import H5File
+from plismbench.tiles.images import ImageFolder
+from plismbench.tiles.prefetch import threads
+from plismbench.tiles.shards import READERS, Shards, TilePlace
+from plismbench.tiles.source import TileBatch
+
+
+class _SlideFile(Protocol):
+    def places(self, dataset: RegisteredDataset) -> Sequence[tuple[object, ...]]: ...
+
+    def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]: ...
+
+
+@dataclass(frozen=True)
+class OwnTiles:
+    """Tiles of slides that a TOML file describes; the ending of a slide's path says how they are kept."""
+
+    dataset: DescribedDataset
+
+    def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
+        """All tiles of a slide, by x, then by y: see `TileSource`.
+
+        Raises:
+            CorruptFile: if the slide shows other places than the first one, or a tile is not what it should be.
+            InvalidInput: if the slide is kept in another way than the three.
+        """
+        first = self.dataset.slides[0]
+        differing = _places(self.dataset, slide) ^ _places(self.dataset, first)
+        if differing:
+            raise CorruptFile(
+                f"Slide {slide} has other tiles than {first}: {min(differing)} is on one of the two only."
+            )
+        yield from _slide_file(self.dataset, slide).batches(self.dataset, size)
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """The tiles of one slide in a parquet file, with the columns of the published shards."""
+
+    path: Path
+    slide: Slide
+
+    def places(self, dataset: RegisteredDataset) -> list[TilePlace]:
+        """Every tile, by x, then by y.
+
+        Raises:
+            CorruptFile: if there are too few or many, or the file cannot be read.
+        """
+        with threads(READERS) as readers:
+            return self._shards().places(self.slide, dataset.tiles_per_slide, readers)
+
+    def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]:
+        """All tiles, by x, then by y: see `TileSource`.
+
+        Raises:
+            CorruptFile: as `places`; or if an image is not what it should be.
+        """
+        return self._shards().batches(dataset, self.slide, size)
+
+    def _shards(self) -> Shards:
+        from fsspec.implementations.local import LocalFileSystem
+
+        return Shards(LocalFileSystem(), (str(self.path),))
+
+
+def _slide_file(dataset: DescribedDataset, slide: Slide) -> _SlideFile:
+    path = dataset.path(slide)
+    if path.is_dir():
+        return ImageFolder(path, slide)
+    match path.suffix.lower():
+        case ".h5" | ".hdf5":
+            return H5File(path, slide)
+        case ".parquet":
+            return ParquetFile(path, slide)
+    raise InvalidInput(f"Slide {slide} is a folder of images, an .h5 or a .parquet file; got {path}.")
+
+
+@lru_cache(maxsize=2)  # of this slide, and of the first
+def _places(dataset: DescribedDataset, slide: Slide) -> frozenset[tuple[object, ...]]:
+    return frozenset(place[:2] for place in _slide_file(dataset, slide).places(dataset))

@@ -1,0 +1,76 @@
+import csv
+
+import pytest
+from official_features import write_features
+from stores import make_vectors, make_xy
+
+
+@pytest.fixture
+def features(tmp_path, tiny):
+    write_features(tmp_path / "features", make_vectors(), make_xy(30))
+    return tmp_path / "features"
+
+
+def test_from_their_vectors_to_their_tables(run, features, tmp_path):
+    taken = run("import", "--from", features, "--model=theirs", "--dataset=tiny")
+    assert (taken.code, taken.out) == (0, "")
+    assert "6/6" in taken.err
+    assert (
+        "6 of 6 slides are there already" in run("import", "--from", features, "--model=theirs", "--dataset=tiny").err
+    )
+    assert run("evaluate", "--dataset=tiny").code == 0
+    assert run("evaluate", "--dataset=tiny", "--n-tiles=20").code == 0
+    written = run("export", "--dataset=tiny", "--to", tmp_path / "metrics")
+    folder = tmp_path / "metrics/20_tiles/theirs"
+    assert set(written.out.splitlines()) == {
+        f"{tmp_path}/metrics/{n}_tiles/theirs/{name}" for n in (20, 30) for name in ("metrics.csv", "results.csv")
+    }
+    assert len(list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))) == 15
+    again = run("export", "--dataset=tiny", "--to", tmp_path / "metrics")
+    assert (again.code, again.out) == (2, "")
+    assert "is there already. Say --existing replace or skip." in again.error
+    assert (
+        len(run("export", "--dataset=tiny", "--to", tmp_path / "metrics", "--existing=replace").out.splitlines()) == 4
+    )
+
+
+def test_their_rounding_is_within_the_stated_distance(run, features):
+    run("import", "--from", features, "--model=theirs", "--dataset=tiny")
+    exact = run("evaluate", "--dataset=tiny", "--format=csv")
+    rounded = run("evaluate", "--dataset=tiny", "--format=csv", "--protocol=owkin-fp16")
+    medians = [
+        [float(row["median"]) for row in csv.DictReader(outcome.out.splitlines()) if row["metric"] == "cosine"]
+        for outcome in (exact, rounded)
+    ]
+    assert medians[0] != medians[1]
+    assert medians[1] == pytest.approx(medians[0], abs=2e-3)
+    assert "owkin-fp16" in rounded.out
+
+
+def test_two_results_of_one_name_are_not_written_over_each_other(run, extracted, tmp_path):
+    run("evaluate", "--dataset=tiny", "--model=good")
+    run("evaluate", "--dataset=tiny", "--model=good", "--ks=1,2")
+    outcome = run("export", "--dataset=tiny", "--to", tmp_path / "metrics")
+    assert outcome.code == 2
+    assert "'good' has two results of 30 tiles" in outcome.error
+    assert not (tmp_path / "metrics").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["import", "--from", "absent", "--model=a"], "absent has no slides such as"),
+        (["export", "--to", "out"], "No results of 'tiny' under"),
+    ],
+)
+def test_bad_input_is_one_line(run, tiny, arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*arguments, "--dataset=tiny")
+    assert outcome.code == 2
+    assert words in outcome.error
+
+
+def test_an_unknown_model_is_named(run, extracted, tmp_path):
+    run("evaluate", "--dataset=tiny")
+    outcome = run("export", "--dataset=tiny", "--to", tmp_path / "out", "--model=god")
+    assert "No evaluated model named 'god'. Did you mean 'good'?" in outcome.error

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from official_features import write_features
+from stores import SLIDES, make_vectors, make_xy
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.official import features_files, read_features
+from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue
+
+
+@pytest.fixture
+def vectors():
+    return make_vectors()
+
+
+def test_a_folder_is_read_in_the_order_of_the_tiles(tmp_path, vectors):
+    write_features(tmp_path, vectors, make_xy(30), order=np.random.default_rng(0).permutation(30))
+    (tmp_path / "logs").mkdir()
+    files = features_files(tmp_path)
+    assert tuple(files) == SLIDES
+    for slide, path in files.items():
+        found = read_features(path, slide)
+        np.testing.assert_array_equal(found.embeddings.xy, make_xy(30))
+        np.testing.assert_array_equal(found.embeddings.vectors, vectors[slide])
+        assert found.levels.tolist() == [16] * 30
+
+
+def test_numbers_are_sorted_as_numbers(tmp_path):
+    xy = np.array([(100, 2), (9, 85), (9, 9), (10, 1)])
+    write_features(tmp_path, {Slide("GM", "P"): np.arange(8).reshape(4, 2)}, xy)
+    found = read_features(tmp_path / "GM_P_to_GMH_S60.tif/features.npy", Slide("GM", "P")).embeddings
+    assert found.xy.tolist() == [[9, 9], [9, 85], [10, 1], [100, 2]]
+    assert found.vectors[:, 0].tolist() == [4, 2, 6, 0]
+
+
+def test_a_folder_without_slides_is_refused(tmp_path):
+    with pytest.raises(MissingEmbeddings, match=r"has no slides such as GMH_S60_to_GMH_S60\.tif/features\.npy"):
+        features_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (np.zeros((4, 3), np.float32), r"is \(4, 3\) float32; \(n_tiles, 3 \+ dim\)"),
+        (np.zeros(4, np.float32), r"is \(4,\) float32"),
+        (np.zeros((4, 9), np.int64), "int64"),
+        (np.full((4, 9), 0.5, np.float32), "no level, x and y: they are not whole numbers"),
+        (np.full((4, 9), np.nan, np.float32), "not whole numbers"),
+    ],
+)
+def test_another_layout_is_refused(tmp_path, table, words):
+    np.save(tmp_path / "features.npy", table)
+    with pytest.raises(CorruptFile, match=words):
+        read_features(tmp_path / "features.npy", SLIDES[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"hello", None])
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "features.npy"
+    if content is None:
+        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)  # may run code: never loaded
+    else:
+        path.write_bytes(content)
+    with pytest.raises(CorruptFile, match=r"Cannot read .*features\.npy"):
+        read_features(path, SLIDES[0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 70_000])
+def test_values_that_float16_cannot_hold_name_the_tile(tmp_path, value):
+    values = np.ones((5, 4))
+    values[3, 2] = value
+    write_features(tmp_path, {SLIDES[0]: values}, make_xy(5))
+    with pytest.raises(NonFiniteValue, match=r"GM_AT2, tile \(0, 3\)"):
+        read_features(features_files(tmp_path)[SLIDES[0]], SLIDES[0])
+
+
+def test_a_tile_that_stands_twice_is_refused(tmp_path):
+    write_features(tmp_path, {SLIDES[0]: np.ones((2, 4))}, np.array([(1, 1), (1, 1)]))
+    with pytest.raises(InvalidInput, match="stand twice"):
+        read_features(features_files(tmp_path)[SLIDES[0]], SLIDES[0])

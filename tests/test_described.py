@@ -1,0 +1,92 @@
+import pytest
+
+from plismbench.dataset import PLISM, Slide
+from plismbench.described import find_dataset, read_description
+from plismbench.errors import InvalidInput, UnknownName
+
+GOOD = """\
+name = "rescans"
+title = "Our rescans"
+revision = "2"
+tiles = 256
+n_tiles = 100
+
+[[slide]]
+staining = "HE"
+scanner = "AT2"
+path = "here"
+
+[[slide]]
+staining = "HE"
+scanner = "P"
+path = "there.h5"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there.h5").touch()
+
+    def write(text):
+        path = tmp_path / "own.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_description_is_a_data_set_with_paths_beside_it(write, tmp_path):
+    dataset = read_description(write(GOOD))
+    assert (dataset.name, dataset.title, dataset.revision) == ("rescans", "Our rescans", "2")
+    assert (dataset.tiles_per_slide, dataset.n_tiles) == (256, 100)
+    assert dataset.slides == dataset.default_slides == (Slide("HE", "AT2"), Slide("HE", "P"))
+    assert dataset.path(Slide("HE", "P")) == tmp_path / "there.h5"
+    assert find_dataset(str(tmp_path / "own.toml")) == dataset
+
+
+def test_what_can_be_left_out_has_a_meaning(write):
+    dataset = read_description(write(GOOD.replace('title = "Our rescans"\n', "").replace("n_tiles = 100\n", "")))
+    assert (dataset.title, dataset.n_tiles) == ("rescans", 256)
+
+
+def test_a_name_is_still_a_name():
+    assert find_dataset("plism") is PLISM
+    with pytest.raises(UnknownName, match=r"Did you mean 'plism'\? Your own is named by its \.toml file"):
+        find_dataset("plisn")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("tiles = 256\n", "tiles 256\n", "(at line 4, column 7)"),
+        ('name = "rescans"', 'name = "plism"', "line 1: a name is letters"),
+        ('name = "rescans"', 'name = "../up"', "line 1: a name is letters"),
+        ('name = "rescans"', "name = 3", "line 1: 'name' is a text in quotes; got 3"),
+        ('revision = "2"', 'revision = "a|b"', "line 3: a revision is letters"),
+        ('revision = "2"\n', "", "line 1: 'revision' is missing"),
+        ("tiles = 256", 'tiles = "256"', "line 4: 'tiles' is a whole number; got '256'"),
+        ("tiles = 256", "tiles = true", "line 4: 'tiles' is a whole number; got True"),
+        ("n_tiles = 100", "n_tiles = 257", "line 5: Data set 'rescans' evaluates 257 of 256 tiles"),
+        ("n_tiles = 100", "ntiles = 100", "No key named 'ntiles'. Did you mean 'n_tiles'?"),
+        ('scanner = "P"', 'scaner = "P"', "line 14"),
+        ('scanner = "P"\n', "", "line 12: 'scanner' is missing"),
+        ('scanner = "P"', 'scanner = "a/b"', "line 13: A staining or scanner code is letters and digits; got 'a/b'"),
+        ('scanner = "P"', 'scanner = "AT2"', "line 13: slide HE_AT2 is there twice"),
+        ('"there.h5"', '"gone.h5"', "line 15: there is no"),
+        (GOOD[GOOD.index("[[") :], "slide = []", "line 7: there is no slide"),
+        (GOOD[GOOD.index("[[") :], "slide = [1]", "line 7: slides are [[slide]] tables"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(write, tmp_path, old, new, words):
+    assert old in GOOD
+    with pytest.raises(InvalidInput) as raised:
+        read_description(write(GOOD.replace(old, new)))
+    assert words in str(raised.value)
+    assert "own.toml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"Cannot read .*own\.toml: No such file"):
+        find_dataset(str(tmp_path / "own.toml"))

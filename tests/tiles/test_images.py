@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_plism import SMALL, png
+
+from plismbench.dataset import Slide
+from plismbench.errors import CorruptFile
+from plismbench.tiles.images import ImageFolder
+from plismbench.tiles.source import TileBatch
+
+SLIDE = Slide("GIVH", "S60")
+
+
+@pytest.fixture
+def folder(tiles: dict[Slide, TileBatch], tmp_path: Path) -> Path:
+    batch = tiles[SLIDE]
+    for (x, y), pixels in zip(batch.xy, batch.pixels, strict=True):
+        (tmp_path / f"tile_16_{x}_{y}.png").write_bytes(png(pixels))
+    (tmp_path / "Thumbs.db").touch()
+    return tmp_path
+
+
+def read(folder: Path) -> list[TileBatch]:
+    return list(ImageFolder(folder, SLIDE).batches(SMALL, 10))
+
+
+def test_images_are_tiles_by_x_then_y(folder: Path, tiles: dict[Slide, TileBatch]) -> None:
+    batches = read(folder)
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[SLIDE].xy)
+    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[SLIDE].pixels)
+
+
+def test_a_name_is_x_and_y_whatever_stands_before(folder: Path, tiles: dict[Slide, TileBatch]) -> None:
+    (folder / "tile_16_8_7.png").rename(folder / "8_7.PNG")
+    (folder / "tile_16_8_9.png").unlink()
+    Image.fromarray(tiles[SLIDE].pixels[1]).save(folder / "a-b_8_9.tif")
+    np.testing.assert_array_equal(read(folder)[0].pixels, tiles[SLIDE].pixels[:10])
+
+
+def test_what_is_wrong_is_named(folder: Path) -> None:
+    tile = folder / "tile_16_8_7.png"
+    content = tile.read_bytes()
+    tile.write_bytes(content[:500])
+    with pytest.raises(CorruptFile, match=r"Not a whole PNG file, .*: tile_16_8_7\.png of slide GIVH_S60 in "):
+        read(folder)
+    tile.unlink()
+    with pytest.raises(CorruptFile, match=r"Slide GIVH_S60 has 24 images in .*; expected 25"):
+        read(folder)
+    (folder / "overview.png").write_bytes(content)
+    with pytest.raises(CorruptFile, match=r"Not named X_Y or …_X_Y: image 'overview\.png' of slide GIVH_S60"):
+        read(folder)
+    (folder / "overview.png").rename(folder / "8_9.png")
+    with pytest.raises(CorruptFile, match=r"The same tile twice: 8_9\.png and tile_16_8_9\.png of slide GIVH_S60"):
+        read(folder)

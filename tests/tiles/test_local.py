@@ -1,0 +1,105 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loopback_hub import LoopbackHub
+from small_plism import SMALL
+
+from plismbench.dataset import DEMO, Slide
+from plismbench.errors import CorruptFile, Unavailable
+from plismbench.tiles import SourceKind, tile_source
+from plismbench.tiles.demo import DemoTiles
+from plismbench.tiles.download import plan_download
+from plismbench.tiles.h5 import H5Tiles
+from plismbench.tiles.hub import HubTiles
+from plismbench.tiles.layout import Layout
+from plismbench.tiles.local import LocalShards, downloaded, has_all
+from plismbench.tiles.source import TileBatch
+from plismbench.workspace import Workspace
+
+SLIDE = Slide("GIVH", "S60")
+Fetch = Callable[..., None]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "root", "plism")
+
+
+@pytest.fixture
+def fetch(hub: LoopbackHub, workspace: Workspace) -> Fetch:
+    def run(layout: Layout, *slides: Slide) -> None:
+        plan_download(SMALL, layout, workspace, slides or SMALL.slides).run(3, lambda _: None)
+
+    return run
+
+
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize("slides", [(SLIDE,), SMALL.slides], ids=["one slide", "all"])
+def test_downloaded_streamed_and_published_tiles_are_the_same(
+    fetch: Fetch,
+    hub: LoopbackHub,
+    workspace: Workspace,
+    tiles: dict[Slide, TileBatch],
+    layout: Layout,
+    slides: tuple[Slide, ...],
+) -> None:
+    fetch(layout, *slides)
+    for slide in slides:
+        streamed = list(HubTiles(SMALL).batches(slide, 10))
+        hub.requests.clear()
+        batches = list(downloaded(SMALL, layout, workspace).batches(slide, 10))
+        assert hub.requests == []
+        assert [batch.pixels.tobytes() for batch in batches] == [batch.pixels.tobytes() for batch in streamed]
+        np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[slide].xy)
+        np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[slide].pixels)
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_all_is_there_when_every_file_is(fetch: Fetch, workspace: Workspace, layout: Layout) -> None:
+    assert not has_all(SMALL, layout, workspace, [SLIDE])
+    fetch(layout, SLIDE)
+    assert has_all(SMALL, layout, workspace, [SLIDE])
+    assert not has_all(SMALL, layout, workspace, SMALL.slides)
+    assert not has_all(SMALL, layout, workspace, [Slide("MY", "P")])
+    file = next(path for path in workspace.home.rglob("*.*") if path.suffix in (".parquet", ".h5"))
+    file.write_bytes(file.read_bytes()[:-1])
+    assert not has_all(SMALL, layout, workspace, [SLIDE])
+
+
+def test_the_disk_is_chosen_if_every_slide_is_there(fetch: Fetch, workspace: Workspace) -> None:
+    def choose(kind: SourceKind, *slides: Slide) -> object:
+        return tile_source(SMALL, workspace, slides, kind).tiles
+
+    assert choose(SourceKind.AUTO, SLIDE) == HubTiles(SMALL)
+    with pytest.raises(Unavailable, match=r"Not all of the 1 slides are under .*plismbench download"):
+        choose(SourceKind.LOCAL, SLIDE)
+    fetch(Layout.H5, SLIDE)
+    folder = workspace.tiles("h5", "main")
+    assert choose(SourceKind.AUTO, SLIDE) == choose(SourceKind.LOCAL, SLIDE) == H5Tiles(SMALL, folder)
+    assert choose(SourceKind.STREAM, SLIDE) == HubTiles(SMALL)
+    assert choose(SourceKind.AUTO, *SMALL.slides) == HubTiles(SMALL)
+    fetch(Layout.TILES)
+    assert choose(SourceKind.AUTO, *SMALL.slides) == LocalShards(SMALL, workspace.tiles("tiles", "main"))
+
+
+def test_the_origin_is_said_in_words(fetch: Fetch, workspace: Workspace) -> None:
+    streamed = tile_source(SMALL, workspace, (SLIDE,), SourceKind.AUTO)
+    assert streamed.origin == "streamed from owkin/plism-dataset-tiles, nothing is kept on the disk"
+    fetch(Layout.TILES, SLIDE)
+    assert tile_source(SMALL, workspace, (SLIDE,), SourceKind.AUTO).origin == (
+        f"read from {workspace.tiles('tiles', 'main')}"
+    )
+    demo = tile_source(DEMO, workspace, (SLIDE,), SourceKind.LOCAL)
+    assert (demo.tiles, demo.origin) == (DemoTiles(), "drawn here")
+
+
+def test_no_shards_and_a_missing_shard_are_named(fetch: Fetch, workspace: Workspace) -> None:
+    source = LocalShards(SMALL, workspace.tiles("tiles", "main"))
+    with pytest.raises(Unavailable, match="There are no shards in"):
+        list(source.batches(SLIDE, 10))
+    fetch(Layout.TILES)
+    (source.folder / "data/train-00001-of-00005.parquet").unlink()
+    with pytest.raises(CorruptFile, match=r"Slide GIVH_S60 has \d+ tiles in train-00000-.*; expected 25"):
+        source.tile_ids(SLIDE)

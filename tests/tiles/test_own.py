@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_plism import SMALL, png, published_rows, write_h5, write_shards
+
+from plismbench.dataset import Slide
+from plismbench.described import DescribedDataset
+from plismbench.errors import CorruptFile, InvalidInput
+from plismbench.tiles import SourceKind, tile_source
+from plismbench.tiles.own import OwnTiles
+from plismbench.tiles.source import TileBatch
+from plismbench.workspace import Workspace
+
+FOLDER, H5, PARQUET = SMALL.slides[:3]
+
+
+@pytest.fixture
+def dataset(tiles: dict[Slide, TileBatch], tmp_path: Path) -> DescribedDataset:
+    """Three slides, each kept in another way."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for (x, y), pixels in zip(tiles[FOLDER].xy, tiles[FOLDER].pixels, strict=True):
+        (folder / f"{x}_{y}.png").write_bytes(png(pixels))
+    (h5,) = write_h5(tmp_path, {H5: tiles[H5]})
+    (parquet,) = write_shards(tmp_path, published_rows({PARQUET: tiles[PARQUET]}), n_shards=1)
+    return DescribedDataset("own", "Own", SMALL.slides[:3], SMALL.slides[:3], 25, 25, "1", paths=(folder, h5, parquet))
+
+
+@pytest.mark.parametrize("slide", [FOLDER, H5, PARQUET], ids=["folder", "h5", "parquet"])
+def test_each_way_gives_the_same_tiles(dataset: DescribedDataset, tiles: dict[Slide, TileBatch], slide: Slide) -> None:
+    batches = list(OwnTiles(dataset).batches(slide, 10))
+    np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[slide].xy)
+    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[slide].pixels)
+
+
+def test_it_is_read_from_where_it_is(dataset: DescribedDataset, tmp_path: Path) -> None:
+    chosen = tile_source(dataset, Workspace(tmp_path / "root", "own"), dataset.slides, SourceKind.STREAM)
+    assert (chosen.tiles, chosen.origin) == (OwnTiles(dataset), f"read from {tmp_path}")
+
+
+def test_a_slide_that_shows_other_places_is_named(dataset: DescribedDataset, tmp_path: Path) -> None:
+    (tmp_path / "folder/8_7.png").rename(tmp_path / "folder/8_8.png")
+    with pytest.raises(CorruptFile, match=r"Slide GIVH_P has other tiles than GIV_P: \(8, 7\) is on one of the two"):
+        next(OwnTiles(dataset).batches(H5, 10))
+
+
+def test_another_kind_of_file_is_refused(dataset: DescribedDataset, tmp_path: Path) -> None:
+    other = tmp_path / "slide.zip"
+    other.touch()
+    paths = (*dataset.paths[:2], other)
+    changed = DescribedDataset("own", "Own", dataset.slides, dataset.slides, 25, 25, "1", paths=paths)
+    with pytest.raises(InvalidInput, match=r"Slide GIVH_S60 is a folder of images, .*; got .*slide\.zip"):
+        next(OwnTiles(changed).batches(PARQUET, 10))
