@@ -14,6 +14,7 @@ import pytest
 from stores import SLIDES, make_dataset, make_store, make_vectors, make_xy
 
 from plismbench.aggregation import PAIR, metric_names
+from plismbench.dataset import Slide
 from plismbench.embeddings.store import Embeddings
 from plismbench.errors import (
     AlreadyExists,
@@ -229,28 +230,40 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import plismbench.evaluation
 from plismbench.embeddings.store import EmbeddingStore
-from stores import make_dataset
-from test_evaluation import SLIDES, plan
-plismbench.evaluation.PAIRS_PER_PART = 1
-for _ in plan(Path(sys.argv[2]), EmbeddingStore.open(Path(sys.argv[3]))).evaluate():
+from test_evaluation import MANY, plan_many
+plismbench.evaluation.PAIRS_PER_PART = 2
+for _ in plan_many(Path(sys.argv[2]), EmbeddingStore.open(Path(sys.argv[3]))).evaluate():
     pass
 """
+MANY = tuple(sorted(Slide(*codes) for codes in itertools.product(("GM", "HR", "MY", "KR"), ("AT2", "P", "SQ", "S60"))))
+
+
+def plan_many(tmp_path, store):
+    return plan(tmp_path, store, make_dataset(tiles=1_000, slides=MANY), MANY, n_tiles=1_000)
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_ends_in_the_same_bytes(tmp_path, store):
-    whole = plan(tmp_path / "whole", store)
+def test_20_kills_at_random_moments_end_in_the_same_bytes(tmp_path):
+    store = make_store(tmp_path / "store", make_vectors(MANY, tiles=1_000, dim=96))
+    whole = plan_many(tmp_path / "whole", store)
     finish(whole)
     command = [sys.executable, "-c", EVALUATE, str(Path(__file__).parent), str(tmp_path / "cut"), str(store.folder)]
-    folder = plan(tmp_path / "cut", store).folder
-    kills = 0
-    for parts in range(1, 15, 3):
+    folder = plan_many(tmp_path / "cut", store).folder
+    random = np.random.default_rng(0)
+    kills, progress = 0, set()
+    for number in range(20):
+        before = set(folder.glob("parts/*/*.parquet"))
         process = subprocess.Popen(command)
-        while process.poll() is None and len(list(folder.glob("parts/*/*.parquet"))) < parts:
-            time.sleep(0.001)
+        if number % 4:  # mostly among the pairs, else while it starts
+            while process.poll() is None and not set(folder.glob("parts/*/*.parquet")) - before:
+                time.sleep(0.002)
+        time.sleep(random.uniform(0, 0.05 if number % 4 else 1.5))
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
-    assert kills >= 3
+        progress.add(len(list(folder.glob("parts/*/*.parquet"))))
+        assert not (folder / "run.json").exists()
+    assert kills == 20
+    assert len(progress) >= 8  # it went on, and was stopped at many places
     subprocess.run(command, check=True)
     for name in TABLES:
         assert (folder / name).read_bytes() == (whole.folder / name).read_bytes()

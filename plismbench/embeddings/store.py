@@ -169,7 +169,7 @@ class EmbeddingStore:
         again = f"Extract it again: `plismbench extract --model {self.manifest.name}"
         again += f" --dataset {self.manifest.dataset} --slides {slide} --existing replace`."
         try:
-            with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+            with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
                 identity = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
                 xy, vectors = _read_groups(file)
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:

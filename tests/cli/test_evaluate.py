@@ -40,6 +40,8 @@ def test_engines_agree(run, extracted, engine):
         (["--slides", "GM_P"], "A pair needs two slides"),
         (["--slides", "GM_Q"], "named 'GM_Q'"),
         (["--engine", "fais"], "No search engine named 'fais'. Did you mean 'faiss'?"),
+        (["--device", "cdua"], "No search device named 'cdua'. Did you mean 'cuda'?"),
+        (["--protocol", "owkin"], "No protocol named 'owkin'"),
     ],
 )
 def test_bad_input_is_one_line(run, extracted, arguments, words):
@@ -72,3 +74,20 @@ def test_a_truncated_parquet_is_named(run, extracted):
     assert "HR_P.parquet is damaged" in outcome.error
     assert "--slides HR_P --existing replace" in outcome.error
     assert not (extracted.results("good", "30-tiles") / "run.json").exists()
+
+
+@pytest.mark.parametrize("engine", ["torch", "faiss", "auto"])
+def test_cuda_that_is_not_there_is_one_line(run, extracted, engine, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    outcome = run("evaluate", "--dataset=tiny", "--device=cuda", "--engine", engine)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "--device cpu" in outcome.error or "--engine torch" in outcome.error
+    assert not (extracted.home / "results").exists()
+
+
+def test_every_two_scanners_can_be_printed(run, extracted):
+    outcome = run("evaluate", "--dataset=tiny", "--model=good", "--by=scanner")
+    assert outcome.out.splitlines()[1].split()[:4] == ["good", "scanner", "AT2-P", "3"]
+    told = json.loads(run("evaluate", "--dataset=tiny", "--model=good", "--by=staining", "--format=json").out)
+    assert {row["group"] for row in told["rows"]} == {"staining GM-HR", "staining GM-MY", "staining HR-MY"}
+    assert run("evaluate", "--dataset=tiny", "--by=tissue").code == 2
