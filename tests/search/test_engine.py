@@ -1,9 +1,21 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
-from plismbench.search.engine import ENGINES, Neighbors, check_k, check_width, engine, engine_for, unsure_band
+from plismbench.search.engine import (
+    ENGINES,
+    Neighbors,
+    check_k,
+    check_width,
+    engine,
+    engine_for,
+    has_cuda_driver,
+    unsure_band,
+)
 
 
 def make_slides(n=90, dim=40, seed=0):
@@ -93,10 +105,23 @@ def test_an_unknown_engine_or_device_is_named_with_the_closest():
 
 
 def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
-    for there, device, expected in ((True, "auto", "torch"), (True, "cpu", "faiss"), (False, "auto", "faiss")):
+    for driver, there, device, expected in (
+        (True, True, "auto", "torch"),
+        (True, True, "cpu", "faiss"),
+        (True, False, "auto", "faiss"),
+        (False, True, "auto", "faiss"),
+    ):
+        monkeypatch.setattr("plismbench.search.engine.has_cuda_driver", lambda driver=driver: driver)
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert engine_for("auto", device) == expected
     assert engine_for("exact") == "exact"
+
+
+def test_torch_without_a_driver_has_no_cuda():
+    assert has_cuda_driver() or not torch.cuda.is_available()
+    code = "import sys, plismbench.search.engine as e; e.engine_for('auto'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(has_cuda_driver())
 
 
 def test_cuda_that_is_absent_is_refused(monkeypatch):
