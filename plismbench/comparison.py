@@ -141,8 +141,12 @@ class Slides:
     def _xy(self) -> npt.NDArray[np.int32]:
         slide = self._names[0]
         xy = self._store.read(slide).xy
-        if self._rows[-1] >= len(xy):
-            raise InvalidInput(f"{slide} has {len(xy):,} tiles; row {self._rows[-1]:,} is asked for.")
+        if len(xy) != self._dataset.tiles_per_slide:
+            raise InvalidInput(
+                f"{slide} has {len(xy):,} tiles; a slide of '{self._dataset.name}' has"
+                f" {self._dataset.tiles_per_slide:,}.",
+                hint=f"Extract it again with --slides {slide} --existing replace.",
+            )
         return xy
 
     @cached_property
@@ -170,9 +174,9 @@ class Slides:
         embeddings = self._store.read(slide)
         if not np.array_equal(self._xy, embeddings.xy):
             raise InvalidInput(
-                f"{slide} has other tiles than the slides before it ({len(embeddings.xy):,}, not {len(self._xy):,},"
-                " or at other places), so rows do not match.",
-                hint=f"Extract it again with --slides {slide} --existing replace.",
+                f"{slide} and {self._names[0]} have other tiles ({len(embeddings.xy):,} and {len(self._xy):,}, or at"
+                " other places), so rows do not match.",
+                hint=f"Extract the wrong one again, with --slides {slide} or {self._names[0]} --existing replace.",
             )
         every = len(self._rows) == len(embeddings.xy)
         return SlideVectors(embeddings.vectors if every else embeddings.vectors[self._rows])

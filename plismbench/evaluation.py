@@ -1,6 +1,5 @@
 """Vectors to numbers, pair by pair, into a result."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from plismbench.aggregation import PAIR, check_schema, summarise
-from plismbench.comparison import Comparison, Slides, cores_of, pairs_of, part_schema
+from plismbench.aggregation import PAIR, summarise
+from plismbench.comparison import Comparison, Slides, cores_of, pairs_of
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
@@ -21,18 +20,15 @@ from plismbench.machine import hardware, memory_bytes
 from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pairs import SlidePair, slide_pairs
+from plismbench.parts import Parts, drop_parts
 from plismbench.results import Result, Run, read_result, selection_name, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
 from plismbench.uncertainty import bootstrap
 from plismbench.workspace import (
-    PARTS_FOLDER,
     RUN_FILE,
     Existing,
     Workspace,
-    remove_folder,
     require_writable,
-    sweep,
-    writing,
 )
 
 PAIRS_PER_PART = 32
@@ -76,18 +72,19 @@ class Evaluation:
         if self.finished:
             return
         begun = time.perf_counter()
-        parts = _parts_folder(self.folder, self.run)
+        parts = Parts.of(self.folder, self.run)
         rows: list[dict[str, object]] = []
         for pair, row in self._compared():
             rows.append(row)
             if len(rows) == PAIRS_PER_PART:
-                _write_part(parts, pl.DataFrame(rows, schema=part_schema(self.run.ks)))
+                parts.write(rows)
                 rows = []
             yield pair
         if rows:
-            _write_part(parts, pl.DataFrame(rows, schema=part_schema(self.run.ks)))
+            parts.write(rows)
         seconds = time.perf_counter() - begun
-        self._finish(_read_parts(parts, self.run.ks), seconds)
+        with thread_budget(self.threads):
+            self._finish(parts.read(), seconds)
 
     def _compared(self) -> Iterator[tuple[SlidePair, dict[str, object]]]:
         """Every pair that is to do with its row, in an order in which few slides are read twice."""
@@ -116,7 +113,7 @@ class Evaluation:
         rate = len(self.todo) / seconds if self.todo else 0.0
         run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
         write_result(self.folder, Result(run, pairs, summary, cores, draws))
-        remove_folder(self.folder / PARTS_FOLDER)
+        drop_parts(self.folder)
 
 
 def plan_evaluation(
@@ -144,7 +141,7 @@ def plan_evaluation(
         n_tiles: size of the tile subset.
         ks: cut-offs.
         engine_name: see ``plismbench.search.engine``.
-        memory: bytes that slides may take at once; two always fit.
+        memory: bytes that slides may take at once.
         threads: for everything together.
         existing: what to do with a result that is there.
         device: where the engine searches.
@@ -153,7 +150,7 @@ def plan_evaluation(
     Raises:
         AlreadyExists: if the result is there and ``existing`` is ``error``.
         MissingEmbeddings: if a slide is not in the store.
-        InvalidInput: if there are fewer than two slides, or a number is out of its range.
+        InvalidInput: if there are fewer than two slides, memory for fewer, or a number is out of its range.
         UnknownName: if there is no such engine or protocol.
         NeedsAction: if the engine cannot use the device.
         FingerprintMismatch: if the store is of another data set or revision.
@@ -168,7 +165,7 @@ def plan_evaluation(
     subset = TileSubset(n_tiles, dataset.tiles_per_slide)
     check_cutoffs(ks, n_tiles)
     engine_name = engine_for(engine_name, device)
-    engine(engine_name, device)
+    search = engine(engine_name, device)
     store.require(slides)
     manifest = store.manifest
     replace(manifest, dataset=dataset.name, revision=dataset.revision).require_same(
@@ -185,22 +182,24 @@ def plan_evaluation(
         seed=subset.seed,
         ks=tuple(sorted(ks)),
         precision=manifest.precision,
+        vectors=store.content(slides),
         protocol=protocol,
         engine=engine_name,
-        device=device,
+        device=search.device,
         hardware=hardware() | {"threads": threads},
-        versions={name: version(name) for name in ("plismbench", "numpy", "polars")},
+        versions={name: version(name) for name in ("plismbench", "numpy", "polars", "pyarrow")} | search.versions,
     )
+    in_memory = slides_that_fit(memory, len(slides), n_tiles, manifest.dim, max(ks))
     folder = workspace.results(manifest.name, selection_name(dataset, slides, n_tiles, ks, protocol))
     finished = _is_finished(folder, run, existing)
     pairs = slide_pairs(slides)
     todo: tuple[SlidePair, ...] = ()
     if not finished:
         require_writable(folder)
-        _drop_other_parts(folder, run)
-        done = set(_read_parts(_parts_folder(folder, run), run.ks).select(PAIR).iter_rows())
+        parts = Parts.of(folder, run)
+        drop_parts(folder, but=None if existing is Existing.REPLACE else parts)
+        done = set(parts.read().select(PAIR).iter_rows())
         todo = tuple(p for p in pairs if (p.a.staining, p.a.scanner, p.b.staining, p.b.scanner) not in done)
-    in_memory = max(2, min(len(slides), memory // bytes_per_slide(n_tiles, manifest.dim, max(ks))))
     return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, finished)
 
 
@@ -209,9 +208,25 @@ def default_memory() -> int:
     return memory_bytes() // 2
 
 
-def bytes_per_slide(n_tiles: int, dim: int, limit: int) -> int:
-    """What a slide takes in memory: float16 as stored, float32 turned, its tiles' nearest neighbours."""
-    return n_tiles * (dim * (2 + 4) + 4 + 8 * (limit + 3))
+def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: int) -> int:
+    """How many slides are held at once.
+
+    Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
+    float16 as stored, float32 turned, and three float64 a tile.
+
+    Raises:
+        InvalidInput: if not even two fit.
+    """
+    neighbors = n_slides * n_tiles * (limit + 1) * 8
+    per_slide = n_tiles * (dim * (2 + 4) + 4 + 3 * 8)
+    fit = (memory - neighbors) // per_slide
+    if fit < 2:
+        raise InvalidInput(
+            f"Two slides of {n_tiles:,} tiles at dim {dim:,} need {(neighbors + 2 * per_slide) / 1e9:.2g} GB;"
+            f" {memory / 1e9:.2g} GB are allowed.",
+            hint="Raise --memory, or ask for fewer tiles with --n-tiles.",
+        )
+    return min(n_slides, fit)
 
 
 def _batches(pairs: Sequence[SlidePair], block: int) -> Iterator[tuple[list[Slide], list[SlidePair]]]:
@@ -234,48 +249,16 @@ def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:
     """Whether the same result is there and to be kept; one of other vectors or cut-offs is not the same."""
     if existing is Existing.REPLACE or not (folder / RUN_FILE).exists():
         return False
-    try:
-        there = read_result(folder).run
-    except CorruptFile:
-        return False
-    if (there.signature, there.fingerprint) != (run.signature, run.fingerprint):
-        return False
     if existing is Existing.ERROR:
         raise AlreadyExists(
             f"'{run.name}' is evaluated already: {folder}.",
             hint="Keep it with --existing skip, or evaluate again with --existing replace.",
         )
+    try:
+        there = read_result(folder).run
+    except CorruptFile:
+        return False
+    if (there.signature, there.fingerprint, there.vectors) != (run.signature, run.fingerprint, run.vectors):
+        return False
+    drop_parts(folder)  # of an evaluation that was killed between its last two steps
     return True
-
-
-def _parts_folder(folder: Path, run: Run) -> Path:
-    return folder / PARTS_FOLDER / _digest(f"{run.signature} {run.fingerprint}")
-
-
-def _drop_other_parts(folder: Path, run: Run) -> None:
-    """Removes what an interrupted evaluation of other vectors or cut-offs left."""
-    keep = _parts_folder(folder, run)
-    for path in (folder / PARTS_FOLDER).glob("*"):
-        if path != keep:
-            remove_folder(path)
-    sweep(keep)
-
-
-def _write_part(folder: Path, table: pl.DataFrame) -> None:
-    with writing(folder / f"{_digest(table.select(PAIR).write_csv())}.parquet") as temporary:
-        table.write_parquet(temporary)
-
-
-def _read_parts(folder: Path, ks: Sequence[int]) -> pl.DataFrame:
-    """What the parts hold, each pair once, sorted; no rows if there are no parts."""
-    tables = [pl.DataFrame(schema=part_schema(ks))]
-    for path in folder.glob("*.parquet"):
-        try:
-            tables.append(check_schema(pl.read_parquet(path), part_schema(ks), path))
-        except (OSError, pl.exceptions.PolarsError, CorruptFile):
-            path.unlink()  # damaged, or of another version: its pairs are done again
-    return pl.concat(tables).unique(PAIR).sort(PAIR)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

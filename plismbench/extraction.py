@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +12,12 @@ import numpy.typing as npt
 from plismbench.dataset import TILE_SIZE, Slide
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch, NonFiniteValue
+from plismbench.errors import AlreadyExists, CorruptFile, NonFiniteValue
 from plismbench.execution.executor import Executor
 from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.source import TileBatch, TileSource
-from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, remove_folder, require_writable
+from plismbench.workspace import Existing, Workspace, remove_folder, require_writable
 
 _MEASURED_SECONDS = 2.0
 
@@ -169,7 +168,7 @@ def plan_extraction(
     )
     folder = workspace.embeddings(spec.name)
     require_writable(folder)
-    unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
+    unlike = existing is Existing.REPLACE and EmbeddingStore.is_unlike(folder, manifest, slides)
     store = EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest)
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
@@ -180,23 +179,3 @@ def plan_extraction(
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
     return Extraction(spec, source, store, todo, skipped, device, precision, batch_size, unlike)
-
-
-def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
-    """Whether something else made a store; an error if dropping it would lose slides not asked for."""
-    if not (folder / MANIFEST_FILE).exists():
-        return False
-    try:
-        store = EmbeddingStore.open(folder)
-    except CorruptFile:
-        store = None
-    if store and store.manifest.identity == manifest.identity:
-        return False
-    lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
-    if lost:
-        raise FingerprintMismatch(
-            f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
-            f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
-            hint="Ask for all of its slides, or use another --root.",
-        )
-    return True

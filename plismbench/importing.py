@@ -13,7 +13,7 @@ from plismbench.errors import AlreadyExists, CorruptFile, MissingEmbeddings
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.ids import require_tiles
-from plismbench.workspace import Existing, Workspace, require_writable
+from plismbench.workspace import Existing, Workspace, remove_folder, require_writable
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Import:
         dataset: whose tiles they are.
         files: the slides to take over, and where each is.
         skipped: slides that are in the store already.
+        unlike: something else made what the store holds; it goes when the work begins.
     """
 
     store: EmbeddingStore
     dataset: RegisteredDataset
     files: dict[Slide, Path]
     skipped: tuple[Slide, ...]
+    unlike: bool = False
 
     def run(self) -> Iterator[Slide]:
         """Takes slide after slide over; each is in the store when it is yielded.
@@ -39,6 +41,8 @@ class Import:
             CorruptFile: if a file is damaged, or has other tiles than the data set.
             NonFiniteValue: if a value is not finite in float16.
         """
+        if self.unlike:
+            remove_folder(self.store.folder)
         for slide, path in self.files.items():
             features = read_features(path, slide)
             found, expected = len(features.levels), self.dataset.tiles_per_slide
@@ -88,7 +92,7 @@ def plan_import(
     dim = read_features(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
     manifest = Manifest(
         extractor=_spec(name, dim).as_dict(),
-        fingerprint=f"imported-{hashlib.sha256(f'{name} {dim}'.encode()).hexdigest()[:16]}",
+        fingerprint=f"imported-{hashlib.sha256(f'{name} {dim} {folder.resolve()}'.encode()).hexdigest()[:16]}",
         dataset=dataset.name,
         revision=dataset.revision,
         precision=str(precision),
@@ -96,7 +100,8 @@ def plan_import(
     )
     path = workspace.embeddings(name)
     require_writable(path)
-    store = EmbeddingStore.create(path, manifest)
+    unlike = existing is Existing.REPLACE and EmbeddingStore.is_unlike(path, manifest, slides)
+    store = EmbeddingStore(path, manifest) if unlike else EmbeddingStore.create(path, manifest)
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
         raise AlreadyExists(
@@ -104,7 +109,7 @@ def plan_import(
             hint="Keep them with --existing skip, or write them again with --existing replace.",
         )
     skipped = there if existing is Existing.SKIP else ()
-    return Import(store, dataset, {slide: found[slide] for slide in slides if slide not in skipped}, skipped)
+    return Import(store, dataset, {slide: found[slide] for slide in slides if slide not in skipped}, skipped, unlike)
 
 
 def _spec(name: str, dim: int) -> ExtractorSpec:

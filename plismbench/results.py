@@ -44,6 +44,7 @@ class Run:
         all_slides: whether these are all slides of the data set.
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
+        vectors: what stands for the vectors that were compared, see ``EmbeddingStore.content``.
         precision: of the forward pass.
         protocol: name of the definitions of the numbers.
         engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
@@ -60,6 +61,7 @@ class Run:
     seed: int
     ks: tuple[int, ...]
     precision: str
+    vectors: str = ""
     engine: str
     device: str
     hardware: dict[str, str | int | float] = field(default_factory=dict)

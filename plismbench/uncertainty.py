@@ -24,7 +24,7 @@ N_DRAWS = 2_000
 SEED = 42
 LEVEL = 0.95
 
-_FEWEST_CORES = 5  # resampling fewer says nothing
+_FEWEST_CORES, _FEWEST_SLIDES = 5, 10  # resampling fewer says nothing
 _ENOUGH = 0.9  # share of the draws in which a group must have pairs for its interval to mean anything
 _DIGITS = 6  # further ones depend on the order of summation
 
@@ -57,8 +57,9 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
     Returns:
         Two tables. ``INTERVAL_SCHEMA``: the interval of every median of ``summarise``, by cores
         (null for a metric that is no mean over tiles, and with fewer than 5 cores) and by slides
-        (null where a group is empty in more than a tenth of the draws). ``DRAWS_SCHEMA``: the four
-        terms of the score, draw by draw, 2,000 by cores, then 2,000 by slides; null where undefined.
+        (null with fewer than 10, and where a group is empty in more than a tenth of the draws).
+        ``DRAWS_SCHEMA``: the four terms of the score, draw by draw, 2,000 by cores, then 2,000 by
+        slides; null where undefined.
     """
     pairs = pairs.sort(PAIR)
     numbered = in_groups(pairs.with_row_index("row")).select("row", "group")
@@ -69,7 +70,9 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
             medians[Unit.CORE, group, metric] = _medians(shares @ sums[:, rows])
     weights = _slide_weights(pairs)
     for group, rows in members.items():
-        of_group = np.ascontiguousarray(weights[:, rows])
+        if weights is None:
+            break
+        of_group = weights[rows]
         for metric in metric_names(ks):
             medians[Unit.SLIDE, group, metric] = weighted_medians(pairs[metric].to_numpy()[rows], of_group)
     intervals = [
@@ -77,7 +80,7 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
             group,
             metric,
             *_interval(medians.get((Unit.CORE, group, metric))),
-            *_interval(medians[Unit.SLIDE, group, metric]),
+            *_interval(medians.get((Unit.SLIDE, group, metric))),
         )
         for group in members
         for metric in metric_names(ks)
@@ -101,7 +104,7 @@ def weighted_medians(values: Float64, weights: npt.NDArray[np.int32]) -> Float64
 
     Args:
         values: (n,) float64.
-        weights: (n_draws, n) int32, how often each value counts.
+        weights: (n, n_draws) int32, how often each value counts in each draw.
 
     Returns:
         (n_draws,) float64; the mean of the two in the middle where their number is even, NaN where
@@ -109,9 +112,13 @@ def weighted_medians(values: Float64, weights: npt.NDArray[np.int32]) -> Float64
     """
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    below = np.cumsum(weights[:, order], axis=1, dtype=np.int32)
-    total = below[:, -1]
-    lower, upper = (ordered[(below > middle[:, None]).argmax(axis=1)] for middle in ((total - 1) // 2, total // 2))
+    below = np.cumsum(weights[order], axis=0, dtype=np.int32)
+    total = below[-1]
+    # Where a draw has nothing, every place is past the end; what stands there is replaced below.
+    last = len(ordered) - 1
+    lower, upper = (
+        ordered[np.minimum((below <= middle).sum(axis=0), last)] for middle in ((total - 1) // 2, total // 2)
+    )
     return np.where(total > 0, (lower + upper) / 2, np.nan)
 
 
@@ -150,15 +157,16 @@ def _core_draws(cores: pl.DataFrame, n_pairs: int, ks: Sequence[int]) -> Iterato
         yield metric, sums, shares / 2 if metric in hits else shares
 
 
-def _slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32]:
-    """(n_draws, n_pairs) int32: how often each pair is in each draw of slides."""
+def _slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
+    """(n_pairs, n_draws) int32: how often each pair is in each draw of slides."""
     first, second = (
         pairs.select(pl.concat_str(f"staining_{side}", f"scanner_{side}", separator="_")).to_series().to_list()
         for side in "ab"
     )
     slides = {slide: number for number, slide in enumerate(sorted({*first, *second}))}
     n_slides = len(slides)
-    counts = (
-        np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS).astype(np.int32)
-    )
-    return counts[:, [slides[name] for name in first]] * counts[:, [slides[name] for name in second]]
+    if n_slides < _FEWEST_SLIDES:
+        return None
+    drawn = np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS)
+    counts = np.ascontiguousarray(drawn.T, np.int32)
+    return counts[[slides[name] for name in first]] * counts[[slides[name] for name in second]]

@@ -24,7 +24,7 @@ from plismbench.errors import (
     MissingEmbeddings,
     UnknownName,
 )
-from plismbench.evaluation import PAIRS_PER_PART, bytes_per_slide, default_memory, plan_evaluation
+from plismbench.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation, slides_that_fit
 from plismbench.pairs import slide_pairs
 from plismbench.results import read_result
 from plismbench.tissue import tissue_of
@@ -106,16 +106,27 @@ def test_sums_of_cores_make_up_the_pairs(tmp_path, store):
     assert told["cosine"] == pytest.approx(np.sum(oracle.unit(a)[core] * oracle.unit(b)[core]), abs=1e-9)
 
 
-def test_memory_threads_and_engine_leave_no_trace(tmp_path, store):
+def bytes_for(n_slides, n_tiles=20, dim=8, limit=10):
+    """What so many of the six slides take, as ``slides_that_fit`` says."""
+    return 6 * n_tiles * (limit + 1) * 8 + n_slides * n_tiles * (6 * dim + 28)
+
+
+def test_memory_threads_and_engine_leave_no_trace(tmp_path):
+    # 160 tiles: nine blocks of tissue, enough for draws of cores.
+    store, dataset = make_store(tmp_path / "store", make_vectors(tiles=160)), make_dataset(tiles=160)
     tables = set()
+    memories = (bytes_for(2, 150), bytes_for(4, 150), 10**9)
     for number, (memory, engine, threads) in enumerate(
-        itertools.product((1, 4 * bytes_per_slide(20, 8, 10), 10**9), ("exact", "faiss", "torch"), (1, 3))
+        itertools.product(memories, ("exact", "faiss", "torch"), (1, 3))
     ):
-        evaluation = plan(tmp_path / str(number), store, memory=memory, engine_name=engine, threads=threads)
-        finish(evaluation)
+        evaluation = plan(
+            tmp_path / str(number), store, dataset, n_tiles=150, memory=memory, engine_name=engine, threads=threads
+        )
+        _, result = finish(evaluation)
         tables.add(tuple((evaluation.folder / name).read_bytes() for name in TABLES))
     assert number == 17
     assert len(tables) == 1
+    assert result.draws.filter(unit="core")["top10_cross_both"].null_count() == 0
 
 
 def test_the_rounding_of_the_reference_is_a_protocol_of_its_own(tmp_path, store, vectors):
@@ -129,10 +140,18 @@ def test_the_rounding_of_the_reference_is_a_protocol_of_its_own(tmp_path, store,
 
 
 def test_slides_in_memory_follow_the_budget(tmp_path, store):
-    per_slide = bytes_per_slide(20, 8, 10)
-    for memory, expected in ((1, 2), (3 * per_slide, 3), (10**9, len(SLIDES))):
-        assert plan(tmp_path, store, memory=memory).slides_in_memory == expected
+    for n_slides in (2, 3, 5):
+        assert plan(tmp_path, store, memory=bytes_for(n_slides)).slides_in_memory == n_slides
+        assert plan(tmp_path, store, memory=bytes_for(n_slides + 1) - 1).slides_in_memory == n_slides
+    assert plan(tmp_path, store, memory=10**9).slides_in_memory == len(SLIDES)
     assert default_memory() > 10**8
+
+
+def test_memory_for_less_than_two_slides_is_refused(tmp_path, store):
+    with pytest.raises(InvalidInput, match=r"Two slides of 20 tiles at dim 8 need .* GB; .* GB are allowed"):
+        plan(tmp_path, store, memory=bytes_for(2) - 1)
+    with pytest.raises(InvalidInput, match=r"need 0\.73 GB; 0\.1 GB are allowed"):
+        slides_that_fit(10**8, 91, 16_278, 3_072, 10)
 
 
 def test_no_more_slides_are_read_than_the_order_needs(tmp_path, store, monkeypatch):
@@ -143,7 +162,7 @@ def test_no_more_slides_are_read_than_the_order_needs(tmp_path, store, monkeypat
     before = [SLIDES[0], *SLIDES]  # once for the places of the tiles, once for the axes
     assert sorted(reads) == sorted(before + list(SLIDES))
     reads.clear()
-    finish(plan(tmp_path / "few", store, memory=4 * bytes_per_slide(20, 8, 10)))
+    finish(plan(tmp_path / "few", store, memory=bytes_for(4)))
     # Blocks of 2 among 6 slides: 12, 34, 56, then 34 again.
     assert len(reads) - len(before) <= len(SLIDES) + 2
 
@@ -169,6 +188,47 @@ def test_a_result_of_other_vectors_is_made_again(tmp_path, store, vectors):
     _, second = finish(evaluation)
     assert first.run.signature == second.run.signature
     assert not first.pairs.equals(second.pairs)
+
+
+def test_vectors_that_were_replaced_are_noticed_whatever_their_spec_says(tmp_path, store, monkeypatch):
+    monkeypatch.setattr("plismbench.evaluation.PAIRS_PER_PART", 4)
+    finish(plan(tmp_path / "finished", store))
+    progress = plan(tmp_path / "cut", store).evaluate()
+    for _ in range(9):
+        next(progress)
+    progress.close()
+    make_store(tmp_path / "store", make_vectors(seed=1))  # the same manifest, other weights
+    _, expected = finish(plan(tmp_path / "fresh", store))
+    for place in ("finished", "cut"):
+        evaluation = plan(tmp_path / place, store)
+        assert (evaluation.finished, len(evaluation.todo)) == (False, 15)
+        assert finish(evaluation)[1].pairs.equals(expected.pairs)
+
+
+def test_replace_begins_anew(tmp_path, store, monkeypatch):
+    monkeypatch.setattr("plismbench.evaluation.PAIRS_PER_PART", 4)
+    progress = plan(tmp_path, store).evaluate()
+    for _ in range(9):
+        next(progress)
+    progress.close()
+    assert len(plan(tmp_path, store).todo) == 7
+    assert len(plan(tmp_path, store, existing=Existing.REPLACE).todo) == 15
+
+
+def test_parts_that_a_kill_left_beside_a_finished_result_go(tmp_path, store):
+    evaluation = plan(tmp_path, store)
+    finish(evaluation)
+    parts = evaluation.folder / "parts" / "x"
+    parts.mkdir(parents=True)
+    assert plan(tmp_path, store).finished
+    assert not parts.parent.exists()
+
+
+def test_error_refuses_any_result_that_is_there(tmp_path, store):
+    finish(plan(tmp_path, store))
+    other = make_store(tmp_path / "other", make_vectors(seed=1), depth=2)
+    with pytest.raises(AlreadyExists, match="evaluated already"):
+        plan(tmp_path, other, existing=Existing.ERROR)
 
 
 def test_other_cut_offs_and_slides_have_their_own_place(tmp_path, store):
@@ -276,6 +336,9 @@ def test_the_run_says_what_made_it(tmp_path, store):
     run = json.loads((evaluation.folder / "run.json").read_text())
     assert run["signature"] == "tiny@1|slides:6|tiles:20|seed:42|k:1,3,10|fp32|plism-1" == result.run.signature
     assert run["engine"] == "faiss"
+    assert run["device"] == "cpu"
+    assert set(run["versions"]) == {"plismbench", "numpy", "polars", "pyarrow", "faiss"}
+    assert run["vectors"] == store.content(SLIDES)
     assert run["pairs_per_second"] > 0
     assert run["seconds"] > 0
     assert run["hardware"]["cores"] >= 1
@@ -292,7 +355,17 @@ def test_a_missing_slide_is_named(tmp_path, store):
 def test_a_truncated_slide_is_named_and_no_result_is_left(tmp_path, store):
     path = store.path(SLIDES[2])
     path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CorruptFile, match="HR_AT2"):
+        plan(tmp_path, store)
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_a_slide_that_is_damaged_inside_is_named_and_no_result_is_left(tmp_path, store):
     evaluation = plan(tmp_path, store)
+    path = store.path(SLIDES[2])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
     with pytest.raises(CorruptFile, match="HR_AT2"):
         finish(evaluation)
     assert not (evaluation.folder / "run.json").exists()
@@ -302,14 +375,15 @@ def test_slides_with_other_tiles_are_refused(tmp_path, store, vectors):
     moved = make_xy(30)
     moved[-1] += 1
     store.write(Embeddings(SLIDES[3], moved, vectors[SLIDES[3]]))
-    with pytest.raises(InvalidInput, match="HR_P has other tiles than the slides before it"):
+    with pytest.raises(InvalidInput, match="HR_P and GM_AT2 have other tiles"):
         finish(plan(tmp_path, store))
 
 
-def test_a_store_with_too_few_tiles_is_refused(tmp_path):
-    store = make_store(tmp_path / "store", make_vectors(tiles=25))
-    with pytest.raises(InvalidInput, match="has 25 tiles"):
-        finish(plan(tmp_path, store, n_tiles=30))
+@pytest.mark.parametrize("tiles", [25, 31])
+def test_a_store_with_other_tiles_than_the_data_set_is_refused(tmp_path, tiles):
+    store = make_store(tmp_path / "store", make_vectors(tiles=tiles))
+    with pytest.raises(InvalidInput, match=f"GM_AT2 has {tiles} tiles; a slide of 'tiny' has 30"):
+        finish(plan(tmp_path, store, n_tiles=8))
 
 
 @pytest.mark.parametrize(

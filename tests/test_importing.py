@@ -79,3 +79,17 @@ def test_vectors_extracted_here_are_not_mixed_with_imported_ones(tmp_path, folde
     make_store(tmp_path / "root/tiny/embeddings/theirs", make_vectors(), name="theirs", precision="fp16")
     with pytest.raises(FingerprintMismatch, match="extractor theirs"):
         plan(tmp_path, folder)
+
+
+def test_another_origin_is_not_mixed_in_but_may_replace_the_whole(tmp_path, folder):
+    list(plan(tmp_path, folder, slides=SLIDES[:2]).run())
+    write_features(tmp_path / "second", make_vectors(seed=1), make_xy(30))
+    with pytest.raises(FingerprintMismatch, match="extractor theirs"):
+        plan(tmp_path, tmp_path / "second")
+    replaced = plan(tmp_path, tmp_path / "second", existing=Existing.REPLACE)
+    assert len(list(replaced.run())) == 6
+    store = EmbeddingStore.open(replaced.store.folder)
+    assert store.manifest.origin.endswith("second")
+    np.testing.assert_array_equal(store.read(SLIDES[0]).vectors, make_vectors(seed=1)[SLIDES[0]])
+    with pytest.raises(FingerprintMismatch, match="would lose 5 slides"):
+        plan(tmp_path, folder, slides=SLIDES[:1], existing=Existing.REPLACE)

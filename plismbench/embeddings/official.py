@@ -38,12 +38,16 @@ def features_files(folder: Path) -> dict[Slide, Path]:
 
     Raises:
         MissingEmbeddings: if there is none.
+        CorruptFile: if two folders are of one slide.
     """
-    found = {}
+    found: dict[Slide, Path] = {}
     for path in sorted(folder.glob(f"*/{FEATURES_FILE}")):
         slide = _SLIDE_ID.fullmatch(path.parent.name)
         if slide:
-            found[Slide(slide[1], slide[2])] = path
+            name = Slide(slide[1], slide[2])
+            if name in found:
+                raise CorruptFile(f"{folder} has slide {name} twice: {found[name].parent.name}, {path.parent.name}.")
+            found[name] = path
     if not found:
         raise MissingEmbeddings(
             f"{folder} has no slides such as GMH_S60_to_GMH_S60.tif/{FEATURES_FILE}.",
@@ -64,6 +68,8 @@ def read_features(path: Path, slide: Slide) -> OfficialFeatures:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract that slide again.") from error
+    if not isinstance(table, np.ndarray):
+        raise CorruptFile(f"{path} is an archive of arrays; one array is expected.")
     if table.ndim != 2 or table.shape[1] <= _PLACE or table.dtype.kind != "f":
         raise CorruptFile(
             f"{path} is {table.shape} {table.dtype}; (n_tiles, 3 + dim) float32 is expected: level, x, y, vector."

@@ -1,6 +1,9 @@
 """One parquet file of float16 vectors a slide."""
 
+import contextlib
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,14 @@ import pyarrow.parquet as pq
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
-from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue, ShapeMismatch
+from plismbench.errors import (
+    CorruptFile,
+    FingerprintMismatch,
+    InvalidInput,
+    MissingEmbeddings,
+    NonFiniteValue,
+    ShapeMismatch,
+)
 from plismbench.workspace import MANIFEST_FILE, sweep, writing
 
 _METADATA_KEY = b"plismbench"
@@ -56,6 +66,12 @@ class Embeddings:
             row = int(np.argmin(finite))
             raise NonFiniteValue(f"The vector of {self.slide}, tile ({x[row]}, {y[row]}), holds NaN or infinity.")
 
+    def digest(self) -> str:
+        """SHA-256 of coordinates and vectors."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.xy).tobytes())
+        digest.update(np.ascontiguousarray(self.vectors).data)
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True)
 class EmbeddingStore:
@@ -93,6 +109,27 @@ class EmbeddingStore:
             )
             return store
         return cls(folder, manifest)
+
+    @classmethod
+    def is_unlike(cls, folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
+        """Whether something else made the store in a folder, so that it must go before these slides come.
+
+        Raises:
+            FingerprintMismatch: if it holds slides besides these, which would be lost.
+        """
+        if not (folder / MANIFEST_FILE).exists():
+            return False
+        with contextlib.suppress(CorruptFile):
+            if cls.open(folder).manifest.identity == manifest.identity:
+                return False
+        lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
+        if lost:
+            raise FingerprintMismatch(
+                f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
+                f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
+                hint="Ask for all of its slides, or use another --root.",
+            )
+        return True
 
     def path(self, slide: Slide) -> Path:
         """Where a slide's vectors are."""
@@ -136,7 +173,11 @@ class EmbeddingStore:
                 pa.field("y", pa.int32(), nullable=False),
                 pa.field("vector", pa.list_(item, dim), nullable=False),
             ],
-            metadata={_METADATA_KEY: json.dumps(self._identity(embeddings.slide), sort_keys=True)},
+            metadata={
+                _METADATA_KEY: json.dumps(
+                    self._identity(embeddings.slide) | {"content": embeddings.digest()}, sort_keys=True
+                )
+            },
         )
         flat = pa.array(np.ascontiguousarray(embeddings.vectors).reshape(-1))
         columns = [
@@ -166,8 +207,7 @@ class EmbeddingStore:
         """
         self.require((slide,))
         path = self.path(slide)
-        again = f"Extract it again: `plismbench extract --model {self.manifest.name}"
-        again += f" --dataset {self.manifest.dataset} --slides {slide} --existing replace`."
+        again = self._again(slide)
         try:
             with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
                 identity = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
@@ -180,6 +220,28 @@ class EmbeddingStore:
         embeddings = Embeddings(slide, xy, vectors)
         self._check_dim(embeddings)
         return embeddings
+
+    def content(self, slides: Iterable[Slide]) -> str:
+        """Sixteen hex digits that stand for the vectors of some slides: what a result was computed from.
+
+        Raises:
+            CorruptFile: if a file cannot be read, or does not say.
+        """
+        told = []
+        for slide in sorted(slides):
+            path = self.path(slide)
+            try:
+                with pq.ParquetFile(path) as file:
+                    told.append(json.loads(file.schema_arrow.metadata[_METADATA_KEY])["content"])
+            except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+                raise CorruptFile(f"{path} is damaged: {_first_line(error)}.", hint=self._again(slide)) from error
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+    def _again(self, slide: Slide) -> str:
+        return (
+            f"Extract it again: `plismbench extract --model {self.manifest.name}"
+            f" --dataset {self.manifest.dataset} --slides {slide} --existing replace`."
+        )
 
     def _identity(self, slide: Slide) -> dict[str, str]:
         return self.manifest.identity | {"slide": str(slide)}

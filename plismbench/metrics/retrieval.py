@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, ShapeMismatch
 from plismbench.metrics.vectors import Float64, PrincipalAxes, Rows, SlideVectors, check_counterparts, chunks
@@ -29,8 +30,6 @@ DEFAULT_KS = (1, 3, 5, 10)
 
 TIE = 1e-12
 """Similarities this close are equal: far above the rounding of float64, far below that of float32."""
-
-_FEW = 64  # unsure candidates of a tile that are compared one by one; more, and the whole slide is
 
 
 @dataclass(frozen=True)
@@ -163,8 +162,8 @@ def counterpart_ranks(
     reached = engine.reaching(a.placed, b.placed, least_a, least_b, a.vectors.rounding)
     ranks_a += reached.a
     ranks_b += reached.b
-    _decide(ranks_a, a.vectors, b.vectors, reached.unsure_a, at_least, limit)
-    _decide(ranks_b, b.vectors, a.vectors, reached.unsure_b[:, ::-1], at_least, limit)
+    _decide(ranks_a, a.vectors, b.vectors, reached.unsure_a, reached.crowded_a, at_least, limit)
+    _decide(ranks_b, b.vectors, a.vectors, reached.unsure_b[:, ::-1], reached.crowded_b, at_least, limit)
     return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
 
 
@@ -176,18 +175,23 @@ def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Rows:
 
 
 def _decide(
-    ranks: Rows, queries: SlideVectors, gallery: SlideVectors, unsure: Rows, at_least: Float64, limit: int
+    ranks: Rows,
+    queries: SlideVectors,
+    gallery: SlideVectors,
+    unsure: Rows,
+    crowded: npt.NDArray[np.bool_],
+    at_least: Float64,
+    limit: int,
 ) -> None:
     """Adds to the ranks the unsure candidates (query, candidate) that do reach the threshold."""
-    unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & (ranks[unsure[:, 0]] < limit)]  # the counterpart is no candidate
-    many = np.bincount(unsure[:, 0], minlength=len(ranks)) > _FEW
-    few = unsure[~many[unsure[:, 0]]]
-    for chunk in chunks(len(few), 2 * queries.dim):
-        query, candidate = few[chunk].T
+    open_ranks = ranks < limit
+    unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & open_ranks[unsure[:, 0]]]  # the counterpart is no candidate
+    for chunk in chunks(len(unsure), 2 * queries.dim):
+        query, candidate = unsure[chunk].T
         scores = np.einsum("ij,ij->i", queries.exact(query), gallery.exact(candidate))
         np.add.at(ranks, query, scores >= at_least[query])
-    rows = np.flatnonzero(many)
-    if len(rows):  # duplicates by the hundred: some are counted as sure already, so all are counted anew
+    rows = np.flatnonzero(crowded & open_ranks)
+    if len(rows):  # some of their candidates are counted as sure already, so all are counted anew
         own = _count_exactly(queries, queries, rows, at_least)
         ranks[rows] = own + _count_exactly(queries, gallery, rows, at_least)
 

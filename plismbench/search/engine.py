@@ -52,12 +52,38 @@ class Reached:
         unsure_a: (m, 2) int64, pairs (row of a, row of b) that may reach the least score of the
             row of ``a``: nearer to it than the arithmetic can tell. Not among the counts.
         unsure_b: (m, 2) int64, pairs (row of a, row of b) that may reach that of the row of ``b``.
+        crowded_a: (n_rows,) bool, rows of ``a`` with more than ``MOST_UNSURE`` such pairs, which are not
+            listed then: duplicates come by the hundred, and their pairs would fill the memory.
+        crowded_b: (n_rows,) bool, the same for ``b``.
     """
 
     a: Int64
     b: Int64
     unsure_a: Int64
     unsure_b: Int64
+    crowded_a: npt.NDArray[np.bool_]
+    crowded_b: npt.NDArray[np.bool_]
+
+
+class Unsure:
+    """Collects unsure pairs for the rows of one side, few for each."""
+
+    def __init__(self, n_rows: int, side: int) -> None:
+        self._counts = np.zeros(n_rows, np.int64)
+        self._pairs: list[Int64] = [np.empty((0, 2), np.int64)]
+        self._side = side
+
+    def add(self, pairs: Int64) -> None:
+        """Takes pairs (row of a, row of b); those of a row that has too many are let go."""
+        own = pairs[:, self._side]
+        self._counts += np.bincount(own, minlength=len(self._counts))
+        self._pairs.append(pairs[self._counts[own] <= MOST_UNSURE])
+
+    def result(self) -> tuple[Int64, npt.NDArray[np.bool_]]:
+        """The pairs of rows that have few, and which rows have too many."""
+        crowded = self._counts > MOST_UNSURE
+        pairs = np.concatenate(self._pairs)
+        return pairs[~crowded[pairs[:, self._side]]], crowded
 
 
 class Engine(Protocol[Placed]):
@@ -66,6 +92,16 @@ class Engine(Protocol[Placed]):
     @property
     def concurrent(self) -> bool:
         """Whether several threads may count at once, because each call of ``reaching`` keeps to one."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it searches, for the record."""
+        ...
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The library that searches, for the record."""
         ...
 
     def place(self, vectors: Float32, lead: int, /) -> Placed:
@@ -114,6 +150,9 @@ def has_cuda_driver() -> bool:
     return True
 
 
+MOST_UNSURE = 64
+"""Unsure pairs that are listed for a row."""
+
 ENGINES = ("exact", "faiss", "torch")
 
 AUTO = "auto"
@@ -124,6 +163,8 @@ def engine_for(name: str, device: str = AUTO) -> str:
     """The engine that ``auto`` stands for on this machine; any other name is itself."""
     if name != AUTO:
         return name
+    if device == "cuda":
+        return "torch"
     if device == "cpu" or not has_cuda_driver():  # saves the import of torch: 0.4 GB and two seconds
         return "faiss"
     import torch

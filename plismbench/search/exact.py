@@ -2,13 +2,19 @@
 
 import numpy as np
 
-from plismbench.search.engine import Float32, Float64, Int64, Neighbors, Reached, check_k, check_width
+from plismbench.search.engine import Float32, Float64, Int64, Neighbors, Reached, Unsure, check_k, check_width
 
 
 class ExactEngine:
     """All inner products in float64; takes n_rows² × 8 bytes."""
 
-    concurrent = True
+    concurrent = False  # each call takes several times n_rows² numbers
+    device = "cpu"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """NumPy's."""
+        return {"numpy": np.__version__}
 
     def place(self, vectors: Float32, lead: int) -> Float64:  # noqa: ARG002 - nothing is left out here
         """Widens a slide."""
@@ -25,12 +31,14 @@ class ExactEngine:
         """Compares every score with the least of its row and of its column."""
         check_width(a.shape[1], b.shape[1])
         scores = a @ b.T
-        of_a, unsure_a = _counted(scores, least_a[:, None], margin)
-        of_b, unsure_b = _counted(scores, least_b[None, :], margin)
-        return Reached(of_a.sum(axis=1), of_b.sum(axis=0), unsure_a, unsure_b)
+        unsure_a, unsure_b = Unsure(len(a), 0), Unsure(len(b), 1)
+        of_a = _counted(scores, least_a[:, None], margin, unsure_a)
+        of_b = _counted(scores, least_b[None, :], margin, unsure_b)
+        (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
+        return Reached(of_a.sum(axis=1), of_b.sum(axis=0), pairs_a, pairs_b, crowded_a, crowded_b)
 
 
-def _counted(scores: Float64, least: Float64, margin: float) -> tuple[Int64, Int64]:
+def _counted(scores: Float64, least: Float64, margin: float, unsure: Unsure) -> Int64:
     sure = scores > least + margin
-    unsure = (scores >= least - margin) & ~sure
-    return sure.astype(np.int64), np.argwhere(unsure).astype(np.int64)
+    unsure.add(np.argwhere((scores >= least - margin) & ~sure).astype(np.int64))
+    return sure.astype(np.int64)

@@ -10,6 +10,14 @@ class FaissEngine:
     """Brute force on all cores: ``faiss.knn`` by inner product, with no index to build or keep."""
 
     concurrent = True
+    device = "cpu"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """FAISS's."""
+        import faiss
+
+        return {"faiss": faiss.__version__}
 
     def place(self, vectors: Float32, lead: int) -> pruned.Split:
         """Sets the leading columns of a slide apart."""

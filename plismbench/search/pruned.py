@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.search.engine import Float32, Float64, Int64, Reached, check_width, unsure_band
+from plismbench.search.engine import Float32, Float64, Int64, Reached, Unsure, check_width, unsure_band
 
 _BLOCK = 2**21  # scores held at once: 8 MiB in float32, about a core's share of the cache
 _GATHERED = 2**17  # numbers gathered at once for single inner products
@@ -72,8 +72,7 @@ class _Count:
     def __init__(self, a: Split, b: Split, band_a: tuple[Float32, Float32], band_b: tuple[Float32, Float32]) -> None:
         self._a, self._b, self._band_a, self._band_b = a, b, band_a, band_b
         self._sure_a, self._sure_b = np.zeros(len(a.lead), np.int64), np.zeros(len(b.lead), np.int64)
-        self._unsure_a: list[Int64] = [np.empty((0, 2), np.int64)]
-        self._unsure_b: list[Int64] = [np.empty((0, 2), np.int64)]
+        self._unsure_a, self._unsure_b = Unsure(len(a.lead), 0), Unsure(len(b.lead), 1)
 
     def compare(self, rows: Int64, columns: Int64) -> None:
         """Some rows of ``a`` with some of ``b``, in blocks."""
@@ -101,9 +100,8 @@ class _Count:
                 self._add(of_a, of_b, self._in_full(of_a, of_b, bounds.reshape(-1)[found]))
 
     def result(self) -> Reached:
-        return Reached(
-            self._sure_a, self._sure_b, np.concatenate(self._unsure_a), np.concatenate(self._unsure_b)
-        )  # fmt: skip
+        (pairs_a, crowded_a), (pairs_b, crowded_b) = self._unsure_a.result(), self._unsure_b.result()
+        return Reached(self._sure_a, self._sure_b, pairs_a, pairs_b, crowded_a, crowded_b)
 
     def _in_full(self, of_a: Int64, of_b: Int64, bounds: Float32) -> Float32:
         """The inner products themselves, from their bounds."""
@@ -123,7 +121,7 @@ class _Count:
             surely = scores >= high[own]
             sure += np.bincount(own[surely], minlength=len(sure))
             maybe = (scores >= low[own]) & ~surely
-            unsure.append(np.stack([of_a[maybe], of_b[maybe]], axis=1))
+            unsure.add(np.stack([of_a[maybe], of_b[maybe]], axis=1))
 
 
 def _reached(

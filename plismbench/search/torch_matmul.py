@@ -16,6 +16,7 @@ from plismbench.search.engine import (
     Int64,
     Neighbors,
     Reached,
+    Unsure,
     check_k,
     check_width,
     unsure_band,
@@ -33,8 +34,15 @@ class TorchEngine:
     """Float32 products, never TF32, whose error is a thousand times larger; slides stay on the device."""
 
     def __init__(self, device: str) -> None:
-        self._device = device
+        self._device = self.device = device
         self.concurrent = device != "cpu"  # on the CPU torch uses threads of its own
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Torch's."""
+        import torch
+
+        return {"torch": torch.__version__}
 
     @classmethod
     def on(cls, device: str) -> TorchEngine:
@@ -78,7 +86,7 @@ class TorchEngine:
         )
         sure_a = torch.zeros(len(a), dtype=torch.int64, device=self._device)
         sure_b = torch.zeros(len(b), dtype=torch.int64, device=self._device)
-        unsure_a, unsure_b = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
+        unsure_a, unsure_b = Unsure(len(a), 0), Unsure(len(b), 1)
         asked_a, asked_b = np.isfinite(least_a), np.isfinite(least_b)
         everything = [(np.flatnonzero(asked_a), np.arange(len(b)))]
         if asked_b.any():
@@ -92,14 +100,13 @@ class TorchEngine:
                     sure = scores >= high_a[block, None]
                     sure_a[block] += sure.sum(dim=1)
                     maybe = (scores >= low_a[block, None]) & ~sure
-                    unsure_a.append(_pairs(maybe, block, some_b))
+                    unsure_a.add(_pairs(maybe, block, some_b))
                     sure = scores >= high_b[some_b]
                     sure_b[some_b] += sure.sum(dim=0)
                     maybe = (scores >= low_b[some_b]) & ~sure
-                    unsure_b.append(_pairs(maybe, block, some_b))
-        return Reached(
-            sure_a.cpu().numpy(), sure_b.cpu().numpy(), np.concatenate(unsure_a), np.concatenate(unsure_b)
-        )  # fmt: skip
+                    unsure_b.add(_pairs(maybe, block, some_b))
+        (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
+        return Reached(sure_a.cpu().numpy(), sure_b.cpu().numpy(), pairs_a, pairs_b, crowded_a, crowded_b)
 
     def _step(self, n_columns: int) -> int:
         return max(1, _SCORES[self._device] // max(1, n_columns))

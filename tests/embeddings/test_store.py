@@ -147,3 +147,14 @@ def test_embeddings_check_themselves():
     for wrong in (xy[[0, 2, 1, 3]], xy[[0, 1, 1, 3]]):
         with pytest.raises(InvalidInput, match="order, or stand twice: row 2"):
             Embeddings(SLIDE, wrong, good)
+
+
+def test_content_tells_vectors_apart(tmp_path):
+    vectors = make_vectors()
+    store = make_store(tmp_path / "a", vectors)
+    same, other = make_store(tmp_path / "b", vectors), make_store(tmp_path / "c", make_vectors(seed=1))
+    assert store.content(SLIDES) == same.content(SLIDES[::-1]) != other.content(SLIDES)
+    assert store.content(SLIDES) != store.content(SLIDES[:3])
+    store.path(SLIDES[1]).write_bytes(b"nothing")
+    with pytest.raises(CorruptFile, match="GM_P"):
+        store.content(SLIDES)

@@ -75,6 +75,22 @@ def test_scores_within_the_margin_are_unsure_and_not_counted(name):
 
 
 @pytest.mark.parametrize("name", ENGINES)
+def test_rows_with_hundreds_of_unsure_pairs_are_told_and_not_listed(name):
+    a, _ = make_slides(300, 20)
+    b = np.tile(a[:1], (300, 1))  # one vector: every row of it is as near as every other
+    least = np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64))
+    search = engine(name)
+    nothing = np.full(300, np.inf)
+    found = search.reaching(search.place(a, 8), search.place(b, 8), least, nothing, 1e-5)
+    assert found.crowded_a.all()
+    assert not found.crowded_b.any()
+    assert len(found.unsure_a) == len(found.unsure_b) == 0
+    turned = search.reaching(search.place(b, 8), search.place(a, 8), nothing, least, 1e-5)
+    assert turned.crowded_b.all()
+    assert len(turned.unsure_b) == 0
+
+
+@pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_finds_the_nearest_of_a_dense_search(name):
     a, _ = make_slides(50, 17)
     dense = a.astype(np.float64) @ a.astype(np.float64).T
@@ -106,6 +122,7 @@ def test_an_unknown_engine_or_device_is_named_with_the_closest():
 
 def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
     for driver, there, device, expected in (
+        (False, False, "cuda", "torch"),  # which says that there is none
         (True, True, "auto", "torch"),
         (True, True, "cpu", "faiss"),
         (True, False, "auto", "faiss"),
