@@ -36,3 +36,6 @@ Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only t
 Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]
 OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]
 Format = Annotated[TableFormat, typer.Option("--format", help="How the result is printed.")]
+Output = Annotated[
+    Path | None, typer.Option(help="File to write instead of printing; its path is printed.", dir_okay=False)
+]

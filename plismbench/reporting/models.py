@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import csv_text, markdown, parameters, printable
+from plismbench.reporting.printing import csv_text, document, parameters, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +37,7 @@ def models_table(registered: Sequence[Registration]) -> "Table":
 
 
 def models_text(registered: Sequence[Registration], table_format: TableFormat) -> str:
-    """The same with every field, as Markdown, CSV or JSON."""
+    """The same with every field, in any other format."""
     rows = [_row(entry) for entry in registered]
     match table_format:
         case TableFormat.JSON:
@@ -45,7 +45,7 @@ def models_text(registered: Sequence[Registration], table_format: TableFormat) -
         case TableFormat.CSV:
             return csv_text(rows)
     words = [[str(value) for value in row.values()] for row in rows]
-    return markdown(list(rows[0]), words, left=list(rows[0]))
+    return document(list(rows[0]), words, table_format, left=list(rows[0]))
 
 
 def _row(entry: Registration) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from plismbench.leaderboard import Leaderboard
 from plismbench.pairs import Axis
 from plismbench.reporting.plots import groups_figure, matrix_figure, scatter_figure
 from plismbench.reporting.printing import interval_text, number, parameters, printable
-from plismbench.reporting.tables import Cells, rank, summary_cells
+from plismbench.reporting.ranking import rank
+from plismbench.reporting.tables import Cells, summary_cells
 from plismbench.results import Result
 
 _SERIAL = (
