@@ -1,6 +1,7 @@
 """Every error that plismbench raises on purpose, drawn once.
 
 PlismbenchError
+├── GateFailed                   exit 1: a number is worse than a gate allows
 ├── InvalidInput                 exit 2: the command, a file or an array is wrong
 │   ├── UnknownName              a name that nothing answers to, with the closest match
 │   ├── DuplicateName            two owners of one name
@@ -48,6 +49,12 @@ def _rebuild(kind: type[PlismbenchError], message: str, hint: str | None) -> Pli
     error = kind.__new__(kind)
     PlismbenchError.__init__(error, message, hint=hint)
     return error
+
+
+class GateFailed(PlismbenchError):
+    """A number is worse than a gate allows."""
+
+    exit_code = 1
 
 
 class InvalidInput(PlismbenchError):

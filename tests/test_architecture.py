@@ -28,8 +28,10 @@ FLOORS = {
     "extraction": 9,
     "evaluation": 9,
     "leaderboard": 9,
-    "reporting": 10,
-    "cli": 11,
+    "board_file": 10,
+    "gate": 10,
+    "reporting": 11,
+    "cli": 12,
 }
 # Public faces: they import what they show, and nothing below imports them but the version.
 FACES = {"__init__", "__main__"}
@@ -57,6 +59,8 @@ FORBIDDEN = {
     "extraction": {"typer", "rich"},
     "evaluation": {"typer", "rich", "torch"},
     "leaderboard": {"typer", "rich", "torch"},
+    "board_file": {"typer", "rich", "torch", "polars"},
+    "gate": {"typer", "rich", "torch", "polars"},
     "reporting": {"typer", "torch", "numpy", "faiss"},
     "cli": {"numpy", "faiss"},
 }

@@ -1,5 +1,7 @@
 """``plismbench leaderboard``."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -7,13 +9,14 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import deliver, say
 from plismbench.dataset import PLISM, dataset_named
-from plismbench.errors import InvalidInput, MissingEmbeddings
+from plismbench.errors import GateFailed, InvalidInput, MissingEmbeddings
 from plismbench.reporting.formats import TableFormat
-from plismbench.workspace import Workspace
+from plismbench.workspace import Workspace, write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from plismbench.gate import Check
     from plismbench.leaderboard import Leaderboard
     from plismbench.results import Result
 
@@ -33,17 +36,46 @@ def leaderboard(
     ] = None,
     group: Annotated[bool, typer.Option("--group", help="Median (IQR) over each pair group instead.")] = False,
     output: options.Output = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Gate: exit 1 if a number fell below that of this file.", dir_okay=False)
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, show_default="0.005", help="Gate: how far a number may fall below its baseline."),
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Gate: only this model; may be repeated.")] = None,
+    fail_under: Annotated[float | None, typer.Option(help="Gate: exit 1 if a score is below.")] = None,
+    require_rank: Annotated[int | None, typer.Option(min=1, help="Gate: exit 1 if the model ranks below.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Gate: write its checks as JUnit.", dir_okay=False)] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="Write what was measured as a baseline, unless the gate fails.", dir_okay=False)
+    ] = None,
 ) -> None:
-    """Rank every evaluated model; one table for each signature, for unlike results are never mixed."""
+    """Rank every evaluated model; one table for each signature, for unlike results are never mixed.
+
+    With --baseline, --fail-under or --require-rank it is a gate: exit code 1, and a line on stderr
+    for each number that is worse than allowed.
+    """
+    from plismbench.board_file import board_text, read_boards
+    from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks
     from plismbench.leaderboard import leaderboards, read_results
     from plismbench.leaderboard import published as published_board
     from plismbench.reporting.ranking import sorted_board
 
-    shown = options.split_commas(columns)
+    shown, models = options.split_commas(columns), options.split_commas(model)
     _refuse_what_does_not_fit(table_format, shown, sort, group)
+    required = None
+    if baseline or models or junit or tolerance is not None or fail_under is not None or require_rank is not None:
+        required = Requirements(
+            baseline=read_boards(baseline) if baseline else None,
+            tolerance=DEFAULT_TOLERANCE if tolerance is None else tolerance,
+            models=models,
+            least_score=fail_under,
+            worst_rank=require_rank,
+        )
     results = read_results(Workspace(root, dataset))
     published = published and dataset_named(dataset) == PLISM
-    if not results and not published:
+    if not results and (required or write_baseline or not published):
         raise MissingEmbeddings(
             f"No results of '{dataset}' under {root}.",
             hint=f"Run `plismbench extract --model NAME --dataset {dataset}`,"
@@ -51,13 +83,38 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
+    own = leaderboards(results)
+    found = checks(own, required) if required else ()
     if group:
         deliver(_groups(results, published, table_format), output)
-        return
-    boards = [*leaderboards(results), *([published_board()] if published else [])]
-    if sort:
-        boards = [sorted_board(board, sort) for board in boards]
-    deliver(_rankings(boards, shown, table_format), output)
+    else:
+        boards = [*own, *([published_board()] if published else [])]
+        if sort:
+            boards = [sorted_board(board, sort) for board in boards]
+        deliver(_rankings(boards, shown, table_format), output)
+    if required:
+        _judge(found, junit)
+    if write_baseline:
+        write_text(write_baseline, board_text(own))
+
+
+def _judge(found: "Sequence[Check]", junit: Path | None) -> None:
+    """Says what failed.
+
+    Raises:
+        GateFailed: if anything did.
+    """
+    from plismbench.reporting.gate import check_line
+    from plismbench.reporting.gate import junit as junit_text
+
+    if junit:
+        write_text(junit, junit_text(found))
+    failed = [check for check in found if not check.passed]
+    for check in failed:
+        say(check_line(check))
+    if failed:
+        raise GateFailed(f"The gate failed: {len(failed)} of {len(found)} checks.")
+    say(f"The gate passed: {len(found)} checks.")
 
 
 def _refuse_what_does_not_fit(table_format: TableFormat, columns: list[str], sort: str | None, group: bool) -> None:

@@ -1,11 +1,11 @@
 """Rankings as tables: for a terminal, for documents, for other programs."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from plismbench.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
 from plismbench.errors import UnknownName
 from plismbench.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.reporting.formats import TableFormat
@@ -23,8 +23,6 @@ from plismbench.reporting.tables import terminal_table
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 
 _BAR_WIDTH = 6
 _PLISM_MARK = "†"
@@ -118,11 +116,10 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, c
     """
     match table_format:
         case TableFormat.JSON:
-            told = [{"signature": board.signature, "rows": [_told(row) for row in board.rows]} for board in boards]
-            return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2)
+            return board_text(boards)
         case TableFormat.CSV:
             return csv_text(
-                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, **_told(row)}
+                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, **row_fields(row)}
                 for board in boards
                 for row in board.rows
             )
@@ -180,15 +177,6 @@ def _marked(row: LeaderboardRow) -> str:
 
 def _times(relative: float | None) -> str:
     return UNKNOWN if relative is None else f"{relative:g}×"
-
-
-def _told(row: LeaderboardRow) -> dict[str, Any]:
-    told = asdict(row)
-    intervals = told.pop("intervals")
-    bounds = {}
-    for term in ("cosine", "top10_cross_scanner", "top10_cross_staining", "top10_cross_both"):
-        bounds[f"{term}_low"], bounds[f"{term}_high"] = intervals.get(term, (None, None))
-    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **told, **bounds}
 
 
 def _bar(value: float | None) -> str:

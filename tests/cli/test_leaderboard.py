@@ -1,6 +1,10 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 from synthetic_results import make_result
@@ -125,3 +129,106 @@ def test_what_does_not_fit_is_misuse(run, arguments, words):
     outcome = run("leaderboard", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert words in outcome.error
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory):
+    """Runs the command as a shell does, over models of known scores, their baseline and a better one at hand."""
+    folder = tmp_path_factory.mktemp("gate")
+    workspace = Workspace(folder / "root", "plism")
+    for name, level in (("first", 0.7), ("second", 0.5), ("third", 0.3)):
+        write_result(workspace.results(name, "0"), make_result(name, level, SLIDES))
+    write_result(Workspace(folder / "other", "plism").results("first", "0"), make_result("first", n_tiles=460))
+
+    def call(*arguments, root="root"):
+        return subprocess.run(
+            [sys.executable, "-m", "plismbench", "leaderboard", *arguments],
+            env=os.environ | {"PLISMBENCH_ROOT": str(folder / root)},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+
+    assert call("--write-baseline", "board.json", "--output", "x.txt").returncode == 0
+    told = json.loads((folder / "board.json").read_text())
+    second = told["boards"][0]["rows"][1]
+    second["cosine"] += 0.01
+    second["score"] += 0.0025
+    (folder / "better.json").write_text(json.dumps(told))
+    second["cosine"] += 0.2
+    (folder / "far.json").write_text(json.dumps(told))
+    (folder / "none.json").write_text("{}")
+    call.folder = folder
+    return call
+
+
+REGRESSION = "second: cosine ."  # the start of its line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "lines"),
+    [
+        ("--baseline board.json", 0, ["The gate passed: 18 checks."]),
+        ("--baseline better.json", 1, [REGRESSION, "plismbench: The gate failed: 1 of 18 checks."]),
+        ("--baseline far.json", 1, ["second: score", REGRESSION, "plismbench: The gate failed: 2 of 18 checks."]),
+        ("--baseline better.json --tolerance 0.011", 0, ["The gate passed: 18 checks."]),
+        ("--baseline better.json --tolerance 0", 1, ["second: score", REGRESSION, "plismbench: The gate failed: 2"]),
+        ("--baseline better.json --model first", 0, ["The gate passed: 6 checks."]),
+        ("--baseline better.json --model second", 1, [REGRESSION, "plismbench: The gate failed: 1 of 6 checks."]),
+        ("--baseline better.json --model first,third", 0, ["The gate passed: 12 checks."]),
+        ("--fail-under 0.1", 0, ["The gate passed: 3 checks."]),
+        ("--fail-under 0.45", 1, ["second: score .4", "third: score .2", "plismbench: The gate failed: 2 of 3"]),
+        ("--fail-under 0.45 --model first", 0, ["The gate passed: 1 checks."]),
+        ("--require-rank 2 --model second", 0, ["The gate passed: 1 checks."]),
+        ("--require-rank 2 --model third", 1, ["third: rank 3, 2 or better", "plismbench: The gate failed: 1 of 1"]),
+        ("--baseline board.json --fail-under 0 --require-rank 3 --model third", 0, ["The gate passed: 8 checks."]),
+        ("--baseline board.json --group", 0, ["The gate passed: 18 checks."]),
+        ("--require-rank 2", 2, ["plismbench: --require-rank needs --model"]),
+        ("--model first", 2, ["plismbench: The gate has nothing to check."]),
+        ("--tolerance 0.1", 2, ["plismbench: The gate has nothing to check."]),
+        ("--junit x.xml", 2, ["plismbench: The gate has nothing to check."]),
+        ("--fail-under 0.1 --model forst", 2, ["plismbench: No result named 'forst'. Did you mean 'first'?"]),
+        ("--fail-under nan", 2, ["plismbench: --fail-under must be a number"]),
+        ("--baseline absent.json", 2, ["plismbench: Cannot read absent.json"]),
+        ("--baseline none.json", 2, ["plismbench: none.json is no plismbench.leaderboard/1"]),
+    ],
+)
+def test_the_gate_from_a_shell(gate, arguments, code, lines):
+    done = gate(*arguments.split())
+    found = done.stderr.splitlines()
+    assert done.returncode == code, done.stderr
+    assert len(found) == len(lines), done.stderr
+    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True)), done.stderr
+    assert bool(done.stdout) is (code != 2)
+    if code == 1 and "--baseline" in arguments:
+        assert "baseline's 95 % interval" in done.stderr or "interval not known" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--tolerance", "-1"), ("--tolerance", "nan"), ("--tolerance", "x"), ("--require-rank", "0")]
+)
+def test_limits_that_make_no_sense(gate, option, value):
+    done = gate("--baseline", "board.json", "--model", "first", option, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for '{option}'" in done.stderr
+
+
+def test_a_baseline_of_another_signature_compares_nothing(gate):
+    done = gate("--baseline", "board.json", root="other")
+    assert done.returncode == 2
+    assert "No result has the signature of the baseline" in done.stderr
+    assert gate("--baseline", "board.json", root="empty").returncode == 2
+
+
+def test_the_gate_leaves_files(gate):
+    junit, new = gate.folder / "junit.xml", gate.folder / "new.json"
+    done = gate("--baseline", "better.json", "--junit", str(junit), "--write-baseline", str(new))
+    assert done.returncode == 1
+    (suite,) = ET.parse(junit).getroot()  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("18", "1")
+    assert not new.exists()  # what is worse is no baseline
+    done = gate("--baseline", "board.json", "--junit", str(junit), "--write-baseline", str(new), "--format", "json")
+    assert done.returncode == 0
+    assert ET.parse(junit).getroot().get("failures") == "0"  # noqa: S314
+    assert new.read_text() == (gate.folder / "board.json").read_text()
+    assert json.loads(done.stdout)["boards"][0] == json.loads(new.read_text())["boards"][0]

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -177,3 +179,10 @@ def test_intervals_of_terms_are_columns_of_the_data():
     assert "intervals" not in told
     (line,) = csv.DictReader(io.StringIO(leaderboard_text([board], TableFormat.CSV)))
     assert line.keys() == {"schema", "signature"} | told.keys()
+
+
+def test_every_column_is_documented():
+    page = (Path(__file__).parents[2] / "docs/leaderboard.md").read_text()
+    table = page.partition("| `--columns`, `--sort` | |")[2].partition("\n\n")[0]
+    told = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert told == set(COLUMNS)
