@@ -10,6 +10,7 @@ FLOORS = {
     "errors": 1,
     "machine": 2,
     "dataset": 2,
+    "significance": 2,
     "tissue": 3,
     "pairs": 3,
     "workspace": 3,
@@ -30,6 +31,7 @@ FLOORS = {
     "leaderboard": 9,
     "board_file": 10,
     "gate": 10,
+    "differences": 10,
     "reporting": 11,
     "cli": 12,
 }
@@ -41,6 +43,7 @@ FORBIDDEN = {
     "errors": {"numpy", "torch", "polars", "typer", "rich"},
     "machine": {"numpy", "torch", "polars", "typer", "rich"},
     "dataset": {"torch", "polars", "typer", "rich"},
+    "significance": {"torch", "polars", "scipy", "typer", "rich"},
     "tissue": {"torch", "polars", "typer", "rich"},
     "pairs": {"torch", "polars", "typer", "rich"},
     "workspace": {"torch", "polars", "typer", "rich"},
@@ -61,6 +64,7 @@ FORBIDDEN = {
     "leaderboard": {"typer", "rich", "torch"},
     "board_file": {"typer", "rich", "torch", "polars"},
     "gate": {"typer", "rich", "torch", "polars"},
+    "differences": {"typer", "rich", "torch", "scipy"},
     "reporting": {"typer", "torch", "numpy", "faiss"},
     "cli": {"numpy", "faiss"},
 }

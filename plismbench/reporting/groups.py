@@ -52,7 +52,7 @@ def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:
 
 def group_notes(table: GroupTable) -> list[str]:
     """What stands below the table."""
-    published = ["Published in Table 3 of the H0-mini paper: another signature, so not to be compared with others."]
+    published = ["Published in Table 3 of the H0-mini paper: another signature, not comparable."]
     return published if table.published else []
 
 

@@ -138,7 +138,7 @@ def notes(board: Leaderboard) -> list[str]:
     """What stands below a table."""
     found = []
     if any(row.published for row in board.rows):
-        found.append("Published by plism-benchmark, rounded to float16: another signature, so a ranking of its own.")
+        found.append("Published by plism-benchmark: another signature, so a ranking of its own.")
     if any(row.trained_on_plism for row in board.rows):
         found.append(f"{_PLISM_MARK} trained on PLISM")
     return found
