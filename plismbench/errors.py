@@ -10,7 +10,8 @@ PlismbenchError
 │   ├── CorruptFile              a file that cannot be read as what it should be
 │   ├── FingerprintMismatch      vectors made by something else
 │   ├── AlreadyExists            work that would be overwritten
-│   └── MissingEmbeddings        nothing, or not everything, has been extracted
+│   ├── MissingEmbeddings        nothing, or not everything, has been extracted
+│   └── RejectedSubmission       an archive that does not hold what it says
 └── NeedsAction                  exit 3: something must be installed, granted or downloaded
     ├── MissingPackage           an optional package is absent
     ├── BrokenPlugin             an installed plug-in does not load
@@ -104,6 +105,10 @@ class AlreadyExists(InvalidInput):
 
 class MissingEmbeddings(InvalidInput):
     """Nothing, or not everything, has been extracted."""
+
+
+class RejectedSubmission(InvalidInput):
+    """An archive that does not hold what it says."""
 
 
 class NeedsAction(PlismbenchError):

@@ -32,6 +32,7 @@ FLOORS = {
     "board_file": 10,
     "gate": 10,
     "differences": 10,
+    "submissions": 10,
     "reporting": 11,
     "cli": 12,
 }
@@ -65,6 +66,7 @@ FORBIDDEN = {
     "board_file": {"typer", "rich", "torch", "polars"},
     "gate": {"typer", "rich", "torch", "polars"},
     "differences": {"typer", "rich", "torch", "scipy"},
+    "submissions": {"typer", "rich", "torch", "numpy"},
     "reporting": {"typer", "torch", "numpy", "faiss"},
     "cli": {"numpy", "faiss"},
 }
