@@ -21,7 +21,9 @@ def identify(path):
 
 @cache
 def options_of(command):
-    done = subprocess.run([sys.executable, "-m", "plismbench", command, "--help"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "plismbench", *command.split(), "--help"], capture_output=True, text=True
+    )
     assert done.returncode == 0, f"plismbench {command}: {done.stderr}"
     return set(re.findall(r"--[a-z-]+", done.stdout))
 
@@ -29,7 +31,8 @@ def options_of(command):
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_commands_and_options_exist(page):
     for command, rest in re.findall(
-        r"plismbench (extract|evaluate|leaderboard|compare|submit|report|models)\b([^\n`|#]*)", page.read_text()
+        r"plismbench (extract|evaluate|leaderboard|compare|submit pack|submit add|report|models)\b([^\n`|#]*)",
+        page.read_text(),
     ):
         used = set(re.findall(r"--[a-z-]+", rest))
         assert used <= options_of(command), f"plismbench {command}{rest}"

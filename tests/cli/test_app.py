@@ -7,7 +7,7 @@ from plismbench import __version__
 from plismbench.cli import app
 from plismbench.errors import InvalidInput, Unavailable
 
-COMMANDS = ["extract", "evaluate", "leaderboard", "compare", "report", "models"]
+COMMANDS = ["extract", "evaluate", "leaderboard", "compare", "submit", "report", "models"]
 HEAVY = {"torch", "timm", "faiss", "datasets", "polars", "pyarrow", "rich", "plotly", "skimage", "huggingface_hub"}
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from submission_files import changed_table, forge, make_submission
@@ -16,9 +17,11 @@ def test_a_result_travels_from_one_root_to_another(run, evaluated, tmp_path, mon
     assert run("submit", "pack", "noise", "--dataset", "tiny", "--output", path).out == f"{path}\n"
     outcome = run("submit", "add", "good.plismbench.zip", path, "--root", tmp_path / "other")
     assert outcome.code == 0
-    assert outcome.out.splitlines() == [str(tmp_path / f"other/tiny/results/{name}/20-tiles") for name in ()] or (
-        len(outcome.out.splitlines()) == 2
-    )
+    folders = [Path(line) for line in outcome.out.splitlines()]
+    assert [folder.parent for folder in folders] == [
+        tmp_path / "other/tiny/results" / name for name in ("good", "noise")
+    ]
+    assert all((folder / "run.json").exists() for folder in folders)
     there, here = (
         json.loads(run("leaderboard", "--dataset", "tiny", "--format", "json", *root).out)
         for root in (["--root", tmp_path / "other"], [])

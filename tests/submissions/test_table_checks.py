@@ -42,7 +42,7 @@ def test_an_honest_result_holds():
         ("pairs", first("cosine_lift", 0.9), "cosine_lift does not follow"),
         ("cores", first("top_10", pl.col("top_10") + 1), "top_10 does not follow from its cores"),
         ("cores", first("cosine", pl.col("cosine") + 0.001), "cosine does not follow from its cores"),
-        ("summary", first("median", pl.col("median") + 0.001), "summary does not follow .* median of cross-scanner, cosine"),
+        ("summary", first("median", pl.col("median") + 0.001), "does not follow .* median of cross-scanner, cosine"),
         ("summary", first("iqr", 0.5), "iqr of cross-scanner"),
         ("summary", first("n_pairs", 3), "other groups, metrics or numbers of pairs"),
         ("summary", first("low", 0.0), "low of cross-scanner"),
@@ -73,7 +73,7 @@ def test_an_honest_result_holds():
         ("cores", first("cosine", float("nan")), "a core's cosine cannot be"),
         ("cores", first("tiles", 0), "not all the same cores"),
         ("cores", first("tiles", None), "empty cells"),
-        ("cores", first("top_5", 0), "more hits at 1 than at 5|more hits at top_1 than at top_5"),
+        ("cores", first("top_5", 0), "more hits at top_1 than at top_5"),
     ],
 )  # fmt: skip
 def test_whatever_does_not_hold_is_named(table, change, words):
