@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -94,6 +95,27 @@ class Leaderboard:
 
     signature: str
     rows: tuple[LeaderboardRow, ...]
+
+
+class Cost(StrEnum):
+    """What a model takes."""
+
+    PARAMETERS = "parameters"
+    TIME = "time"
+
+    def of(self, row: LeaderboardRow) -> float | None:
+        """Of one model; None where it is not known."""
+        return row.n_params if self is Cost.PARAMETERS else row.relative_time
+
+
+def efficient(rows: Iterable[LeaderboardRow], cost: Cost) -> tuple[LeaderboardRow, ...]:
+    """The Pareto front, the cheapest first: models of known cost with a better score than all that cost no more."""
+    known = [row for row in rows if row.score is not None and cost.of(row)]
+    front: list[LeaderboardRow] = []
+    for row in sorted(known, key=lambda row: (cost.of(row), -(row.score or 0.0), row.name)):
+        if not front or (row.score or 0.0) > (front[-1].score or 0.0):
+            front.append(row)
+    return tuple(front)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ LAZY = {
     "extractors": {"timm", "transformers", "skimage", "huggingface_hub"},
     "search": {"faiss", "torch"},
     "execution": {"ray"},
-    "reporting": {"plotly", "polars", "rich", "tabulate", "jinja2"},
+    "reporting": {"plotly", "kaleido", "polars", "rich", "tabulate", "jinja2"},
     "cli": {"torch", "rich", "polars"},
 }
 LIGHT_EXTRACTOR_FILES = {"spec", "catalog", "registry"}  # a catalog lists in milliseconds

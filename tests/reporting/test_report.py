@@ -33,9 +33,9 @@ def test_ranking_summary_and_pictures_are_there():
     assert board.signature in text
     for row in board.rows:
         assert f"{row.rank} {row.name} {row.title} {row.score:.3f}".replace("0.", ".") in text
-    assert len(figures) == 5
+    assert len(figures) == 9
     options = re.findall(r"<option>(.*?)</option>", page)
-    assert options == ["strong", "weak"] == [trace["name"] for trace in figures[-1]["data"]]
+    assert options == ["strong", "weak"] == [trace["name"] for trace in figures[5]["data"]]
     summary = results[1].summary.to_dicts()[0]
     assert f"{summary['median']:.3f} ({summary['iqr']:.3f})".replace("0.", ".") in text
 
