@@ -9,6 +9,7 @@ from plismbench import __version__
 from plismbench.cli import compare, evaluate, extract, leaderboard, models, report, submit
 from plismbench.cli.output import say, show
 from plismbench.errors import PlismbenchError
+from plismbench.reporting.printing import printable
 
 app = typer.Typer(
     name="plismbench",
@@ -54,7 +55,7 @@ def main() -> None:
     try:
         app()
     except PlismbenchError as error:
-        say(f"plismbench: {' '.join(str(error).split())}")
+        say(f"plismbench: {printable(' '.join(str(error).split()))}")
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing

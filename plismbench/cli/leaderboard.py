@@ -114,7 +114,7 @@ def _judge(found: "Sequence[Check]", junit: Path | None) -> None:
         say(check_line(check))
     if failed:
         raise GateFailed(f"The gate failed: {len(failed)} of {len(found)} checks.")
-    say(f"The gate passed: {len(found)} checks.")
+    say(f"The gate passed: {len(found)} of {len(found)} checks.")
 
 
 def _refuse_what_does_not_fit(table_format: TableFormat, columns: list[str], sort: str | None, group: bool) -> None:

@@ -12,7 +12,7 @@ from plismbench.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
 from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
 from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
-from plismbench.reporting.printing import interval_text, number, parameters, printable
+from plismbench.reporting.printing import interval_text, number, parameters, printable, shortened
 from plismbench.reporting.ranking import rank
 from plismbench.reporting.tables import Cells, summary_cells
 from plismbench.results import Result
@@ -80,7 +80,7 @@ def report_html(dataset_title: str, boards: Sequence[Leaderboard], results: Sequ
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "parameters": parameters, "printable": printable}
+    environment.filters |= {"number": number, "parameters": parameters, "printable": printable, "shortened": shortened}
     environment.globals |= {"interval": interval_text, "rank": rank}
     template = (files("plismbench") / "resources" / "report.html.jinja").read_text(encoding="utf-8")
     datasets = dict.fromkeys(result.run.dataset for result in results)
