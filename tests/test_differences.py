@@ -1,14 +1,15 @@
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
-from synthetic_results import CORES, make_result
+from synthetic_results import CORES, make_result, make_tables
 
-from plismbench.aggregation import TERMS
+from plismbench.aggregation import PAIR, TERMS
 from plismbench.dataset import Slide
 from plismbench.differences import SCORE, compare, core_scores
 from plismbench.errors import InvalidInput
 from plismbench.leaderboard import leaderboards
-from plismbench.uncertainty import Unit
+from plismbench.uncertainty import Unit, core_medians, known_interval
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P", "S60"))
 
@@ -148,3 +149,26 @@ def test_without_a_score_there_is_no_test():
     assert cosine.low == cosine.high == pytest.approx(cosine.value)  # the same model, moved
     assert scanner.value < 0
     assert duel(model("a", ks=(1, 5)), model("b", ks=(1, 5))).metric == "top_5"
+
+
+def test_intervals_of_differences_cover_the_truth_as_often_as_they_say():
+    """Cores that trouble two models alike, and each a little on its own; what is true is a difference of 0.03."""
+    random = np.random.default_rng(0)
+    n_cores, n_tiles, truth = 40, 50, 0.03
+    pairs, _ = make_tables(slides=SLIDES[:4])
+    rows = pairs.select(*PAIR).join(pl.DataFrame({"core": [f"{core:02}" for core in range(n_cores)]}), how="cross")
+    rows = rows.sort(*PAIR, "core").with_columns(tiles=pl.lit(n_tiles, pl.Int64))
+    covered, widths = [], []
+    for _ in range(200):
+        shared = np.tile(0.1 * random.standard_normal(n_cores), len(pairs))
+        drawn = []
+        for level in (0.5 + truth, 0.5):
+            own = np.tile(0.03 * random.standard_normal(n_cores), len(pairs))
+            cores = rows.with_columns(cosine=pl.Series((level + shared + own) * n_tiles))
+            drawn.append(core_medians(pairs, cores, "cosine")["all"])
+        low, high = known_interval(drawn[0] - drawn[1])
+        covered.append(low <= truth <= high)
+        alone = known_interval(drawn[0])
+        widths.append((high - low) / (alone[1] - alone[0]))
+    assert 0.89 <= np.mean(covered) <= 0.98
+    assert np.median(widths) < 0.6  # what is shared cancels
