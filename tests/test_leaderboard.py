@@ -196,7 +196,15 @@ def test_groups_are_medians_and_iqr_of_the_summary():
 
 
 def test_the_front_is_what_nothing_cheaper_equals():
-    sizes = {"a": (0.5, 10), "b": (0.5, 20), "c": (0.7, 30), "d": (0.6, 40), "e": (0.9, 50), "f": (0.95, None)}
+    sizes = {
+        "a": (0.5, 10),
+        "b": (0.5, 20),
+        "bb": (0.6, 30),
+        "c": (0.7, 30),
+        "d": (0.6, 40),
+        "e": (0.9, 50),
+        "f": (0.95, None),
+    }
     rows = [dataclasses.replace(row(name, *[score] * 4), n_params=n) for name, (score, n) in sizes.items()]
     assert [found.name for found in efficient(rows, Cost.PARAMETERS)] == ["a", "c", "e"]
     assert efficient(rows, Cost.TIME) == ()
