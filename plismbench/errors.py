@@ -1,6 +1,7 @@
 """Every error that plismbench raises on purpose, drawn once.
 
 PlismbenchError
+├── GateFailed                   exit 1: a number is worse than a gate allows
 ├── InvalidInput                 exit 2: the command, a file or an array is wrong
 │   ├── UnknownName              a name that nothing answers to, with the closest match
 │   ├── DuplicateName            two owners of one name
@@ -9,7 +10,8 @@ PlismbenchError
 │   ├── CorruptFile              a file that cannot be read as what it should be
 │   ├── FingerprintMismatch      vectors made by something else
 │   ├── AlreadyExists            work that would be overwritten
-│   └── MissingEmbeddings        nothing, or not everything, has been extracted
+│   ├── MissingEmbeddings        nothing, or not everything, has been extracted
+│   └── RejectedSubmission       an archive that does not hold what it says
 └── NeedsAction                  exit 3: something must be installed, granted or downloaded
     ├── MissingPackage           an optional package is absent
     ├── BrokenPlugin             an installed plug-in does not load
@@ -48,6 +50,12 @@ def _rebuild(kind: type[PlismbenchError], message: str, hint: str | None) -> Pli
     error = kind.__new__(kind)
     PlismbenchError.__init__(error, message, hint=hint)
     return error
+
+
+class GateFailed(PlismbenchError):
+    """A number is worse than a gate allows."""
+
+    exit_code = 1
 
 
 class InvalidInput(PlismbenchError):
@@ -97,6 +105,10 @@ class AlreadyExists(InvalidInput):
 
 class MissingEmbeddings(InvalidInput):
     """Nothing, or not everything, has been extracted."""
+
+
+class RejectedSubmission(InvalidInput):
+    """An archive that does not hold what it says."""
 
 
 class NeedsAction(PlismbenchError):

@@ -1,24 +1,31 @@
 """Results to a ranking; unlike results never share a table."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
-from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
 import polars as pl
 
-from plismbench.aggregation import TERMS
+from plismbench.aggregation import TERMS, Schema
+from plismbench.extractors.catalog import CATALOG
 from plismbench.pairs import PairGroup
+from plismbench.published import PUBLISHED_SIGNATURE, published_rows, published_statistics, relative_times
 from plismbench.results import Result, read_result
 from plismbench.uncertainty import Unit, interval
 from plismbench.workspace import Workspace
 
-PUBLISHED_SIGNATURE = "plism@published|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|owkin-fp16"
-"""The published table: its cosines and norms were rounded to float16, so it has a protocol of its own."""
+SPREAD_SCHEMA: Schema = {
+    "name": pl.String(),
+    "group": pl.String(),
+    "metric": pl.String(),
+    "median": pl.Float64(),
+    "iqr": pl.Float64(),
+}
+"""Columns of a ``GroupTable``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +45,10 @@ class LeaderboardRow:
         rank_best, rank_worst: ranks that the data cannot tell apart: 1 + the number of models that
             are better, and the number that are not worse, where the 95 % interval of the difference
             of two scores, draw by draw, leaves out zero. None where an interval is unknown.
+        intervals: 95 % interval of each term by resampling cores, by the term's name, where it is known.
         published: taken from the published table, not measured here.
         n_params, license, trained_on_plism: of the model.
+        relative_time: published time a tile, relative to H0-mini; None where none was published.
     """
 
     name: str
@@ -59,6 +68,8 @@ class LeaderboardRow:
     n_params: int | None = None
     license: str = ""
     trained_on_plism: bool = False
+    relative_time: float | None = None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def score(self) -> float | None:
@@ -86,26 +97,84 @@ class Leaderboard:
     rows: tuple[LeaderboardRow, ...]
 
 
+class Cost(StrEnum):
+    """What a model takes."""
+
+    PARAMETERS = "parameters"
+    TIME = "time"
+
+    def of(self, row: LeaderboardRow) -> float | None:
+        """Of one model; None where it is not known."""
+        return row.n_params if self is Cost.PARAMETERS else row.relative_time
+
+
+def efficient(rows: Iterable[LeaderboardRow], cost: Cost) -> tuple[LeaderboardRow, ...]:
+    """The Pareto front, the cheapest first: models of known cost with a better score than all that cost no more."""
+    known = [row for row in rows if row.score is not None and cost.of(row)]
+    front: list[LeaderboardRow] = []
+    for row in sorted(known, key=lambda row: (cost.of(row), -(row.score or 0.0), row.name)):
+        if not front or (row.score or 0.0) > (front[-1].score or 0.0):
+            front.append(row)
+    return tuple(front)
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """Median and IQR of every model over every pair group: the layout of the H0-mini paper's Table 3.
+
+    Args:
+        signature: of all that is in it.
+        spreads: of ``SPREAD_SCHEMA``, model by model, the best first.
+        published: taken from the paper, not measured here.
+    """
+
+    signature: str
+    spreads: pl.DataFrame
+    published: bool = False
+
+
 def leaderboards(results: Iterable[Result]) -> tuple[Leaderboard, ...]:
     """One ranking for each signature among the results."""
-    ordered = sorted(results, key=lambda result: result.run.signature)
     boards = []
-    for signature, group in groupby(ordered, key=lambda result: result.run.signature):
-        found = {result.run.name: result for result in group}
+    for signature, found in _by_signature(results):
         rows = _ranked(sorted(map(_row, found.values()), key=_by_score))
         boards.append(Leaderboard(signature, _with_intervals(rows, found)))
     return tuple(boards)
 
 
 def published() -> Leaderboard:
-    """The published table of 8,139 tiles, from the README of plism-benchmark (2025-03-03)."""
-    table = json.loads((files("plismbench") / "resources" / "published.json").read_text(encoding="utf-8"))
-    # In its printed order: UNI and Kaiko ViT-B/8 are tied at .325 there, and stay so.
-    rows = [
-        LeaderboardRow(published=True, **{field: value for field, value in row.items() if field != "score"})
-        for row in table["leaderboard"]["rows"]
-    ]
+    """The published table of 8,139 tiles, from the README of plism-benchmark (2025-03-03).
+
+    What the table does not tell of a model is taken from the built-in extractor of its name.
+    """
+    specs = {spec.name: spec for spec in CATALOG}
+    rows = []
+    for told in published_rows():  # in its printed order: UNI and Kaiko ViT-B/8 are tied at .325 there, and stay so
+        terms = {name: value for name, value in told.items() if name != "score"}
+        spec = specs.get(told["name"])
+        row = LeaderboardRow(published=True, relative_time=relative_times().get(told["name"]), **terms)
+        if spec:
+            row = replace(row, n_params=spec.n_params, license=spec.license, trained_on_plism=spec.trained_on_plism)
+        rows.append(row)
     return Leaderboard(PUBLISHED_SIGNATURE, _ranked(rows))
+
+
+def group_tables(results: Iterable[Result]) -> tuple[GroupTable, ...]:
+    """One table of medians and IQR for each signature among the results, in the order of its ranking."""
+    tables = []
+    for signature, found in _by_signature(results):
+        order = sorted(map(_row, found.values()), key=_by_score)
+        spreads = [
+            found[row.name].summary.select(pl.lit(row.name).alias("name"), "group", "metric", "median", "iqr")
+            for row in order
+        ]
+        tables.append(GroupTable(signature, pl.concat(spreads)))
+    return tuple(tables)
+
+
+def published_groups() -> GroupTable:
+    """Table 3 of the H0-mini paper."""
+    return GroupTable(PUBLISHED_SIGNATURE, pl.DataFrame(published_statistics(), schema=SPREAD_SCHEMA), published=True)
 
 
 def read_results(workspace: Workspace) -> list[Result]:
@@ -117,24 +186,34 @@ def read_results(workspace: Workspace) -> list[Result]:
     return [read_result(folder) for folder in workspace.evaluated()]
 
 
+def _by_signature(results: Iterable[Result]) -> list[tuple[str, dict[str, Result]]]:
+    """Results by signature, then by name."""
+    ordered = sorted(results, key=lambda result: result.run.signature)
+    groups = groupby(ordered, key=lambda result: result.run.signature)
+    return [(signature, {result.run.name: result for result in group}) for signature, group in groups]
+
+
 def _row(result: Result) -> LeaderboardRow:
-    def median(group: PairGroup, metric: str) -> float | None:
-        found = result.summary.filter(pl.col("group") == str(group), pl.col("metric") == metric)["median"]
+    def read(group: PairGroup, metric: str, column: str = "median") -> float | None:
+        found = result.summary.filter(pl.col("group") == str(group), pl.col("metric") == metric)[column]
         return next((value for value in found if value is not None and math.isfinite(value)), None)
 
+    bounds = {term: (read(*where, "low"), read(*where, "high")) for term, where in TERMS.items()}
     spec = result.run.extractor
     return LeaderboardRow(
         name=result.run.name,
         title=spec.get("title", ""),
-        cosine=median(*TERMS["cosine"]),
-        top10_cross_scanner=median(*TERMS["top10_cross_scanner"]),
-        top10_cross_staining=median(*TERMS["top10_cross_staining"]),
-        top10_cross_both=median(*TERMS["top10_cross_both"]),
-        random_cosine=median(PairGroup.ALL, "random_cosine"),
-        cosine_lift=median(PairGroup.ALL, "cosine_lift"),
+        cosine=read(*TERMS["cosine"]),
+        top10_cross_scanner=read(*TERMS["top10_cross_scanner"]),
+        top10_cross_staining=read(*TERMS["top10_cross_staining"]),
+        top10_cross_both=read(*TERMS["top10_cross_both"]),
+        random_cosine=read(PairGroup.ALL, "random_cosine"),
+        cosine_lift=read(PairGroup.ALL, "cosine_lift"),
         n_params=spec.get("n_params"),
         license=spec.get("license", ""),
         trained_on_plism=spec.get("trained_on_plism", False),
+        relative_time=relative_times().get(result.run.name),
+        intervals={term: (low, high) for term, (low, high) in bounds.items() if low is not None and high is not None},
     )
 
 

@@ -167,6 +167,7 @@ def read_result(folder: Path) -> Result:
             )
         signature = told.pop("signature")
         run = Run(**told | {"slides": tuple(told["slides"]), "ks": tuple(told["ks"])})
+        _ = run.name, run.signature
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFile(f"Cannot read {run_file}: {error}.", hint="Run `plismbench evaluate` again.") from error
     if run.signature != signature:

@@ -11,14 +11,14 @@ The first says what other tissue would do and is the default; the second what ot
 scanners would do, as far as these stand for them. Intervals are the 2.5th and 97.5th percentile.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from plismbench.aggregation import PAIR, TERMS, Schema, core_metrics, in_groups, metric_names, top_k_metric
+from plismbench.aggregation import PAIR, TERMS, Schema, core_metrics, in_groups, metric_names
 
 N_DRAWS = 2_000
 SEED = 42
@@ -62,12 +62,11 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
         slides; null where undefined.
     """
     pairs = pairs.sort(PAIR)
-    numbered = in_groups(pairs.with_row_index("row")).select("row", "group")
-    members = {str(group): rows["row"].to_numpy() for (group,), rows in numbered.group_by("group")}
+    members = _members(pairs)
     medians: dict[tuple[Unit, str, str], Float64] = {}
-    for metric, sums, shares in _core_draws(cores.sort(*PAIR, "core"), len(pairs), ks):
-        for group, rows in members.items():
-            medians[Unit.CORE, group, metric] = _medians(shares @ sums[:, rows])
+    for metric in core_metrics(ks):
+        for group, draws in core_medians(pairs, cores, metric).items():
+            medians[Unit.CORE, group, metric] = draws
     weights = _slide_weights(pairs)
     for group, rows in members.items():
         if weights is None:
@@ -79,13 +78,13 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
         (
             group,
             metric,
-            *_interval(medians.get((Unit.CORE, group, metric))),
-            *_interval(medians.get((Unit.SLIDE, group, metric))),
+            *known_interval(medians.get((Unit.CORE, group, metric))),
+            *known_interval(medians.get((Unit.SLIDE, group, metric))),
         )
         for group in members
         for metric in metric_names(ks)
     ]
-    draws = [
+    terms = [
         pl.DataFrame(
             {"unit": [str(unit)] * N_DRAWS}
             | {
@@ -96,7 +95,35 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
         )
         for unit in Unit
     ]
-    return pl.DataFrame(intervals, schema=INTERVAL_SCHEMA, orient="row"), pl.concat(draws).fill_nan(None)
+    return pl.DataFrame(intervals, schema=INTERVAL_SCHEMA, orient="row"), pl.concat(terms).fill_nan(None)
+
+
+def core_medians(pairs: pl.DataFrame, cores: pl.DataFrame, metric: str) -> dict[str, Float64]:
+    """Draws by cores of the median of one metric, for every group of ``in_groups``.
+
+    Args:
+        pairs: a table of ``pair_schema``.
+        cores: the table of ``core_schema`` of the same pairs.
+        metric: one of ``core_metrics``.
+
+    Returns:
+        (n_draws,) float64 by name of the group; nothing with fewer than 5 cores.
+    """
+    pairs = pairs.sort(PAIR)
+    ordered = cores.sort(*PAIR, "core")
+    tiles = ordered["tiles"].to_numpy().reshape(len(pairs), -1)[0].astype(np.float64)
+    n_cores = len(tiles)
+    if n_cores < _FEWEST_CORES:
+        return {}
+    counts = np.random.default_rng(SEED).multinomial(n_cores, np.full(n_cores, 1 / n_cores), N_DRAWS)
+    shares = counts / (counts @ tiles)[:, None] / tiles_per_count(metric)
+    sums = np.ascontiguousarray(ordered[metric].to_numpy().reshape(len(pairs), n_cores).T, np.float64)
+    return {group: _medians(shares @ sums[:, rows]) for group, rows in _members(pairs).items()}
+
+
+def tiles_per_count(metric: str) -> int:
+    """Hits are those of the tiles of both slides, a cosine is of one tile and its counterpart."""
+    return 2 if metric.startswith("top_") else 1
 
 
 def weighted_medians(values: Float64, weights: npt.NDArray[np.int32]) -> Float64:
@@ -128,7 +155,8 @@ def interval(draws: Float64) -> tuple[float, float]:
     return round(float(low), _DIGITS), round(float(high), _DIGITS)
 
 
-def _interval(draws: Float64 | None) -> tuple[float | None, float | None]:
+def known_interval(draws: Float64 | None) -> tuple[float | None, float | None]:
+    """The interval of what is defined in nearly every draw; else nothing."""
     if draws is None:
         return None, None
     defined = draws[np.isfinite(draws)]
@@ -143,18 +171,10 @@ def _medians(values: Float64) -> Float64:
     return upper if values.shape[1] % 2 else (parted[:, :middle].max(axis=1) + upper) / 2
 
 
-def _core_draws(cores: pl.DataFrame, n_pairs: int, ks: Sequence[int]) -> Iterator[tuple[str, Float64, Float64]]:
-    """For each metric the (n_cores, n_pairs) sums, and what each weighs in the mean of each of the draws."""
-    tiles = cores["tiles"].to_numpy().reshape(n_pairs, -1)[0].astype(np.float64)
-    n_cores = len(tiles)
-    if n_cores < _FEWEST_CORES:
-        return
-    counts = np.random.default_rng(SEED).multinomial(n_cores, np.full(n_cores, 1 / n_cores), N_DRAWS)
-    shares = counts / (counts @ tiles)[:, None]
-    hits = {top_k_metric(k) for k in ks}
-    for metric in core_metrics(ks):
-        sums = np.ascontiguousarray(cores[metric].to_numpy().reshape(n_pairs, n_cores).T, np.float64)
-        yield metric, sums, shares / 2 if metric in hits else shares
+def _members(pairs: pl.DataFrame) -> dict[str, npt.NDArray[np.uint32]]:
+    """The rows of a pair table that are in each group."""
+    numbered = in_groups(pairs.with_row_index("row")).select("row", "group")
+    return {str(group): rows["row"].to_numpy() for (group,), rows in numbered.group_by("group")}
 
 
 def _slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:

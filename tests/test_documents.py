@@ -15,7 +15,7 @@ from plismbench import ExtractorSpec, errors
 from plismbench.extractors.catalog import CATALOG
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "examples/efficientnet-lite0/README.md"])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")])
 
 
 def identify(path):
@@ -31,7 +31,10 @@ def options_of(command):
     return set(re.findall(r"--[a-z-]+", done.stdout))
 
 
-COMMANDS = "download|doctor|import|export|extract|evaluate|leaderboard|report|models (?:check|show)|models"
+COMMANDS = (
+    "download|doctor|import|export|extract|evaluate|leaderboard|compare|submit (?:pack|add)|report"
+    "|models (?:check|show)|models"
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=identify)

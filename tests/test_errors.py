@@ -4,19 +4,19 @@ import pickle
 import pytest
 
 from plismbench import errors
-from plismbench.errors import InvalidInput, NeedsAction, PlismbenchError, UnknownName
+from plismbench.errors import GateFailed, InvalidInput, NeedsAction, PlismbenchError, UnknownName
 
 
 def every_error():
     return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PlismbenchError)]
 
 
-def test_every_error_is_misuse_or_asks_for_an_action():
+def test_every_error_is_a_failed_gate_misuse_or_asks_for_an_action():
     for kind in every_error():
         assert not issubclass(kind, (KeyError, NotImplementedError))
         if kind is not PlismbenchError:
-            assert kind.exit_code == (3 if issubclass(kind, NeedsAction) else 2)
-            assert issubclass(kind, (InvalidInput, NeedsAction))
+            (trunk,) = {GateFailed, InvalidInput, NeedsAction} & set(kind.mro())
+            assert kind.exit_code == {GateFailed: 1, InvalidInput: 2, NeedsAction: 3}[trunk]
 
 
 def test_the_tree_in_the_docstring_is_the_tree():

@@ -1,9 +1,17 @@
-"""The example plug-in, as it is installed beside plismbench."""
+"""The examples: the plug-in, as it is installed beside plismbench, and the workflow for continuous integration."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import plismbench_efficientnet_lite0 as example
 import pytest
 import torch
+import yaml
 from skimage import data
 from torch.nn import functional
 
@@ -58,3 +66,55 @@ def test_weights_that_do_not_match_are_refused(monkeypatch):
     monkeypatch.setattr(torch, "load", lambda *args, **options: dict(list(load(*args, **options).items())[:-1]))
     with pytest.raises(ValueError, match="has 295 tensors that do not match the 296 of tf_efficientnet_lite0"):
         example.load_classifier("tf_efficientnet_lite0")
+
+
+CI = Path(__file__).parent.parent / "examples/ci"
+STEPS = yaml.safe_load((CI / "robustness.yml").read_text())["jobs"]["robustness"]["steps"]
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """A checkout with the baseline; programs that stand for those of a runner, gh and pip, note what they are told."""
+    programs = {
+        "plismbench": f'exec "{sys.executable}" -m plismbench "$@"',
+        "gh": 'printf "%s " "$@" >> gh.txt',
+        "pip": 'printf "%s " "$@" >> pip.txt',
+    }
+    (tmp_path / "bin").mkdir()
+    for name, script in programs.items():
+        path = tmp_path / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    shutil.copy(CI / "baseline.json", tmp_path)
+    return tmp_path
+
+
+def run_workflow(folder):
+    """Runs the steps as a runner does: the rest of a job is skipped after a failure, but for what asks not to be."""
+    workflow = yaml.safe_load((CI / "robustness.yml").read_text())
+    environment = os.environ | workflow["jobs"]["robustness"]["env"] | {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PULL_REQUEST": "7",
+    }  # fmt: skip
+    codes = {}
+    for step in STEPS:
+        if "run" in step and (not any(codes.values()) or "!cancelled()" in step.get("if", "")):
+            done = subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], cwd=folder, env=environment,
+                                  capture_output=True, text=True)  # fmt: skip
+            codes[step["name"]] = done.returncode
+    return codes
+
+
+@pytest.mark.slow
+def test_the_workflow_gates_and_comments(workplace):
+    assert run_workflow(workplace) == {"Install": 0, "Evaluate": 0, "Gate": 0, "Comment": 0}
+    assert (workplace / "pip.txt").read_text() == "install plismbench "
+    assert (workplace / "gh.txt").read_text() == "pr comment 7 --edit-last --create-if-none --body-file board.md "
+    assert "| small-pixels |" in (workplace / "summary.md").read_text()
+    baseline = json.loads((workplace / "baseline.json").read_text())
+    baseline["boards"][0]["rows"][0]["cosine"] += 0.01
+    (workplace / "baseline.json").write_text(json.dumps(baseline))
+    assert run_workflow(workplace) == {"Install": 0, "Evaluate": 0, "Gate": 1, "Comment": 0}
+    assert 'failures="1"' in (workplace / "robustness.xml").read_text()

@@ -11,9 +11,14 @@ from plismbench.aggregation import TERMS
 from plismbench.dataset import Slide
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
+    SPREAD_SCHEMA,
+    Cost,
     LeaderboardRow,
+    efficient,
+    group_tables,
     leaderboards,
     published,
+    published_groups,
     read_results,
     score_draws,
 )
@@ -160,3 +165,56 @@ def test_without_cores_there_is_no_interval_but_a_rank():
     nothing = result.draws.with_columns(cosine=pl.lit(None, pl.Float64))
     (row,) = leaderboards([dataclasses.replace(result, draws=nothing)])[0].rows
     assert (row.rank, row.rank_best, row.score_low) == (1, None, None)
+
+
+def test_terms_carry_their_intervals_and_published_times():
+    (board,) = leaderboards([make_result("uni")])
+    (found,) = board.rows
+    summary = make_result("uni").summary
+    for term, (group, metric) in TERMS.items():
+        (told,) = summary.filter(group=str(group), metric=metric).to_dicts()
+        assert found.intervals[term] == (told["low"], told["high"])
+    assert found.relative_time == 2.1
+    assert leaderboards([make_result("mine")])[0].rows[0].relative_time is None
+
+
+def test_published_rows_know_what_the_catalogue_knows():
+    rows = {row.name: row for row in published().rows}
+    assert (rows["h0-mini"].n_params, rows["h0-mini"].license) == (85_739_520, "CC-BY-NC-ND-4.0")
+    assert (rows["plip"].relative_time, rows["plip"].intervals) == (None, {})
+
+
+def test_groups_are_medians_and_iqr_of_the_summary():
+    results = [make_result("weak", 0.3), make_result("strong", 0.7)]
+    (table,) = group_tables(results)
+    assert dict(table.spreads.schema) == SPREAD_SCHEMA
+    assert list(dict.fromkeys(table.spreads["name"])) == ["strong", "weak"]
+    expected = results[1].summary.select("group", "metric", "median", "iqr")
+    assert table.spreads.filter(name="strong").drop("name").equals(expected)
+    assert group_tables([]) == ()
+    assert (published_groups().published, table.published) == (True, False)
+
+
+def test_the_front_is_what_nothing_cheaper_equals():
+    sizes = {
+        "a": (0.5, 10),
+        "b": (0.5, 20),
+        "bb": (0.6, 30),
+        "c": (0.7, 30),
+        "d": (0.6, 40),
+        "e": (0.9, 50),
+        "f": (0.95, None),
+    }
+    rows = [dataclasses.replace(row(name, *[score] * 4), n_params=n) for name, (score, n) in sizes.items()]
+    assert [found.name for found in efficient(rows, Cost.PARAMETERS)] == ["a", "c", "e"]
+    assert efficient(rows, Cost.TIME) == ()
+    slow_oracle = [
+        found.name
+        for found in rows
+        if found.n_params
+        and not any(
+            other is not found and other.n_params and other.n_params <= found.n_params and other.score >= found.score
+            for other in rows
+        )
+    ]
+    assert slow_oracle == ["a", "c", "e"]

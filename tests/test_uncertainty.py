@@ -7,7 +7,16 @@ from synthetic_results import CORES, make_tables
 
 from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema, summarise
 from plismbench.dataset import Slide
-from plismbench.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, N_DRAWS, bootstrap, interval, weighted_medians
+from plismbench.uncertainty import (
+    DRAWS_SCHEMA,
+    INTERVAL_SCHEMA,
+    N_DRAWS,
+    bootstrap,
+    core_medians,
+    interval,
+    known_interval,
+    weighted_medians,
+)
 
 KS = (1, 10)
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY", "KR") for scanner in ("AT2", "P", "SQ"))
@@ -156,3 +165,30 @@ def test_few_cores_have_no_interval():
     intervals, draws = bootstrap(pairs, few, KS)
     assert intervals["low"].null_count() == len(intervals)
     assert draws.filter(unit="core")["cosine"].null_count() == N_DRAWS
+
+
+def test_medians_by_cores_are_recomputed_from_the_cores_drawn():
+    slides = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
+    pairs, cores = make_tables(slides=slides)
+    for metric in ("cosine", "top_10"):
+        found = core_medians(pairs, cores, metric)
+        assert set(found) == {"all", "cross-scanner", "cross-staining", "cross-both", "scanner AT2-P", "staining GM-HR"}
+        names = sorted(CORES)
+        counts = counts_of(len(names))
+        for draw in (0, 7):
+            weights = dict(zip(names, counts[draw], strict=True))
+            values = []
+            for _, rows in cores.join(pairs.filter(group="cross-both"), on=PAIR, how="semi").group_by(PAIR):
+                total = sum(weights[row["core"]] * row[metric] for row in rows.iter_rows(named=True))
+                tiles = sum(weights[row["core"]] * row["tiles"] for row in rows.iter_rows(named=True))
+                values.append(total / tiles / (2 if metric == "top_10" else 1))
+            assert found["cross-both"][draw] == pytest.approx(np.median(values))
+
+
+def test_an_interval_needs_nearly_every_draw():
+    draws = np.linspace(0, 1, 1_001)
+    assert known_interval(draws) == pytest.approx((0.025, 0.975))
+    draws[:100] = np.nan
+    assert known_interval(draws) == pytest.approx((0.1225, 0.9775))
+    draws[:200] = np.nan
+    assert known_interval(draws) == known_interval(None) == (None, None)

@@ -6,9 +6,21 @@ from typing import Annotated
 import typer
 
 from plismbench import __version__
-from plismbench.cli import doctor, download, evaluate, exchange, extract, leaderboard, models, report
+from plismbench.cli import (
+    compare,
+    doctor,
+    download,
+    evaluate,
+    exchange,
+    extract,
+    leaderboard,
+    models,
+    report,
+    submit,
+)
 from plismbench.cli.output import say, show
 from plismbench.errors import PlismbenchError
+from plismbench.reporting.printing import printable
 
 app = typer.Typer(
     name="plismbench",
@@ -22,6 +34,8 @@ app.command(name="download", epilog=download.EXAMPLES)(download.download)
 app.command(name="extract", epilog=extract.EXAMPLES)(extract.extract)
 app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(name="leaderboard", epilog=leaderboard.EXAMPLES)(leaderboard.leaderboard)
+app.command(name="compare", epilog=compare.EXAMPLES)(compare.compare)
+app.add_typer(submit.submit, name="submit")
 app.command(name="report", epilog=report.EXAMPLES)(report.report)
 app.command(name="import", epilog=exchange.IMPORT_EXAMPLES)(exchange.import_features)
 app.command(name="export", epilog=exchange.EXPORT_EXAMPLES)(exchange.export)
@@ -56,7 +70,7 @@ def main() -> None:
     try:
         app()
     except PlismbenchError as error:
-        say(f"plismbench: {' '.join(str(error).split())}")
+        say(f"plismbench: {printable(' '.join(str(error).split()))}")
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing

@@ -1,14 +1,27 @@
 """``plismbench leaderboard``."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from plismbench.cli import options
-from plismbench.cli.output import say, show
+from plismbench.cli.output import deliver, say
 from plismbench.dataset import PLISM
 from plismbench.described import find_dataset
-from plismbench.errors import MissingEmbeddings
+from plismbench.errors import GateFailed, InvalidInput, MissingEmbeddings
 from plismbench.reporting.formats import TableFormat
-from plismbench.workspace import Workspace
+from plismbench.workspace import Workspace, write_text
 
-EXAMPLES = "plismbench leaderboard\n\nplismbench leaderboard --dataset demo --format markdown"
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from plismbench.gate import Check
+    from plismbench.leaderboard import Leaderboard
+    from plismbench.results import Result
+
+EXAMPLES = "plismbench leaderboard --no-published\n\nplismbench leaderboard --dataset demo --format markdown"
 
 _TERMS = {
     "cosine": "cosine",
@@ -22,30 +35,139 @@ def leaderboard(
     root: options.Root,
     dataset: options.Dataset = "plism",
     table_format: options.Format = TableFormat.TABLE,
+    published: Annotated[
+        bool, typer.Option("--published/--no-published", help="Show the published table below one's own.")
+    ] = True,
+    sort: Annotated[str | None, typer.Option(help="Column to sort by instead of the score; ranks stay.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="Columns after the rank, such as model,score,retrieval,params.")
+    ] = None,
+    group: Annotated[bool, typer.Option("--group", help="Median (IQR) over each pair group instead.")] = False,
+    output: options.Output = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Gate: exit 1 if a number fell below that of this file.", dir_okay=False)
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, show_default="0.005", help="Gate: how far a number may fall below its baseline."),
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Gate: only this model; may be repeated.")] = None,
+    fail_under: Annotated[float | None, typer.Option(help="Gate: exit 1 if a score is below.")] = None,
+    require_rank: Annotated[int | None, typer.Option(min=1, help="Gate: exit 1 if the model ranks below.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Gate: write its checks as JUnit.", dir_okay=False)] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="Write what was measured as a baseline, unless the gate fails.", dir_okay=False)
+    ] = None,
 ) -> None:
-    """Rank every evaluated model; one table for each signature, for unlike results are never mixed."""
-    from plismbench.leaderboard import leaderboards, published, read_results
-    from plismbench.reporting.printing import printable
-    from plismbench.reporting.tables import leaderboard_table, leaderboard_text
+    """Rank every evaluated model; one table for each signature, for unlike results are never mixed.
 
+    With --baseline, --fail-under or --require-rank it is a gate: exit code 1, and a line on stderr
+    for each number that is worse than allowed.
+    """
+    from plismbench.board_file import board_text, read_boards
+    from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks
+    from plismbench.leaderboard import leaderboards, read_results
+    from plismbench.leaderboard import published as published_board
+    from plismbench.reporting.printing import printable
+    from plismbench.reporting.ranking import sorted_board
+
+    shown, models = options.split_commas(columns), options.split_commas(model)
+    _refuse_what_does_not_fit(table_format, shown, sort, group)
+    required = None
+    if baseline or models or junit or tolerance is not None or fail_under is not None or require_rank is not None:
+        required = Requirements(
+            baseline=read_boards(baseline) if baseline else None,
+            tolerance=DEFAULT_TOLERANCE if tolerance is None else tolerance,
+            models=models,
+            least_score=fail_under,
+            worst_rank=require_rank,
+        )
     registered = find_dataset(dataset)
-    boards = leaderboards(read_results(Workspace(root, registered.name)))
-    if not boards:
-        if registered != PLISM:
-            raise MissingEmbeddings(
-                f"No results of '{dataset}' under {root}.",
-                hint=f"Run `plismbench extract --model NAME --dataset {dataset}`,"
-                f" then `plismbench evaluate --dataset {dataset}`.",
-            )
+    results = read_results(Workspace(root, registered.name))
+    published = published and registered == PLISM
+    if not results and (required or write_baseline or not published):
+        raise MissingEmbeddings(
+            f"No results of '{dataset}' under {root}.",
+            hint=f"Run `plismbench extract --model NAME --dataset {dataset}`,"
+            f" then `plismbench evaluate --dataset {dataset}`.",
+        )
+    if not results:
         say("No results here yet: this is the published table.")
-        boards = (published(),)
-    for board in boards:
+    own = leaderboards(results)
+    for board in own:
         undefined = [word for word, field in _TERMS.items() if all(getattr(row, field) is None for row in board.rows)]
         if undefined:
             say(f"{printable(board.signature)}: no {', '.join(undefined)}; without all four terms there is no score.")
-    if table_format is TableFormat.TABLE:
-        for board in boards:
-            show(printable(board.signature))
-            show(leaderboard_table(board))
+    found = checks(own, required) if required else ()
+    if group:
+        deliver(_groups(results, published, table_format), output)
     else:
-        show(leaderboard_text(boards, table_format))
+        boards = [*own, *([published_board()] if published else [])]
+        if sort:
+            boards = [sorted_board(board, sort) for board in boards]
+        deliver(_rankings(boards, shown, table_format), output)
+    if required:
+        _judge(found, junit)
+    if write_baseline:
+        write_text(write_baseline, board_text(own))
+
+
+def _judge(found: "Sequence[Check]", junit: Path | None) -> None:
+    """Says what failed.
+
+    Raises:
+        GateFailed: if anything did.
+    """
+    from plismbench.reporting.gate import check_line
+    from plismbench.reporting.gate import junit as junit_text
+
+    if junit:
+        write_text(junit, junit_text(found))
+    failed = [check for check in found if not check.passed]
+    for check in failed:
+        say(check_line(check))
+    if failed:
+        raise GateFailed(f"The gate failed: {len(failed)} of {len(found)} checks.")
+    say(f"The gate passed: {len(found)} of {len(found)} checks.")
+
+
+def _refuse_what_does_not_fit(table_format: TableFormat, columns: list[str], sort: str | None, group: bool) -> None:
+    from plismbench.reporting.ranking import find_column
+
+    for name in [*columns, *([sort] if sort else [])]:
+        find_column(name)
+    if columns and table_format in (TableFormat.CSV, TableFormat.JSON):
+        raise InvalidInput(
+            f"--columns is for tables that people read; {table_format} always has every field.",
+            hint="Leave it out, or choose --format table, markdown, html or latex.",
+        )
+    if group and (columns or sort):
+        raise InvalidInput("--group has columns and an order of its own.", hint="Leave out --columns and --sort.")
+
+
+def _rankings(
+    boards: "list[Leaderboard]", columns: list[str], table_format: TableFormat
+) -> "list[RenderableType | str]":
+    from plismbench.reporting.printing import printable
+    from plismbench.reporting.ranking import leaderboard_table, leaderboard_text, notes
+
+    if table_format is not TableFormat.TABLE:
+        return [leaderboard_text(boards, table_format, columns)]
+    parts: list[RenderableType | str] = []
+    for board in boards:
+        parts += [printable(board.signature), leaderboard_table(board, columns), *notes(board)]
+    return parts
+
+
+def _groups(results: "list[Result]", published: bool, table_format: TableFormat) -> "list[RenderableType | str]":
+    from plismbench.leaderboard import group_tables, published_groups
+    from plismbench.reporting.groups import group_notes, groups_table, groups_text
+    from plismbench.reporting.printing import printable
+
+    tables = [*group_tables(results), *([published_groups()] if published else [])]
+    if table_format is not TableFormat.TABLE:
+        return [groups_text(tables, table_format)]
+    parts: list[RenderableType | str] = []
+    for table in tables:
+        parts += [printable(table.signature), groups_table(table), *group_notes(table)]
+    return parts

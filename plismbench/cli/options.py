@@ -58,3 +58,6 @@ TrustRemoteCode = Annotated[
 ]
 OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]
 Format = Annotated[TableFormat, typer.Option("--format", help="How the result is printed.")]
+Output = Annotated[
+    Path | None, typer.Option(help="File to write instead of printing; its path is printed.", dir_okay=False)
+]

@@ -1,12 +1,18 @@
 """stdout is the result; progress and talk go to stderr."""
 
+import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from plismbench.workspace import write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+_PAGE = 80  # columns of a table in a file
 
 
 class Advance(Protocol):
@@ -30,6 +36,25 @@ def show(result: "RenderableType | str") -> None:
     from rich.console import Console
 
     Console(soft_wrap=False).print(result)
+
+
+def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> None:
+    """Shows results; or writes them to a file of text without colour, and shows its path."""
+    if output is None:
+        for result in results:
+            show(result)
+        return
+    from rich.console import Console
+
+    text = io.StringIO()
+    console = Console(file=text, width=_PAGE, color_system=None)
+    for result in results:
+        if isinstance(result, str):
+            text.write(f"{result.rstrip()}\n")
+        else:
+            console.print(result)
+    write_text(output, text.getvalue())
+    show(str(output))
 
 
 @contextmanager

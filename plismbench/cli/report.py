@@ -7,6 +7,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import show
+from plismbench.dataset import PLISM
 from plismbench.described import find_dataset
 from plismbench.errors import MissingEmbeddings
 from plismbench.workspace import Workspace, write_text
@@ -18,9 +19,13 @@ def report(
     root: options.Root,
     dataset: options.Dataset = "plism",
     output: Annotated[Path | None, typer.Option(help="Where to write it; beside the results if left out.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="Folder to write the main figures to as well.", file_okay=False)
+    ] = None,
 ) -> None:
     """Write one self-contained HTML file with tables and plots, and print its path."""
-    from plismbench.leaderboard import leaderboards, read_results
+    from plismbench.leaderboard import leaderboards, published, read_results
+    from plismbench.reporting.pictures import write_pictures
     from plismbench.reporting.report import report_html
 
     registered = find_dataset(dataset)
@@ -31,5 +36,9 @@ def report(
             f"No results of '{dataset}' under {root}.", hint=f"Run `plismbench evaluate --dataset {dataset}` first."
         )
     path = output or workspace.report
-    write_text(path, report_html(registered.title, leaderboards(results), results))
+    boards = [*leaderboards(results), *([published()] if registered == PLISM else [])]
+    write_text(path, report_html(registered.title, boards, results))
     show(str(path))
+    if png:
+        for picture in write_pictures(png, boards, results):
+            show(str(picture))

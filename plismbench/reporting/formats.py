@@ -10,3 +10,5 @@ class TableFormat(StrEnum):
     MARKDOWN = "markdown"
     CSV = "csv"
     JSON = "json"
+    HTML = "html"
+    LATEX = "latex"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import csv_text, markdown, parameters, printable
+from plismbench.reporting.printing import csv_text, document, parameters, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +46,7 @@ def models_table(registered: Sequence[Registration]) -> "Table":
 
 
 def models_text(registered: Sequence[Registration], table_format: TableFormat) -> str:
-    """The same with every field, as Markdown, CSV or JSON."""
+    """The same with every field, in any other format."""
     rows = [_row(entry) for entry in registered]
     match table_format:
         case TableFormat.JSON:
@@ -54,7 +54,7 @@ def models_text(registered: Sequence[Registration], table_format: TableFormat) -
         case TableFormat.CSV:
             return csv_text(rows)
     words = [[str(value) for value in row.values()] for row in rows]
-    return markdown(list(rows[0]), words, left=list(rows[0]))
+    return document(list(rows[0]), words, table_format, left=list(rows[0]))
 
 
 def spec_table(spec: "ExtractorSpec") -> "Table":
@@ -123,7 +123,7 @@ def _plain_table(rows: Sequence[Sequence[str]]) -> "Table":
 def _text(headings: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat) -> str:
     if table_format is TableFormat.CSV:
         return csv_text(dict(zip(headings, row, strict=True)) for row in rows)
-    return markdown(headings, rows, left=headings)
+    return document(headings, rows, table_format, left=headings)
 
 
 def _row(entry: Registration) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """Cells to text, safely: names come from plug-ins and files of others."""
 
 import csv
+import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
+
+from plismbench.reporting.formats import TableFormat
 
 UNKNOWN = "–"
 
@@ -50,13 +55,111 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str] = ("model",)) -> str:
-    """A table for documents; the columns named in ``left`` are words, the others numbers."""
+def shortened(text: str, longest: int = 40) -> str:
+    """A long name with its middle left out: what tells names apart is often at their end."""
+    if len(text) <= longest:
+        return text
+    head = (longest - 1) // 2
+    return f"{text[:head]}…{text[head + 1 - longest :]}"
+
+
+class Emphasis(StrEnum):
+    """What a cell has of its own beside its text."""
+
+    NONE = "none"
+    BEST = "best"
+    SECOND = "second"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text with emphasis."""
+
+    text: str
+    emphasis: Emphasis = Emphasis.NONE
+
+
+def document(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str | Cell]],
+    table_format: TableFormat,
+    left: Sequence[str] = ("model",),
+) -> str:
+    """A table for documents: Markdown, HTML or LaTeX (which needs the package booktabs).
+
+    Args:
+        headings: of the columns.
+        rows: their cells; the best is bold, the second underlined. Nothing in them is markup.
+        table_format: one of the three.
+        left: the columns that are words; the others are numbers.
+    """
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    match table_format:
+        case TableFormat.HTML:
+            return _html(headings, cells, left)
+        case TableFormat.LATEX:
+            return _latex(headings, cells, left)
     from tabulate import tabulate
 
-    cells = [[printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in rows]
+    marks = {Emphasis.NONE: "{}", Emphasis.BEST: "**{}**", Emphasis.SECOND: "<ins>{}</ins>"}
+    words = [[marks[cell.emphasis].format(_escaped(cell.text, _MARKDOWN)) for cell in row] for row in cells]
     alignment = ["left" if name in left else "right" for name in headings]
-    return tabulate(cells, headers=list(headings), tablefmt="github", disable_numparse=True, colalign=alignment)
+    return tabulate(words, headers=list(headings), tablefmt="github", disable_numparse=True, colalign=alignment)
+
+
+def caption(text: str, table_format: TableFormat) -> str:
+    """A line of code above such a table."""
+    quoted = printable(text).replace("`", "'")
+    return remark(text, table_format) if table_format is not TableFormat.MARKDOWN else f"`{quoted}`"
+
+
+def remark(text: str, table_format: TableFormat) -> str:
+    """A line below such a table."""
+    match table_format:
+        case TableFormat.HTML:
+            return f"<p>{html.escape(printable(text))}</p>"
+        case TableFormat.LATEX:
+            return f"% {printable(text)}"
+    return _escaped(text, _MARKDOWN)
+
+
+_MARKDOWN = {character: f"\\{character}" for character in "\\`*[]|"} | {"<": "&lt;", "&": "&amp;"}
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "†": r"\dag{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _escaped(text: str, escapes: Mapping[str, str]) -> str:
+    return "".join(escapes.get(character, character) for character in printable(text))
+
+
+def _html(headings: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequence[str]) -> str:
+    sides = ["left" if name in left else "right" for name in headings]
+    marks = {Emphasis.NONE: "{}", Emphasis.BEST: "<strong>{}</strong>", Emphasis.SECOND: "<u>{}</u>"}
+
+    def line(tag: str, texts: Iterable[str]) -> str:
+        cells = (f'<{tag} style="text-align: {side}">{text}</{tag}>' for side, text in zip(sides, texts, strict=True))
+        return f"<tr>{''.join(cells)}</tr>"
+
+    bodies = ([marks[cell.emphasis].format(html.escape(printable(cell.text))) for cell in row] for row in rows)
+    lines = "\n".join(line("td", body) for body in bodies)
+    head = line("th", map(html.escape, headings))
+    return f"<table>\n<thead>{head}</thead>\n<tbody>\n{lines}\n</tbody>\n</table>"
+
+
+def _latex(headings: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequence[str]) -> str:
+    marks = {Emphasis.NONE: "{}", Emphasis.BEST: r"\textbf{{{}}}", Emphasis.SECOND: r"\underline{{{}}}"}
+    words = [[marks[cell.emphasis].format(_escaped(cell.text, _LATEX)) for cell in row] for row in rows]
+    lines = [" & ".join(row) + r" \\" for row in ([_escaped(name, _LATEX) for name in headings], *words)]
+    columns = "".join("l" if name in left else "r" for name in headings)
+    begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
+    return "\n".join((begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end))
 
 
 def csv_text(rows: Iterable[dict[str, Any]]) -> str:

@@ -1,19 +1,24 @@
 """One HTML file that says it all, opens offline and asks the network for nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plismbench import __version__
 from plismbench.aggregation import top_k_metric
 from plismbench.dataset import DEMO, PLISM
-from plismbench.leaderboard import Leaderboard
+from plismbench.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
-from plismbench.reporting.plots import groups_figure, matrix_figure, scatter_figure
-from plismbench.reporting.printing import interval_text, number, parameters, printable
-from plismbench.reporting.tables import Cells, rank, summary_cells
+from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
+from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
+from plismbench.reporting.printing import interval_text, number, parameters, printable, shortened
+from plismbench.reporting.ranking import rank
+from plismbench.reporting.tables import Cells, summary_cells
 from plismbench.results import Result
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 _SERIAL = (
     "Stainings are serial sections: two of them show neighbouring tissue, not the same cells. Part of the"
@@ -40,26 +45,32 @@ _CAVEATS = {PLISM.name: (_SERIAL, _ONE_ARRAY, _DEFECTS, _GAMEABLE), DEMO.name: (
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A plotly figure under its title."""
+
+    title: str
+    figure: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Section:
     """Everything of one signature: like with like.
 
     Args:
         board: the ranking.
         summary: median (IQR) over every pair group, in the order of the ranking.
-        overview: the scatter plot, where it is defined.
+        overview: title and plot of the ranking, those that are defined.
         groups: title and plot; one a metric.
         models: names to choose from in the matrices.
-        matrices: title and plot; one trace for each of the models.
-        retrieval: metric of the matrices.
+        matrices: title and plot; traces of each of the models, of which one is shown.
     """
 
     board: Leaderboard
     summary: Cells
-    overview: dict[str, Any] | None
-    groups: tuple[tuple[str, dict[str, Any]], ...]
+    overview: tuple[Picture, ...]
+    groups: tuple[Picture, ...]
     models: tuple[str, ...]
-    matrices: tuple[tuple[str, dict[str, Any]], ...]
-    retrieval: str
+    matrices: tuple[Picture, ...]
 
 
 def report_html(dataset_title: str, boards: Sequence[Leaderboard], results: Sequence[Result]) -> str:
@@ -74,17 +85,22 @@ def report_html(dataset_title: str, boards: Sequence[Leaderboard], results: Sequ
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "parameters": parameters, "printable": printable}
+    environment.filters |= {"number": number, "parameters": parameters, "printable": printable, "shortened": shortened}
     environment.globals |= {"interval": interval_text, "rank": rank}
     template = (files("plismbench") / "resources" / "report.html.jinja").read_text(encoding="utf-8")
     datasets = dict.fromkeys(result.run.dataset for result in results)
     return environment.from_string(template).render(
         title=dataset_title,
-        sections=[_section(board, results) for board in boards],
+        sections=report_sections(boards, results),
         caveats=dict.fromkeys(caveat for name in datasets for caveat in _CAVEATS.get(name, (_GAMEABLE,))),
         version=__version__,
         plotly_js=get_plotlyjs(),
     )
+
+
+def report_sections(boards: Sequence[Leaderboard], results: Sequence[Result]) -> tuple[Section, ...]:
+    """One section for each ranking, with the results that it ranks."""
+    return tuple(_section(board, results) for board in boards)
 
 
 def _section(board: Leaderboard, results: Sequence[Result]) -> Section:
@@ -95,19 +111,29 @@ def _section(board: Leaderboard, results: Sequence[Result]) -> Section:
     )
     ks = own[0].run.ks if own else (10,)
     retrieval = top_k_metric(10 if 10 in ks else max(ks))
-    overview = scatter_figure(board)
-    retrieval_title = f"{retrieval.replace('_', '-').capitalize()} accuracy"
-    groups = {retrieval_title: retrieval, "Cosine similarity": "cosine"} if own else {}
-    matrices = {
-        "Between scanners, same staining": matrix_figure(own, Axis.SCANNER, retrieval),
-        "Between stainings, same scanner": matrix_figure(own, Axis.STAINING, retrieval),
+    pictures = {
+        "Alike, and still told apart": scatter_figure(board),
+        "How sure a score is": forest_figure(board),
+        "Robustness against size": cost_figure(board, Cost.PARAMETERS),
+        "Robustness against time": cost_figure(board, Cost.TIME),
+    }
+    title = f"{retrieval.replace('_', '-').capitalize()} accuracy"
+    groups = {title: retrieval, "Cosine similarity": "cosine"} if own else {}
+    chosen = {
+        f"{title} between scanners, same staining": matrix_figure(own, Axis.SCANNER, retrieval),
+        f"{title} between stainings, same scanner": matrix_figure(own, Axis.STAINING, retrieval),
+        f"{title}, distribution over pairs": distribution_figure(own, retrieval),
+        "Cosine similarity, distribution over pairs": distribution_figure(own, "cosine"),
     }
     return Section(
         board=board,
         summary=summary_cells(own),
-        overview=overview and overview.to_plotly_json(),
-        groups=tuple((title, groups_figure(own, metric).to_plotly_json()) for title, metric in groups.items()),
+        overview=_defined(pictures),
+        groups=_defined({name: groups_figure(own, metric) for name, metric in groups.items()}),
         models=tuple(result.run.name for result in own),
-        matrices=tuple((title, figure.to_plotly_json()) for title, figure in matrices.items() if figure),
-        retrieval=retrieval_title,
+        matrices=_defined(chosen),
     )
+
+
+def _defined(figures: "Mapping[str, Figure | None]") -> tuple[Picture, ...]:
+    return tuple(Picture(title, figure.to_plotly_json()) for title, figure in figures.items() if figure)

@@ -1,53 +1,20 @@
-"""Rankings and summaries as tables: for a terminal, for documents, for other programs."""
+"""Summaries as tables: for a terminal, for documents, for other programs."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from plismbench.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, csv_text, interval_text, markdown, number, printable
+from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, csv_text, document, number, printable, shortened
 from plismbench.results import Result
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.table import Table
 
-LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 SUMMARY_SCHEMA_ID = "plismbench.summary/1"
-
-_BAR_WIDTH = 6
-
-
-def leaderboard_table(board: Leaderboard) -> "Table":
-    """A ranking for a terminal of 80 columns; its signature is the caller's to show."""
-    ranks = [row.rank for row in board.rows]
-    return _table(
-        {"#": "right", "model": "left", "score": "right", "": "left", **dict.fromkeys(_shown(board), "right")},
-        ([rank(row, ranks), row.name, number(row.score), _bar(row.score), *_cells(row, board)] for row in board.rows),
-    )
-
-
-def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat) -> str:
-    """Rankings as Markdown to read, or as CSV or JSON with every digit."""
-    match table_format:
-        case TableFormat.JSON:
-            told = [{"signature": board.signature, "rows": [_told(row) for row in board.rows]} for board in boards]
-            return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2)
-        case TableFormat.CSV:
-            return csv_text(
-                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, **_told(row)}
-                for board in boards
-                for row in board.rows
-            )
-    parts = []
-    for board in boards:
-        ranks = [row.rank for row in board.rows]
-        rows = [[rank(row, ranks), row.name, number(row.score), *_cells(row, board)] for row in board.rows]
-        parts.append(f"`{board.signature}`\n\n{markdown(['#', 'model', 'score', *_shown(board)], rows)}")
-    return "\n\n".join(parts)
 
 
 def summary_table(results: Sequence[Result], axis: Axis | None = None) -> "Table":
@@ -57,14 +24,14 @@ def summary_table(results: Sequence[Result], axis: Axis | None = None) -> "Table
     shown = [cells.headings.index(name) for name in ("model", "pairs", "n", "cosine", "cosine-lift", last)]
     previous = ["", *(row[0] for row in cells.rows)]
     named_once = (["" if row[0] == name else row[0], *row[1:]] for row, name in zip(cells.rows, previous, strict=False))
-    return _table(
+    return terminal_table(
         {cells.headings[column]: "left" if column < 2 else "right" for column in shown},
         ([row[column] for column in shown] for row in named_once),
     )
 
 
 def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None) -> str:
-    """The same as Markdown; as CSV or JSON every statistic with every digit."""
+    """The same for documents; as CSV or JSON every statistic with every digit."""
     told = (
         {"model": result.run.name, "signature": result.run.signature, **row}
         for result in results
@@ -76,7 +43,7 @@ def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axi
         case TableFormat.CSV:
             return csv_text({"schema": SUMMARY_SCHEMA_ID, **row} for row in told)
     cells = summary_cells(results, axis)
-    return markdown(cells.headings, cells.rows, left=("model", "pairs"))
+    return document(cells.headings, cells.rows, table_format, left=("model", "pairs"))
 
 
 @dataclass(frozen=True)
@@ -118,53 +85,25 @@ def _of_axis(result: Result, axis: Axis | None) -> "pl.DataFrame":
     return result.summary.filter(pl.col("group").str.starts_with(f"{axis} "))
 
 
-_COLUMNS = {
-    "95 % CI": lambda row: interval_text(row.score_low, row.score_high),
-    "cosine": lambda row: number(row.cosine),
-    "lift": lambda row: number(row.cosine_lift),
-    "scanner": lambda row: number(row.top10_cross_scanner),
-    "staining": lambda row: number(row.top10_cross_staining),
-    "both": lambda row: number(row.top10_cross_both),
-}
+def terminal_table(columns: Mapping[str, str], rows: Iterable[Sequence[str | Cell]], gap: int = 2) -> "Table":
+    """A table for a terminal; long names are shortened, and nothing in a name is markup.
 
-
-def _shown(board: Leaderboard) -> list[str]:
-    """The columns after the score; what no row knows is left out."""
-    known = {
-        "95 % CI": any(row.score_low is not None for row in board.rows),
-        "lift": any(row.cosine_lift is not None for row in board.rows),
-    }
-    return [name for name in _COLUMNS if known.get(name, True)]
-
-
-def _cells(row: LeaderboardRow, board: Leaderboard) -> list[str]:
-    return [_COLUMNS[name](row) for name in _shown(board)]
-
-
-def _told(row: LeaderboardRow) -> dict[str, Any]:
-    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **asdict(row)}
-
-
-def rank(row: LeaderboardRow, ranks: Sequence[int | None]) -> str:
-    """``3–5`` where the data cannot tell ranks apart, ``8=`` where scores print alike, else ``3``."""
-    if row.rank is None:
-        return UNKNOWN
-    if row.rank_best is not None and row.rank_best != row.rank_worst:
-        return f"{row.rank_best}–{row.rank_worst}"
-    return f"{row.rank}{'=' if ranks.count(row.rank) > 1 else ''}"
-
-
-def _bar(value: float | None) -> str:
-    return "" if value is None else "█" * round(max(0.0, min(1.0, value)) * _BAR_WIDTH)
-
-
-def _table(columns: dict[str, str], rows: Iterable[Sequence[str]]) -> "Table":
+    Args:
+        columns: heading to ``left``, ``right`` (whole, where there is room for it) or ``bar``.
+        rows: their cells.
+        gap: spaces between two columns.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for name, justify in columns.items():
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    styles = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.SECOND: "underline"}
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
+    for name, kind in columns.items():
+        if kind == "right":
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold", style="cyan" if kind == "bar" else None)
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: brackets in a name are no markup
+        cells = (cell if isinstance(cell, Cell) else Cell(cell) for cell in row)
+        table.add_row(*(Text(shortened(printable(cell.text)), styles[cell.emphasis]) for cell in cells))
     return table

@@ -5,9 +5,9 @@ import pytest
 
 from plismbench import __version__
 from plismbench.cli import app
-from plismbench.errors import InvalidInput, Unavailable
+from plismbench.errors import GateFailed, InvalidInput, Unavailable
 
-COMMANDS = ["extract", "evaluate", "leaderboard", "report", "models"]
+COMMANDS = ["extract", "evaluate", "leaderboard", "compare", "submit", "report", "models"]
 HEAVY = {"torch", "timm", "faiss", "datasets", "polars", "pyarrow", "rich", "plotly", "skimage", "huggingface_hub"}
 
 
@@ -55,6 +55,7 @@ def test_it_runs_as_a_module():
     [
         (InvalidInput("This\nis wrong.", hint="Do that."), 2, "plismbench: This is wrong. Do that.\n"),
         (Unavailable("Not there."), 3, "plismbench: Not there.\n"),
+        (GateFailed("Worse\x1b[2J."), 1, "plismbench: Worse�[2J.\n"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(monkeypatch, run, error, code, line):

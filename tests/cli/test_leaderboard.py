@@ -1,4 +1,31 @@
+import csv
+import io
 import json
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+from synthetic_results import make_result
+
+from plismbench.dataset import Slide
+from plismbench.results import write_result
+from plismbench.workspace import Workspace
+
+PUBLISHED = "plism@published|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|owkin-fp16"
+SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Puts results of PLISM where the command finds them."""
+
+    def put(*results):
+        for number, result in enumerate(results):
+            write_result(Workspace(tmp_path / "root", "plism").results(result.run.name, str(number)), result)
+
+    return put
 
 
 def test_without_results_the_published_table_is_shown(run):
@@ -6,9 +33,33 @@ def test_without_results_the_published_table_is_shown(run):
     assert outcome.code == 0
     assert outcome.err == "No results here yet: this is the published table.\n"
     lines = outcome.out.splitlines()
-    assert lines[0] == "plism@published|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|owkin-fp16"
+    assert lines[0] == PUBLISHED
     assert lines[2].split()[:3] == ["1", "h0-mini", ".541"]
-    assert len(lines) == 17
+    assert len(lines) == 18
+    assert lines[-1].startswith("Published by plism-benchmark")
+
+
+def test_own_results_and_published_ones_are_never_ranked_together(run, place):
+    place(make_result("uni", 0.6, SLIDES), make_result("mine", 0.4, SLIDES))
+    outcome = run("leaderboard")
+    assert (outcome.code, outcome.err) == (0, "")
+    own, published = outcome.out.split(PUBLISHED)
+    assert [line.split()[:2] for line in own.splitlines()[2:]] == [["1", "uni"], ["2", "mine"]]
+    assert len(published.strip().splitlines()) == 1 + 15 + 1
+    boards = json.loads(run("leaderboard", "--format", "json").out)["boards"]
+    assert [{row["published"] for row in board["rows"]} for board in boards] == [{False}, {True}]
+    assert [row["rank"] for row in boards[0]["rows"]] == [1, 2]
+    assert boards[0]["rows"][0]["relative_time"] == 2.1
+    assert PUBLISHED not in run("leaderboard", "--no-published").out
+
+
+def test_the_published_table_is_of_plism_and_not_of_the_demo(run, tmp_path):
+    write_result(
+        Workspace(tmp_path / "root", "demo").results("a", "0"), make_result("a", slides=SLIDES, dataset="demo")
+    )
+    outcome = run("leaderboard", "--dataset", "demo")
+    assert PUBLISHED not in outcome.out
+    assert "demo@main" in outcome.out
 
 
 def test_results_are_ranked_a_table_for_each_signature(run, extracted):
@@ -23,7 +74,161 @@ def test_results_are_ranked_a_table_for_each_signature(run, extracted):
     assert "| good " in run("leaderboard", "--dataset=tiny", "--format=markdown").out
 
 
-def test_no_results_of_another_data_set(run, tiny):
+def test_no_results_and_nothing_published_to_show(run, tiny):
     outcome = run("leaderboard", "--dataset", "tiny")
     assert outcome.code == 2
     assert "No results of 'tiny'" in outcome.error
+    assert "No results of 'plism'" in run("leaderboard", "--no-published").error
+
+
+@pytest.mark.parametrize("table_format", ["table", "markdown", "csv", "json", "html", "latex"])
+@pytest.mark.parametrize("group", [[], ["--group"]])
+def test_a_file_holds_what_would_be_printed(run, tmp_path, table_format, group):
+    printed = run("leaderboard", "--format", table_format, *group)
+    path = tmp_path / "new" / "board.txt"
+    written = run("leaderboard", "--format", table_format, *group, "--output", path)
+    assert written.out == f"{path}\n"
+    assert path.read_text() == printed.out
+    assert "h0-mini" in printed.out
+
+
+def test_columns_and_order_can_be_chosen(run):
+    lines = run("leaderboard", "--columns", "model,retrieval", "--columns", "time", "--sort", "time").out.splitlines()
+    assert lines[1].split() == ["#", "model", "retrieval", "time"]
+    assert [line.split()[1] for line in lines[2:5]] == ["h0-mini", "phikon", "uni"]
+    assert lines[2].split() == ["1", "h0-mini", ".455", "1×"]
+    data = csv.DictReader(io.StringIO(run("leaderboard", "--sort", "cosine", "--format", "csv").out))
+    cosines = [float(row["cosine"]) for row in data]
+    assert cosines == sorted(cosines, reverse=True)
+
+
+def test_the_paper_s_layout(run, place):
+    lines = run("leaderboard", "--group").out.splitlines()
+    assert lines[0] == PUBLISHED
+    assert lines[3].split()[:3] == ["h0-mini", ".92", "(.06)"]
+    assert lines[-1].startswith("Published in Table 3")
+    place(make_result("mine", slides=SLIDES))
+    outcome = run("leaderboard", "--group", "--no-published")
+    assert "mine" in outcome.out
+    assert "h0-mini" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sort", "scor"], "No column named 'scor'. Did you mean 'score'?"),
+        (["--columns", "model,x"], "No column named 'x'."),
+        (["--columns", "model", "--format", "json"], "json always has every field"),
+        (["--columns", "model", "--format", "csv"], "csv always has every field"),
+        (["--group", "--sort", "score"], "--group has columns and an order of its own"),
+        (["--group", "--columns", "score"], "--group has columns and an order of its own"),
+        (["--dataset", "plsm"], "Did you mean 'plism'?"),
+    ],
+)
+def test_what_does_not_fit_is_misuse(run, arguments, words):
+    outcome = run("leaderboard", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.error
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory):
+    """Runs the command as a shell does, over models of known scores, their baseline and a better one at hand."""
+    folder = tmp_path_factory.mktemp("gate")
+    workspace = Workspace(folder / "root", "plism")
+    for name, level in (("first", 0.7), ("second", 0.5), ("third", 0.3)):
+        write_result(workspace.results(name, "0"), make_result(name, level, SLIDES))
+    write_result(Workspace(folder / "other", "plism").results("first", "0"), make_result("first", n_tiles=460))
+
+    def call(*arguments, root="root"):
+        return subprocess.run(
+            [sys.executable, "-m", "plismbench", "leaderboard", *arguments],
+            env=os.environ | {"PLISMBENCH_ROOT": str(folder / root)},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+
+    assert call("--write-baseline", "board.json", "--output", "x.txt").returncode == 0
+    told = json.loads((folder / "board.json").read_text())
+    second = told["boards"][0]["rows"][1]
+    second["cosine"] += 0.01
+    second["score"] += 0.0025
+    (folder / "better.json").write_text(json.dumps(told))
+    second["cosine"] += 0.2
+    (folder / "far.json").write_text(json.dumps(told))
+    (folder / "none.json").write_text("{}")
+    call.folder = folder
+    return call
+
+
+REGRESSION = "second: cosine ."  # the start of its line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "lines"),
+    [
+        ("--baseline board.json", 0, ["The gate passed: 18 of 18 checks."]),
+        ("--baseline better.json", 1, [REGRESSION, "plismbench: The gate failed: 1 of 18 checks."]),
+        ("--baseline far.json", 1, ["second: score", REGRESSION, "plismbench: The gate failed: 2 of 18 checks."]),
+        ("--baseline better.json --tolerance 0.011", 0, ["The gate passed: 18 of 18 checks."]),
+        ("--baseline better.json --tolerance 0", 1, ["second: score", REGRESSION, "plismbench: The gate failed: 2"]),
+        ("--baseline better.json --model first", 0, ["The gate passed: 6 of 6 checks."]),
+        ("--baseline better.json --model second", 1, [REGRESSION, "plismbench: The gate failed: 1 of 6 checks."]),
+        ("--baseline better.json --model first,third", 0, ["The gate passed: 12 of 12 checks."]),
+        ("--fail-under 0.1", 0, ["The gate passed: 3 of 3 checks."]),
+        ("--fail-under 0.45", 1, ["second: score .4", "third: score .2", "plismbench: The gate failed: 2 of 3"]),
+        ("--fail-under 0.45 --model first", 0, ["The gate passed: 1 of 1 checks."]),
+        ("--require-rank 2 --model second", 0, ["The gate passed: 1 of 1 checks."]),
+        ("--require-rank 2 --model third", 1, ["third: rank 3, 2 or better", "plismbench: The gate failed: 1 of 1"]),
+        ("--baseline board.json --fail-under 0 --require-rank 3 --model third", 0, ["The gate passed: 8 of 8 checks."]),
+        ("--baseline board.json --group", 0, ["The gate passed: 18 of 18 checks."]),
+        ("--require-rank 2", 2, ["plismbench: --require-rank needs --model"]),
+        ("--model first", 2, ["plismbench: The gate has nothing to check."]),
+        ("--tolerance 0.1", 2, ["plismbench: The gate has nothing to check."]),
+        ("--junit x.xml", 2, ["plismbench: The gate has nothing to check."]),
+        ("--fail-under 0.1 --model forst", 2, ["plismbench: No result named 'forst'. Did you mean 'first'?"]),
+        ("--fail-under nan", 2, ["plismbench: --fail-under must be a number"]),
+        ("--baseline absent.json", 2, ["plismbench: Cannot read absent.json"]),
+        ("--baseline none.json", 2, ["plismbench: none.json is no plismbench.leaderboard/1"]),
+    ],
+)
+def test_the_gate_from_a_shell(gate, arguments, code, lines):
+    done = gate(*arguments.split())
+    found = done.stderr.splitlines()
+    assert done.returncode == code, done.stderr
+    assert len(found) == len(lines), done.stderr
+    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True)), done.stderr
+    assert bool(done.stdout) is (code != 2)
+    if code == 1 and "--baseline" in arguments:
+        assert "baseline's 95 % interval" in done.stderr or "interval not known" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--tolerance", "-1"), ("--tolerance", "nan"), ("--tolerance", "x"), ("--require-rank", "0")]
+)
+def test_limits_that_make_no_sense(gate, option, value):
+    done = gate("--baseline", "board.json", "--model", "first", option, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Invalid value for '{option}'" in done.stderr
+
+
+def test_a_baseline_of_another_signature_compares_nothing(gate):
+    done = gate("--baseline", "board.json", root="other")
+    assert done.returncode == 2
+    assert "No result has the signature of the baseline" in done.stderr
+    assert gate("--baseline", "board.json", root="empty").returncode == 2
+
+
+def test_the_gate_leaves_files(gate):
+    junit, new = gate.folder / "junit.xml", gate.folder / "new.json"
+    done = gate("--baseline", "better.json", "--junit", str(junit), "--write-baseline", str(new))
+    assert done.returncode == 1
+    (suite,) = ET.parse(junit).getroot()  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("18", "1")
+    assert not new.exists()  # what is worse is no baseline
+    done = gate("--baseline", "board.json", "--junit", str(junit), "--write-baseline", str(new), "--format", "json")
+    assert done.returncode == 0
+    assert ET.parse(junit).getroot().get("failures") == "0"  # noqa: S314
+    assert new.read_text() == (gate.folder / "board.json").read_text()
+    assert json.loads(done.stdout)["boards"][0] == json.loads(new.read_text())["boards"][0]

@@ -1,6 +1,6 @@
 from rich.table import Table
 
-from plismbench.cli.output import progress, say, show
+from plismbench.cli.output import deliver, progress, say, show
 
 
 def test_results_go_to_stdout_and_talk_to_stderr(capsys):
@@ -30,3 +30,21 @@ def test_progress_goes_to_stderr_with_count_and_rate(capsys):
     assert "model [x]" in captured.err
     assert "10/10" in captured.err
     assert "tiles/s" in captured.err
+
+
+def test_a_file_of_results_has_no_colour_and_80_columns(tmp_path, capsys):
+    table = Table(box=None)
+    table.add_column("model", style="cyan")
+    table.add_row("x" * 200)
+    path = tmp_path / "new" / "board.txt"
+    deliver(["first [bold]", table, "last\n"], path)
+    lines = path.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("first [bold]", "last")
+    assert "\x1b" not in path.read_text()
+    assert max(map(len, lines)) <= 80
+    assert capsys.readouterr().out == f"{path}\n"
+
+
+def test_without_a_file_results_are_shown(capsys):
+    deliver(["one", "two\n"], None)
+    assert capsys.readouterr().out == "one\ntwo\n"

@@ -1,3 +1,13 @@
+from synthetic_results import make_result
+
+from plismbench.dataset import Slide
+from plismbench.errors import MissingPackage
+from plismbench.results import write_result
+from plismbench.workspace import Workspace
+
+SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
+
+
 def test_the_report_is_written_and_its_path_printed(run, extracted, tmp_path):
     run("evaluate", "--dataset", "tiny")
     outcome = run("report", "--dataset", "tiny")
@@ -13,3 +23,38 @@ def test_nothing_to_report(run, tiny):
     outcome = run("report", "--dataset", "tiny")
     assert outcome.code == 2
     assert "plismbench evaluate --dataset tiny" in outcome.error
+
+
+def test_published_results_are_a_section_of_plism_alone(run, extracted, tmp_path):
+    write_result(Workspace(tmp_path / "root", "plism").results("mine", "0"), make_result("mine", slides=SLIDES))
+    run("report")
+    page = (tmp_path / "root/plism/report.html").read_text()
+    assert "Ranking 2 of 2" in page
+    assert "published result" in page
+    run("evaluate", "--dataset", "tiny")
+    run("report", "--dataset", "tiny")
+    assert "published result" not in extracted.report.read_text()
+
+
+def test_figures_go_to_the_folder_of_png(run, extracted, tmp_path, monkeypatch):
+    def write(folder, boards, results):
+        assert [row.name for board in boards for row in board.rows] == ["good", "noise"]
+        assert len(results) == 2
+        return [folder / "1.png", folder / "2.png"]
+
+    monkeypatch.setattr("plismbench.reporting.pictures.write_pictures", write)
+    run("evaluate", "--dataset", "tiny")
+    outcome = run("report", "--dataset", "tiny", "--png", tmp_path / "figures")
+    assert outcome.out.splitlines() == [str(extracted.report), *(str(tmp_path / f"figures/{n}.png") for n in (1, 2))]
+
+
+def test_png_without_its_package_is_one_line(run, extracted, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MissingPackage("--png needs a package.", hint="pip install plismbench[png]")
+
+    monkeypatch.setattr("plismbench.reporting.pictures.write_pictures", fail)
+    run("evaluate", "--dataset", "tiny")
+    outcome = run("report", "--dataset", "tiny", "--png", tmp_path)
+    assert outcome.code == 3
+    assert "plismbench[png]" in outcome.error
+    assert extracted.report.exists()  # the page does not wait for the pictures

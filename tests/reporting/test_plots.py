@@ -1,14 +1,13 @@
 import dataclasses
-import math
 
+import numpy as np
 import pytest
 from plotly.colors import sample_colorscale
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
-from plismbench.leaderboard import leaderboards, published
 from plismbench.pairs import Axis
-from plismbench.reporting.plots import groups_figure, matrix_figure, scatter_figure
+from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
 
@@ -17,40 +16,6 @@ def named(name, level=0.5, n_params=1_000_000, trained=False):
     result = make_result("toy", level, SLIDES)
     extractor = result.run.extractor | {"name": name, "n_params": n_params, "trained_on_plism": trained}
     return dataclasses.replace(result, run=dataclasses.replace(result.run, extractor=extractor))
-
-
-def test_the_scatter_shows_the_terms_of_the_ranking():
-    board = published()
-    points, _ = scatter_figure(board).data
-    assert list(points.x) == [row.cosine for row in board.rows]
-    assert list(points.y) == [row.top10_cross_both for row in board.rows]
-    assert list(points.text) == [row.name for row in board.rows]
-
-
-def test_the_area_of_a_bubble_is_its_parameters():
-    results = [named("big", 0.9, 400), named("small", 0.8, 100), named("none", 0.7, 0), named("hid", 0.6, None)]
-    points, _ = scatter_figure(leaderboards([*results, named("tuned", 0.5, 25, trained=True)])[0]).data
-    assert points.marker.sizemode == "area"
-    assert list(points.marker.size) == [400, 100, 1, 1, 25]
-    assert list(points.marker.symbol) == ["circle", "circle", "x", "x", "diamond"]
-
-
-@pytest.mark.parametrize("n_params", [0, None])
-def test_a_model_of_no_known_size_is_never_a_large_mark(n_params):
-    marker = scatter_figure(leaderboards([named("a", 0.5, n_params)])[0]).data[0].marker
-    (size,) = marker.size
-    assert math.sqrt(2 * size / marker.sizeref) < marker.sizemin * 2  # plotly's diameter: sizemin is what shows
-
-
-def test_a_ranking_without_top_10_has_no_scatter():
-    assert scatter_figure(leaderboards([make_result(ks=(1, 5))])[0]) is None
-
-
-def test_only_the_best_are_named_in_a_crowd():
-    points, _ = scatter_figure(leaderboards([named(f"m{i:02}", 0.2 + i / 100) for i in range(30)])[0]).data
-    assert points.text[0] == "m29"
-    assert sum(map(bool, points.text)) == 20
-    assert "m00" in points.hovertext[-1]
 
 
 @pytest.mark.parametrize("metric", ["cosine", "top_10"])
@@ -76,7 +41,7 @@ def test_a_group_without_pairs_is_left_out():
 def test_the_matrix_is_symmetric_and_its_diagonal_empty():
     results = [named("a"), named("b")]
     figure = matrix_figure(results, Axis.STAINING, "top_10")
-    assert [(trace.name, trace.visible) for trace in figure.data] == [("a", True), ("b", False)]
+    assert [(trace.name, trace.visible, trace.meta) for trace in figure.data] == [("a", True, 0), ("b", False, 1)]
     trace = figure.data[0]
     assert list(trace.x) == list(trace.y) == ["GM", "HR", "MY"]
     found = results[0].pairs.filter(group="cross-staining", staining_a="GM", staining_b="MY")
@@ -106,10 +71,32 @@ def test_no_pairs_no_matrix():
 def test_names_of_others_are_neither_markup_nor_endless():
     result = named("<a href='x'>\x1b" + "y" * 200)
     texts = [
-        scatter_figure(leaderboards([result])[0]).data[0].text[0],
         groups_figure([result], "cosine").layout.yaxis.ticktext[0],
         matrix_figure([result], Axis.SCANNER, "cosine").data[0].name,
     ]
     for text in texts:
         assert text.startswith("&lt;a href=&#x27;x&#x27;&gt;�yyy")
         assert text.endswith("y…")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "top_10"])
+def test_distributions_are_quantiles_of_the_pairs(metric):
+    results = [named("a", 0.7), named("b", 0.4)]
+    figure = distribution_figure(results, metric)
+    assert [(trace.meta, trace.visible, trace.name) for trace in figure.data] == [
+        (place, place == 0, group) for place in (0, 1) for group in ("cross-scanner", "cross-staining", "cross-both")
+    ]
+    for trace in figure.data:
+        values = results[trace.meta].pairs.filter(group=trace.name)[metric].to_numpy()
+        found = [trace.lowerfence[0], trace.q1[0], trace.median[0], trace.q3[0], trace.upperfence[0]]
+        assert found == pytest.approx(list(np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])))
+        low, high = figure.layout.yaxis.range
+        assert low < found[0]
+        assert found[-1] < high
+
+
+def test_distributions_leave_out_groups_without_pairs():
+    assert [trace.name for trace in distribution_figure([make_result(slides=SLIDES[:2])], "cosine").data] == [
+        "cross-scanner"
+    ]
+    assert distribution_figure([], "cosine") is None

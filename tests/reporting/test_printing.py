@@ -3,7 +3,21 @@ import io
 
 import pytest
 
-from plismbench.reporting.printing import csv_text, duration, markdown, number, parameters, printable, size
+from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import (
+    Cell,
+    Emphasis,
+    caption,
+    csv_text,
+    document,
+    duration,
+    number,
+    parameters,
+    printable,
+    remark,
+    shortened,
+    size,
+)
 
 
 def test_control_characters_become_visible():
@@ -33,7 +47,7 @@ def test_what_is_not_known():
 
 
 def test_markdown_cells_cannot_leave_their_cell():
-    lines = markdown(["model", "score"], [["a|b <i>\n", ".5"]]).splitlines()
+    lines = document(["model", "score"], [["a|b <i>\n", ".5"]], TableFormat.MARKDOWN).splitlines()
     assert lines[0].split("|")[1].strip() == "model"
     assert lines[2].startswith("| a\\|b &lt;i>� |")
     assert len(lines) == 3
@@ -59,3 +73,33 @@ def test_sizes_are_in_powers_of_a_thousand(n_bytes, text):
 )
 def test_durations_have_two_units(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("text", ["[x](javascript:alert)", "**b**", "`c`", "a\\|b"])
+def test_markdown_of_others_is_text(text):
+    line = document(["model"], [[text]], TableFormat.MARKDOWN).splitlines()[2].strip("| ")
+    assert line == "".join(f"\\{c}" if c in "\\`*[]|" else c for c in text)
+
+
+def test_emphasis_in_every_document():
+    row = [Cell("a", Emphasis.BEST), Cell("b", Emphasis.SECOND), "c"]
+    found = {
+        kind: document(["x", "y", "z"], [row], kind) for kind in list(TableFormat)[1:] if kind not in ("csv", "json")
+    }
+    assert found["markdown"].splitlines()[2].split() == ["|", "**a**", "|", "<ins>b</ins>", "|", "c", "|"]
+    assert "<strong>a</strong></td>" in found["html"]
+    assert "<u>b</u></td>" in found["html"]
+    assert r"\textbf{a} & \underline{b} & c \\" in found["latex"]
+
+
+def test_lines_around_a_table():
+    assert caption("a`b", TableFormat.MARKDOWN) == "`a'b`"
+    assert remark("a<b>\n", TableFormat.MARKDOWN) == "a&lt;b>�"
+    assert caption("a<b>", TableFormat.HTML) == remark("a<b>", TableFormat.HTML) == "<p>a&lt;b&gt;</p>"
+    assert caption("a\nb", TableFormat.LATEX) == "% a�b"
+
+
+def test_long_names_keep_both_ends():
+    assert shortened("a" * 40) == "a" * 40
+    name = shortened("start" + "x" * 200 + "end")
+    assert (len(name), name[:5], name[-3:]) == (40, "start", "end")

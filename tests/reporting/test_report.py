@@ -1,13 +1,17 @@
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
+from browser import CHROMIUM, Browser
+from PIL import Image
 from plotly.offline import get_plotlyjs
 from synthetic_results import make_result
 
 from plismbench.dataset import DEMO, PLISM, Slide
 from plismbench.leaderboard import leaderboards, published
-from plismbench.reporting.report import report_html
+from plismbench.reporting.report import report_html, report_sections
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
 
@@ -33,9 +37,9 @@ def test_ranking_summary_and_pictures_are_there():
     assert board.signature in text
     for row in board.rows:
         assert f"{row.rank} {row.name} {row.title} {row.score:.3f}".replace("0.", ".") in text
-    assert len(figures) == 5
+    assert len(figures) == 9
     options = re.findall(r"<option>(.*?)</option>", page)
-    assert options == ["strong", "weak"] == [trace["name"] for trace in figures[-1]["data"]]
+    assert options == ["strong", "weak"] == [trace["name"] for trace in figures[5]["data"]]
     summary = results[1].summary.to_dicts()[0]
     assert f"{summary['median']:.3f} ({summary['iqr']:.3f})".replace("0.", ".") in text
 
@@ -45,14 +49,14 @@ def test_unlike_results_have_sections_and_pictures_of_their_own():
     page, figures = report(results)
     assert [page.count(result.run.signature) for result in results] == [1, 1]
     assert "Ranking 1 of 2" in page
-    assert len(figures) == 10
-    assert [len(figure["data"]) for figure in figures[3:5]] == [1, 1]
+    assert len(figures) == 16
+    assert [len(figure["data"]) for figure in figures[4:6]] == [1, 1]  # matrices of the one model
 
 
 def test_other_cut_offs_show_the_largest():
     page, figures = report([make_result(slides=SLIDES, ks=(1, 5))])
-    assert "Top-5 accuracy of" in words(page)
-    assert len(figures) == 4  # no scatter: it is defined by top-10
+    assert "Top-5 accuracy between scanners" in words(page)
+    assert len(figures) == 6  # neither scatter nor forest: they are defined by top-10
 
 
 @pytest.mark.parametrize(
@@ -74,13 +78,13 @@ def test_nothing_is_asked_of_the_network():
 
 
 def test_names_of_others_are_text():
-    name = "</script><script>alert(1)</script><!--\x1b[31m"
+    name = "</script><script>alert(1)//<!--\x1b[31m"
     page, figures = report([make_result(slides=SLIDES, extractor={"name": name, "title": name})])
     assert "alert(1)" in page
     assert "<script>alert" not in page
     assert "<!--" not in page.replace("<!DOCTYPE", "")
     assert "\x1b" not in page
-    assert len(figures) == 5
+    assert len(figures) == 8
 
 
 def test_the_published_table_and_no_table_at_all():
@@ -88,3 +92,84 @@ def test_the_published_table_and_no_table_at_all():
     assert "published result" in page
     assert "<select" not in page
     assert "There is no result to show." in report_html(PLISM.title, [], [])
+
+
+def test_sections_hold_the_pictures_that_are_defined():
+    sections = report_sections([*leaderboards([make_result("a", slides=SLIDES)]), published()], [])
+    assert [picture.title for picture in sections[0].overview] == ["Alike, and still told apart", "How sure a score is"]
+    assert [picture.title for picture in sections[1].overview][2:] == [
+        "Robustness against size", "Robustness against time",
+    ]  # fmt: skip
+    assert all(section.groups == section.matrices == () for section in sections)
+
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed")
+EVIL = "</script><img src=x onerror=alert(1)><b>\x1b[31m" + "n" * 200
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A report with everything in it, and strange names; where screenshots of it are kept."""
+    results = [
+        make_result("strong", 0.7, SLIDES),
+        make_result("weak", 0.3, SLIDES),
+        make_result("strange", 0.5, SLIDES, extractor={"name": EVIL, "title": EVIL, "n_params": 5_000_000}),
+    ]
+    kept = os.environ.get("PLISMBENCH_SCREENSHOTS")
+    folder = Path(kept).resolve() if kept else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(report_html(PLISM.title, [*leaderboards(results), published()], results))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_opens_in_a_browser(browser, page, width, scheme):
+    browser.open(page, width=width, scheme=scheme)
+    assert browser.complaints() == []
+    assert browser.requests() == []
+    drawn, figures = browser.run("[document.querySelectorAll('.figure svg.main-svg').length, figures.length]")
+    assert figures == 3 + 2 + 4 + 4
+    assert drawn >= figures
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.run("document.querySelectorAll('img, b').length") == 0  # no name became an element
+    path = page.with_name(f"{width}-{scheme}.png")
+    browser.screenshot(path)
+    with Image.open(path) as image:
+        assert abs(image.width - width) < 20
+        corner = image.convert("L").getpixel((2, 2))
+    assert corner > 200 if scheme == "light" else corner < 60
+
+
+@needs_chromium
+def test_the_heatmap_follows_the_selector(browser, page):
+    labels = "document.querySelector('.chosen').querySelectorAll('.heatmap-label')"
+    cells = f"[...{labels}].map((cell) => cell.textContent)"
+    choose = "select.selectedIndex = 2; select.dispatchEvent(new Event('change'));"
+    chosen = "figure.data.filter((trace) => trace.visible === true).map((trace) => trace.meta)"
+    browser.open(page)
+    before = browser.run(cells)
+    assert len(before) == 2  # two scanners, either way round
+    browser.run(f"{{ const select = document.querySelector('select'); {choose} }}")
+    browser.run("new Promise((done) => setTimeout(done, 50))")
+    assert browser.run(cells) != before
+    shown = browser.run(f"[...document.querySelectorAll('.chosen')].map((figure) => {chosen})")
+    assert [set(places) for places in shown] == [{2}] * 4
+    assert browser.complaints() == []
+
+
+@needs_chromium
+def test_an_unheeded_error_or_request_would_be_seen(browser, tmp_path):
+    path = tmp_path / "bad.html"
+    path.write_text("<script>console.error('x'); fetch('http://127.0.0.1:9/'); undefined.x</script>")
+    browser.open(path)
+    assert len(browser.complaints()) >= 2
+    assert browser.requests() == ["http://127.0.0.1:9/"]

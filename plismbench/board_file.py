@@ -1,0 +1,77 @@
+"""Rankings as a file for other programs: ``plismbench.leaderboard/1``, described in docs/leaderboard.md."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from plismbench.aggregation import TERMS
+from plismbench.errors import CorruptFile
+from plismbench.leaderboard import Leaderboard, LeaderboardRow
+
+LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
+
+_HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
+_WORDS = ("name", "title", "license")
+_MARKS = ("published", "trained_on_plism")
+
+
+def board_text(boards: Sequence[Leaderboard]) -> str:
+    """Rankings as JSON, with every field and digit."""
+    told = [{"signature": board.signature, "rows": [row_fields(row) for row in board.rows]} for board in boards]
+    return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2) + "\n"
+
+
+def row_fields(row: LeaderboardRow) -> dict[str, Any]:
+    """Every field of a row, flat; None where it is not known."""
+    told = asdict(row)
+    intervals = told.pop("intervals")
+    bounds = {}
+    for term in TERMS:
+        bounds[f"{term}_low"], bounds[f"{term}_high"] = intervals.get(term, (None, None))
+    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **told, **bounds}
+
+
+def read_boards(path: Path) -> tuple[Leaderboard, ...]:
+    """The rankings in a file of ``board_text``; fields that this version does not know are passed over.
+
+    Raises:
+        CorruptFile: if there is none, or it is something else.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["schema"] != LEADERBOARD_SCHEMA:
+            raise CorruptFile(f"{path} is {told['schema']}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT)
+        return tuple(
+            Leaderboard(str(board["signature"]), tuple(_row(row) for row in board["rows"])) for board in told["boards"]
+        )
+    except OSError as error:
+        raise CorruptFile(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
+    except KeyError as error:
+        raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: it has no {error}.", hint=_HINT) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: {error}.", hint=_HINT) from error
+
+
+def _row(told: Mapping[str, Any]) -> LeaderboardRow:
+    found: dict[str, Any] = {}
+    for field in fields(LeaderboardRow):
+        if field.name in _WORDS:
+            found[field.name] = str(told[field.name])
+        elif field.name in _MARKS:
+            found[field.name] = bool(told[field.name])
+        elif field.name != "intervals":
+            found[field.name] = _number(field.name, told[field.name])
+    bounds = {term: (_number(term, told[f"{term}_low"]), _number(term, told[f"{term}_high"])) for term in TERMS}
+    found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
+    return LeaderboardRow(**found)
+
+
+def _number(name: str, value: object) -> int | float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}, not a number")
+    return value

@@ -1,0 +1,40 @@
+"""``plismbench compare``."""
+
+from typing import Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import deliver
+from plismbench.described import find_dataset
+from plismbench.errors import UnknownName
+from plismbench.reporting.formats import TableFormat
+from plismbench.workspace import Workspace
+
+EXAMPLES = "plismbench compare h0-mini uni\n\nplismbench compare small-pixels color-stats --dataset demo"
+
+
+def compare(
+    models: Annotated[list[str], typer.Argument(help="Evaluated models: the first is compared with each other.")],
+    root: options.Root,
+    dataset: options.Dataset = "plism",
+    table_format: options.Format = TableFormat.TABLE,
+    output: options.Output = None,
+) -> None:
+    """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
+    from plismbench.differences import compare as compared
+    from plismbench.leaderboard import read_results
+    from plismbench.reporting.differences import comparison_tables, comparison_text
+    from plismbench.reporting.printing import printable
+
+    results = read_results(Workspace(root, find_dataset(dataset).name))
+    known = {result.run.name for result in results}
+    for name in models:
+        if name not in known:
+            raise UnknownName("result", name, known, hint=f"Run `plismbench evaluate --dataset {dataset}` first.")
+    comparisons = compared(results, models)
+    if table_format is TableFormat.TABLE:
+        parts = [part for found in comparisons for part in (printable(found.signature), *comparison_tables(found))]
+        deliver(parts, output)
+    else:
+        deliver([comparison_text(comparisons, table_format)], output)

@@ -1,0 +1,71 @@
+"""``plismbench submit pack`` and ``plismbench submit add``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plismbench.cli import options
+from plismbench.cli.output import say, show
+from plismbench.described import find_dataset
+from plismbench.errors import InvalidInput, UnknownName
+from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, folder_name
+
+EXAMPLES = "plismbench submit pack my-model\n\nplismbench submit add my-model.plismbench.zip"
+PACK_EXAMPLES = "plismbench submit pack my-model\n\nplismbench submit pack small-pixels --dataset demo --output one.zip"
+ADD_EXAMPLES = "plismbench submit add my-model.plismbench.zip\n\nplismbench submit add new.zip --existing replace"
+
+submit = typer.Typer(
+    help="Send a result to others as one small archive, or add theirs.", no_args_is_help=True, epilog=EXAMPLES
+)
+
+
+@submit.command(epilog=PACK_EXAMPLES)
+def pack(
+    model: Annotated[str, typer.Argument(help="Evaluated model.")],
+    root: options.Root,
+    dataset: options.Dataset = "plism",
+    signature: Annotated[str | None, typer.Option(help="Which result, where the model has several.")] = None,
+    output: options.Output = None,
+) -> None:
+    """Write one archive with everything that follows from the embeddings, and print its path."""
+    from plismbench.results import read_result
+    from plismbench.submissions.archive import SUFFIX
+    from plismbench.submissions.submission import pack as write
+
+    workspace = Workspace(root, find_dataset(dataset).name)
+    results = {folder: read_result(folder).run for folder in workspace.evaluated()}
+    names = {run.name for run in results.values()}
+    if model not in names:
+        raise UnknownName("result", model, names, hint=f"Run `plismbench evaluate --dataset {dataset}` first.")
+    own = {run.signature: folder for folder, run in results.items() if run.name == model}
+    if signature is None and len(own) > 1:
+        raise InvalidInput(f"'{model}' has {len(own)} results.", hint=f"Add --signature with one of {', '.join(own)}.")
+    chosen = signature or next(iter(own))
+    if chosen not in own:
+        raise UnknownName(f"result of '{model}' with signature", chosen, own)
+    folder = own[chosen]
+    beside = folder / MANIFEST_FILE  # of a result that was itself submitted
+    manifest = beside if beside.exists() else workspace.embeddings(model) / MANIFEST_FILE
+    path = output or Path(folder_name(model) + SUFFIX)
+    write(folder, manifest, path)
+    show(str(path))
+
+
+@submit.command(epilog=ADD_EXAMPLES)
+def add(
+    archives: Annotated[list[Path], typer.Argument(help="Archives of `plismbench submit pack`.")],
+    root: options.Root,
+    existing: options.OnExisting = Existing.ERROR,
+) -> None:
+    """Check an archive, add its result to one's own, and print where it is."""
+    from plismbench.submissions.submission import add as put
+    from plismbench.submissions.submission import unpack
+
+    checked = [(archive, unpack(archive)) for archive in archives]  # all of them before any is added
+    for archive, submission in checked:
+        folder = put(submission, root, existing)
+        if folder is None:
+            say(f"{archive}: there is a result of '{submission.result.run.name}' already; kept it.")
+        else:
+            show(str(folder))

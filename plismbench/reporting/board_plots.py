@@ -1,0 +1,190 @@
+"""Pictures of a ranking, as plotly figures: no meaning hangs on colour alone."""
+
+import math
+from typing import TYPE_CHECKING
+
+from plismbench.leaderboard import Cost, Leaderboard, LeaderboardRow, efficient
+from plismbench.reporting.figure_style import ACCENT, axis, layout, short_name
+from plismbench.reporting.labels import label_places
+from plismbench.reporting.printing import interval_text, number, parameters
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_LARGEST_BUBBLE, _SMALLEST_BUBBLE = 46, 9
+_MOST_NAMES = 20  # written into the scatter plot; the others show theirs under the pointer
+_COSTS = {Cost.PARAMETERS: "Parameters", Cost.TIME: "Published time a tile, H0-mini = 1"}
+
+
+def scatter_figure(board: Leaderboard) -> "Figure | None":
+    """Cosine over all pairs against top-10 over cross-both pairs; None if no row has both.
+
+    The area of a bubble is the number of parameters; a cross has none, or none known. A diamond
+    was trained on PLISM.
+    """
+    import plotly.graph_objects as go
+
+    points = [
+        (row, row.cosine, row.top10_cross_both)
+        for row in board.rows
+        if row.cosine is not None and row.top10_cross_both is not None
+    ]
+    if not points:
+        return None
+    names = [short_name(row.name) if place < _MOST_NAMES else "" for place, (row, _, _) in enumerate(points)]
+    sizes = [row.n_params or 1 for row, _, _ in points]  # plotly draws nothing for 0
+    largest = max((row.n_params for row, _, _ in points if row.n_params), default=_LARGEST_BUBBLE**2)  # else all small
+    figure = go.Figure(
+        go.Scatter(
+            x=[cosine for _, cosine, _ in points],
+            y=[top_10 for _, _, top_10 in points],
+            mode="markers+text",
+            text=names,
+            textposition=label_places([(x, y) for _, x, y in points], names),
+            textfont={"size": 12},
+            cliponaxis=False,
+            hoverinfo="text",
+            hovertext=[_hover(row) for row, _, _ in points],
+            marker={
+                "size": sizes,
+                "sizemode": "area",
+                "sizeref": 2 * largest / _LARGEST_BUBBLE**2,
+                "sizemin": _SMALLEST_BUBBLE / 2,
+                "symbol": [_symbol(row) for row, _, _ in points],
+                "color": ACCENT,
+                "opacity": 0.65,
+                "line": {"color": ACCENT, "width": 1.5},
+            },
+        )
+    )
+    # What cannot be seen stretches the axes to a cosine of 1 and an accuracy of 0, the corner of a collapsed model.
+    figure.add_trace(go.Scatter(x=[1], y=[0], mode="markers", marker={"opacity": 0}, hoverinfo="skip"))
+    figure.update_layout(
+        layout(height=460),
+        showlegend=False,
+        xaxis=axis("Cosine similarity, all pairs (median)"),
+        yaxis=axis("Top-10 accuracy, cross-both (median)"),
+    )
+    return figure
+
+
+def forest_figure(board: Leaderboard) -> "Figure | None":
+    """The score of every model with its 95 % interval by cores, the best on top; None if no score is defined."""
+    import plotly.graph_objects as go
+
+    rows = [(row, row.score) for row in board.rows if row.score is not None]
+    if not rows:
+        return None
+    bounds = [(row.score_low if row.score_low is not None else score,
+               row.score_high if row.score_high is not None else score) for row, score in rows]  # fmt: skip
+    figure = go.Figure(
+        go.Scatter(
+            x=[score for _, score in rows],
+            y=list(range(len(rows))),
+            mode="markers",
+            marker={
+                "size": 9,
+                "color": ACCENT,
+                "symbol": ["diamond" if row.trained_on_plism else "circle" for row, _ in rows],
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - score for (_, score), (_, high) in zip(rows, bounds, strict=True)],
+                "arrayminus": [score - low for (_, score), (low, _) in zip(rows, bounds, strict=True)],
+                "color": ACCENT,
+                "thickness": 2,
+                "width": 4,
+            },
+            hoverinfo="text",
+            hovertext=[
+                f"<b>{short_name(row.name)}</b><br>score {number(score)}"
+                f"<br>95 % interval {interval_text(row.score_low, row.score_high)}"
+                for row, score in rows
+            ],
+        )
+    )
+    figure.update_layout(
+        layout(height=90 + 24 * len(rows)),
+        showlegend=False,
+        xaxis=axis("Score"),
+        yaxis={
+            "tickvals": list(range(len(rows))),
+            "ticktext": [short_name(row.name) for row, _ in rows],
+            "range": [len(rows) - 0.5, -0.5],
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+        },
+    )
+    return figure
+
+
+def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
+    """Score against what a model costs, and the front: models that nothing cheaper equals.
+
+    None with fewer than two models of known score and cost.
+    """
+    import plotly.graph_objects as go
+
+    points = [(row, row.score, cost.of(row)) for row in board.rows if row.score is not None and cost.of(row)]
+    if len(points) < 2:
+        return None
+    front = efficient(board.rows, cost)
+    on_front = {row.name for row in front}
+    names = [short_name(row.name) if place < _MOST_NAMES else "" for place, (row, _, _) in enumerate(points)]
+    logs = [math.log10(value or 1) for _, _, value in points]
+    figure = go.Figure(
+        go.Scatter(
+            x=[cost.of(row) for row in front],
+            y=[row.score for row in front],
+            mode="lines",
+            line={"color": ACCENT, "width": 2, "dash": "dot", "shape": "hv"},
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[value for _, _, value in points],
+            y=[score for _, score, _ in points],
+            mode="markers+text",
+            text=names,
+            textposition=label_places([(x, y) for x, (_, y, _) in zip(logs, points, strict=True)], names),
+            textfont={"size": 12},
+            cliponaxis=False,
+            hoverinfo="text",
+            hovertext=[_hover(row) for row, _, _ in points],
+            marker={
+                "size": 11,
+                "symbol": ["circle" if row.name in on_front else "circle-open" for row, _, _ in points],
+                "color": ACCENT,
+                "line": {"color": ACCENT, "width": 2},
+            },
+        )
+    )
+    figure.update_layout(
+        layout(height=400),
+        showlegend=False,
+        xaxis={**axis(_COSTS[cost]), "type": "log", "dtick": "D2"},
+        yaxis=axis("Score"),
+    )
+    return figure
+
+
+def _symbol(row: LeaderboardRow) -> str:
+    if not row.n_params:
+        return "x"
+    return "diamond" if row.trained_on_plism else "circle"
+
+
+def _hover(row: LeaderboardRow) -> str:
+    lines = (
+        f"<b>{short_name(row.name)}</b>",
+        f"score {number(row.score)}",
+        f"cosine, all pairs {number(row.cosine)}",
+        f"top-10, cross-scanner {number(row.top10_cross_scanner)}",
+        f"top-10, cross-staining {number(row.top10_cross_staining)}",
+        f"top-10, cross-both {number(row.top10_cross_both)}",
+        f"parameters {parameters(row.n_params)}",
+    )
+    return "<br>".join(lines)

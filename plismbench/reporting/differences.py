@@ -1,0 +1,137 @@
+"""Comparisons of models as tables: for a terminal, for documents, for other programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from plismbench.differences import Comparison, Duel
+from plismbench.pairs import Axis
+from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark, shortened
+from plismbench.reporting.tables import terminal_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+COMPARISON_SCHEMA = "plismbench.comparison/1"
+
+_HEADINGS = ("term", "first", "second", "difference", "95 % by core", "95 % by slide")
+_SHOWN = 5  # of the contrasts of an axis; the data have all
+_TERMS = {
+    "score": "score",
+    "cosine": "cosine, all",
+    "top10_cross_scanner": "top-10, scanner",
+    "top10_cross_staining": "top-10, staining",
+    "top10_cross_both": "top-10, both",
+}
+
+
+def comparison_tables(comparison: Comparison) -> "list[RenderableType | str]":
+    """For a terminal of 80 columns."""
+    parts: list[RenderableType | str] = []
+    for duel in comparison.duels:
+        parts += ["", _title(duel), terminal_table(_kinds(_HEADINGS), _terms(duel)), _verdict(duel)]
+        for axis in Axis:
+            if rows := _contrasts(duel, axis):
+                parts.append("")
+                parts.append(terminal_table(_kinds(_contrast_headings(duel, axis)), rows))
+    return parts
+
+
+def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat) -> str:
+    """The same for documents; as JSON everything; as CSV the differences of score and terms."""
+    match table_format:
+        case TableFormat.JSON:
+            return json.dumps(
+                {"schema": COMPARISON_SCHEMA, "comparisons": [_told(found) for found in comparisons]}, indent=2
+            )
+        case TableFormat.CSV:
+            return csv_text(
+                {"schema": COMPARISON_SCHEMA, "signature": comparison.signature}
+                | {"first_model": duel.first, "second_model": duel.second}
+                | {"difference": difference.value, **asdict(difference)}
+                for comparison in comparisons
+                for duel in comparison.duels
+                for difference in duel.differences
+            )
+    parts = []
+    for comparison in comparisons:
+        parts.append(caption(comparison.signature, table_format))
+        for duel in comparison.duels:
+            parts += [
+                remark(_title(duel), table_format),
+                document(_HEADINGS, _terms(duel), table_format, left=("term",)),
+                remark(_verdict(duel), table_format),
+            ]
+            for axis in Axis:
+                if rows := _contrasts(duel, axis):
+                    headings = _contrast_headings(duel, axis)
+                    parts.append(document(headings, rows, table_format, left=headings[:1]))
+    return "\n\n".join(parts)
+
+
+def _title(duel: Duel) -> str:
+    return f"{shortened(printable(duel.first))} against {shortened(printable(duel.second))}"
+
+
+def _terms(duel: Duel) -> list[list[str]]:
+    return [
+        [
+            _TERMS[found.term],
+            number(found.first),
+            number(found.second),
+            _signed(found.value),
+            _interval(found.low, found.high),
+            _interval(found.slide_low, found.slide_high),
+        ]
+        for found in duel.differences
+    ]
+
+
+def _verdict(duel: Duel) -> str:
+    if duel.p_value is None or duel.corrected is None:
+        return "No core has a score, so nothing is tested."
+    better = f"Better in {duel.n_better} of {duel.n_cores} cores"
+    return f"{better}; signed-rank test p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}."
+
+
+def _contrast_headings(duel: Duel, axis: Axis) -> tuple[str, ...]:
+    return (f"{duel.metric.replace('_', '-')}, {axis}s", "first", "second", "difference", "95 % by core")
+
+
+def _contrasts(duel: Duel, axis: Axis) -> list[list[str]]:
+    rows = [row for row in duel.contrasts.iter_rows(named=True) if row["axis"] == axis]
+    return [
+        [
+            f"{row['a']} – {row['b']}",
+            number(row["first"]),
+            number(row["second"]),
+            _signed(row["difference"]),
+            _interval(row["low"], row["high"]),
+        ]
+        for row in rows[:_SHOWN]
+    ]
+
+
+def _kinds(headings: Sequence[str]) -> dict[str, str]:
+    return {name: "right" if place else "left" for place, name in enumerate(headings)}
+
+
+def _signed(value: float | None) -> str:
+    return f"+{number(value)}" if value is not None and value >= 0 else number(value)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None or high is None else f"{_signed(low)} to {_signed(high)}"
+
+
+def _told(comparison: Comparison) -> dict[str, Any]:
+    names = ("first", "second", "n_cores", "n_better", "p_value", "corrected", "metric")
+    duels = [
+        {name: getattr(duel, name) for name in names}
+        | {"differences": [{"difference": found.value, **asdict(found)} for found in duel.differences]}
+        | {"contrasts": duel.contrasts.to_dicts()}
+        for duel in comparison.duels
+    ]
+    return {"signature": comparison.signature, "duels": duels}

@@ -1,0 +1,84 @@
+"""Median (IQR) of every model over every pair group, as Table 3 of the H0-mini paper has it."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plismbench.leaderboard import GroupTable
+from plismbench.pairs import PairGroup
+from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, caption, csv_text, document, number, remark
+from plismbench.reporting.tables import terminal_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+GROUPS_SCHEMA = "plismbench.groups/1"
+
+_COLUMNS = {
+    f"{group.removeprefix('cross-')} {heading}": (str(group), metric)
+    for group in (PairGroup.CROSS_SCANNER, PairGroup.CROSS_STAINING, PairGroup.CROSS_BOTH)
+    for heading, metric in (("cosine", "cosine"), ("top-10", "top_10"))
+}
+
+
+def groups_table(table: GroupTable) -> "Table":
+    """For a terminal of 80 columns: the best bold, the second underlined."""
+    headings = (heading.replace(" ", "\n") for heading in _COLUMNS)
+    return terminal_table({"model": "left", **dict.fromkeys(headings, "right")}, _rows(table), gap=1)
+
+
+def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:
+    """The same for documents; as CSV or JSON the numbers with every digit."""
+    told = [
+        {"signature": table.signature, "published": table.published, **row}
+        for table in tables
+        for row in table.spreads.iter_rows(named=True)
+    ]
+    match table_format:
+        case TableFormat.JSON:
+            return json.dumps({"schema": GROUPS_SCHEMA, "rows": told}, indent=2)
+        case TableFormat.CSV:
+            return csv_text({"schema": GROUPS_SCHEMA, **row} for row in told)
+    parts = []
+    for table in tables:
+        parts += [
+            caption(table.signature, table_format),
+            document(["model", *_COLUMNS], _rows(table), table_format),
+            *(remark(note, table_format) for note in group_notes(table)),
+        ]
+    return "\n\n".join(parts)
+
+
+def group_notes(table: GroupTable) -> list[str]:
+    """What stands below the table."""
+    published = ["Published in Table 3 of the H0-mini paper: another signature, not comparable."]
+    return published if table.published else []
+
+
+def _rows(table: GroupTable) -> list[list[str | Cell]]:
+    spreads: dict[str, dict[tuple[str, str], tuple[float | None, float | None]]] = {}
+    for row in table.spreads.iter_rows(named=True):
+        spreads.setdefault(row["name"], {})[row["group"], row["metric"]] = row["median"], row["iqr"]
+    places = {}
+    for where in _COLUMNS.values():
+        # As they print: what cannot be told apart in the table shares its mark.
+        medians = {_brief(found[where][0]) for found in spreads.values() if where in found} - {UNKNOWN}
+        places[where] = sorted(medians, key=float, reverse=True)
+    return [
+        [name, *(_cell(found.get(where), places[where]) for where in _COLUMNS.values())]
+        for name, found in spreads.items()
+    ]
+
+
+def _cell(spread: tuple[float | None, float | None] | None, places: Sequence[str]) -> Cell:
+    if spread is None or spread[0] is None:
+        return Cell(UNKNOWN)
+    median = _brief(spread[0])
+    emphasis = {0: Emphasis.BEST, 1: Emphasis.SECOND}.get(places.index(median), Emphasis.NONE)
+    return Cell(f"{median} ({_brief(spread[1])})", emphasis if len(places) > 1 else Emphasis.NONE)
+
+
+def _brief(value: float | None) -> str:
+    """Two decimals, three where two would leave less than a hundredth, as in the paper: ``.92``, ``.004``."""
+    return number(value, 3 if value and 0 < round(abs(value), 3) < 0.01 else 2)

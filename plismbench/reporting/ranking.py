@@ -1,0 +1,183 @@
+"""Rankings as tables: for a terminal, for documents, for other programs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from plismbench.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
+from plismbench.errors import UnknownName
+from plismbench.leaderboard import Leaderboard, LeaderboardRow
+from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import (
+    UNKNOWN,
+    caption,
+    csv_text,
+    document,
+    interval_text,
+    number,
+    parameters,
+    remark,
+)
+from plismbench.reporting.tables import terminal_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_BAR_WIDTH = 6
+_PLISM_MARK = "†"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a ranking.
+
+    Args:
+        heading: above it.
+        cell: its text for a row.
+        value: what it is sorted by; None comes last.
+        ascending: whether the smallest is the best.
+    """
+
+    heading: str
+    cell: Callable[[LeaderboardRow], str]
+    value: Callable[[LeaderboardRow], Any]
+    ascending: bool = False
+
+
+def _numbers(heading: str, field: str) -> Column:
+    return Column(heading, lambda row: number(getattr(row, field)), lambda row: getattr(row, field))
+
+
+COLUMNS: Mapping[str, Column] = MappingProxyType(
+    {
+        "model": Column("model", lambda row: _marked(row), lambda row: row.name, True),
+        "score": _numbers("score", "score"),
+        "interval": Column("95 % CI", lambda row: interval_text(row.score_low, row.score_high), lambda r: r.score_low),
+        "cosine": _numbers("cosine", "cosine"),
+        "lift": _numbers("lift", "cosine_lift"),
+        "random": _numbers("random", "random_cosine"),
+        "scanner": _numbers("scanner", "top10_cross_scanner"),
+        "staining": _numbers("staining", "top10_cross_staining"),
+        "both": _numbers("both", "top10_cross_both"),
+        "retrieval": _numbers("retrieval", "score_without_cosine"),
+        "params": Column("params", lambda row: parameters(row.n_params), lambda row: row.n_params, True),
+        "licence": Column("licence", lambda row: row.license or UNKNOWN, lambda row: row.license or None, True),
+        "time": Column("time", lambda row: _times(row.relative_time), lambda row: row.relative_time, True),
+    }
+)
+"""Every column after the rank, by the word of ``--columns`` and ``--sort``."""
+
+_IN_80_COLUMNS = ("model", "score", "interval", "cosine", "lift", "scanner", "staining", "both")
+_ALWAYS = ("model", "score", "cosine", "scanner", "staining", "both")
+
+
+def sorted_board(board: Leaderboard, column: str) -> Leaderboard:
+    """The board in the order of one column, the best first, what is not known last; ranks stay.
+
+    Raises:
+        UnknownName: for a column that does not exist.
+    """
+    found = find_column(column)
+    known = [row for row in board.rows if found.value(row) is not None]
+    unknown = tuple(row for row in board.rows if found.value(row) is None)
+    return Leaderboard(board.signature, (*sorted(known, key=found.value, reverse=not found.ascending), *unknown))
+
+
+def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> "Table":
+    """A ranking for a terminal of 80 columns; its signature is the caller's to show.
+
+    Args:
+        board: the ranking.
+        columns: words of ``COLUMNS``; the usual ones if there are none.
+    """
+    shown = [find_column(name) for name in columns or _known(board, _IN_80_COLUMNS)]
+    ranks = [row.rank for row in board.rows]
+    kinds, rows = {"#": "right"}, [[rank(row, ranks)] for row in board.rows]
+    for column in shown:
+        words = column.heading in ("model", "licence")
+        kinds[column.heading] = "left" if words else "right"
+        for cells, row in zip(rows, board.rows, strict=True):
+            cells.append(column.cell(row))
+        if column is COLUMNS["score"]:
+            kinds[""] = "bar"
+            for cells, row in zip(rows, board.rows, strict=True):
+                cells.append(_bar(row.score))
+    return terminal_table(kinds, rows)
+
+
+def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, columns: Sequence[str] = ()) -> str:
+    """Rankings for documents, or as CSV or JSON with every field and digit.
+
+    Args:
+        boards: one table each.
+        table_format: any but ``table``.
+        columns: words of ``COLUMNS``, for documents; all that some row knows if there are none.
+    """
+    match table_format:
+        case TableFormat.JSON:
+            return board_text(boards)
+        case TableFormat.CSV:
+            return csv_text(
+                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, **row_fields(row)}
+                for board in boards
+                for row in board.rows
+            )
+    parts = []
+    for board in boards:
+        ranks = [row.rank for row in board.rows]
+        shown = [find_column(name) for name in columns or _known(board, tuple(COLUMNS))]
+        rows = [[rank(row, ranks), *(column.cell(row) for column in shown)] for row in board.rows]
+        table = document(["#", *(column.heading for column in shown)], rows, table_format, left=("model", "licence"))
+        parts += [caption(board.signature, table_format), table]
+        parts += [remark(note, table_format) for note in notes(board)]
+    return "\n\n".join(parts)
+
+
+def notes(board: Leaderboard) -> list[str]:
+    """What stands below a table."""
+    found = []
+    if any(row.published for row in board.rows):
+        found.append("Published by plism-benchmark: another signature, so a ranking of its own.")
+    if any(row.trained_on_plism for row in board.rows):
+        found.append(f"{_PLISM_MARK} trained on PLISM")
+    return found
+
+
+def rank(row: LeaderboardRow, ranks: Sequence[int | None]) -> str:
+    """``3–5`` where the data cannot tell ranks apart, ``8=`` where scores print alike, else ``3``."""
+    if row.rank is None:
+        return UNKNOWN
+    if row.rank_best is not None and row.rank_best != row.rank_worst:
+        return f"{row.rank_best}–{row.rank_worst}"
+    return f"{row.rank}{'=' if ranks.count(row.rank) > 1 else ''}"
+
+
+def find_column(name: str) -> Column:
+    """A column by its word.
+
+    Raises:
+        UnknownName: with those that there are.
+    """
+    if name not in COLUMNS:
+        raise UnknownName("column", name, COLUMNS, hint=f"There are {', '.join(COLUMNS)}.")
+    return COLUMNS[name]
+
+
+def _known(board: Leaderboard, names: Sequence[str]) -> list[str]:
+    """Of these columns, those that some row knows."""
+    return [
+        name for name in names if name in _ALWAYS or any(COLUMNS[name].value(row) is not None for row in board.rows)
+    ]
+
+
+def _marked(row: LeaderboardRow) -> str:
+    return f"{row.name} {_PLISM_MARK}" if row.trained_on_plism else row.name
+
+
+def _times(relative: float | None) -> str:
+    return UNKNOWN if relative is None else f"{relative:g}×"
+
+
+def _bar(value: float | None) -> str:
+    return "" if value is None else "█" * round(max(0.0, min(1.0, value)) * _BAR_WIDTH)

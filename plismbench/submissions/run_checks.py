@@ -1,0 +1,79 @@
+"""Whether what a submission says of its making can be, and is one story."""
+
+import re
+from typing import Any
+
+from plismbench.dataset import RegisteredDataset, TileSubset, dataset_named
+from plismbench.embeddings.manifest import Manifest
+from plismbench.errors import PlismbenchError, RejectedSubmission
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.metrics.protocol import PROTOCOLS
+from plismbench.metrics.retrieval import check_cutoffs
+from plismbench.results import Run
+
+_WORD = re.compile(r"[\w.+-]{1,100}")  # no bar: a signature is split by them
+_LONGEST = 300
+_TYPES = {"fingerprint": str, "dataset": str, "revision": str, "precision": str, "protocol": str, "engine": str,
+          "device": str, "n_tiles": int, "seed": int, "all_slides": bool}  # fmt: skip
+_SPEC_TYPES = {"title": str, "organisation": str, "license": str, "source": str, "name": str,
+               "trained_on_plism": bool, "gated": bool}  # fmt: skip
+
+
+def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset:
+    """The data set of a run, if everything about it fits.
+
+    Raises:
+        RejectedSubmission: with the first reason why not.
+    """
+    _require_types({name: getattr(run, name) for name in _TYPES}, _TYPES)
+    if run.signature != signature:
+        raise RejectedSubmission(f"It is sealed as {signature}, and its run is {run.signature}.")
+    dataset = dataset_named(run.dataset)
+    known = sorted(map(str, dataset.slides))
+    if len(run.slides) < 2 or list(run.slides) != sorted(set(run.slides)) or not set(run.slides) <= set(known):
+        raise RejectedSubmission(f"Its slides are not a sorted choice of two or more of '{dataset.name}'.")
+    if run.all_slides != (list(run.slides) == known):
+        raise RejectedSubmission(f"It says all_slides: {run.all_slides}, and has {len(run.slides)} of {len(known)}.")
+    usual = TileSubset(dataset.n_tiles, dataset.tiles_per_slide)
+    if run.seed != usual.seed:
+        raise RejectedSubmission(f"Its tiles were drawn with seed {run.seed}, not {usual.seed}.")
+    for name, value, words in (("precision", run.precision, tuple(Precision)), ("protocol", run.protocol, PROTOCOLS)):
+        if value not in words:
+            raise RejectedSubmission(f"Its {name} is {value!r}, not one of {', '.join(words)}.")
+    if not _WORD.fullmatch(run.revision):
+        raise RejectedSubmission(f"Its revision is {run.revision!r}.")
+    try:
+        TileSubset(run.n_tiles, dataset.tiles_per_slide)
+        if list(run.ks) != sorted(set(run.ks)) or any(type(k) is not int for k in run.ks):
+            raise RejectedSubmission(f"Its cut-offs are {run.ks}, not sorted whole numbers.")
+        check_cutoffs(run.ks, run.n_tiles)
+    except PlismbenchError as error:
+        raise RejectedSubmission(error.message) from error
+    _check_extractor(run, manifest)
+    return dataset
+
+
+def _check_extractor(run: Run, manifest: Manifest) -> None:
+    try:
+        spec = ExtractorSpec(**run.extractor)
+        fingerprint = spec.fingerprint()
+    except (PlismbenchError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise RejectedSubmission(f"Its extractor is not one: {error}") from error
+    _require_types({name: getattr(spec, name) for name in _SPEC_TYPES}, _SPEC_TYPES)
+    for name in _SPEC_TYPES:
+        if len(str(getattr(spec, name))) > _LONGEST:
+            raise RejectedSubmission(f"Its {name} is longer than {_LONGEST} characters.")
+    if spec.n_params is not None and (type(spec.n_params) is not int or spec.n_params < 0):
+        raise RejectedSubmission(f"Its number of parameters is {spec.n_params!r}.")
+    if fingerprint != run.fingerprint:
+        raise RejectedSubmission(f"Its extractor has fingerprint {fingerprint}, and it says {run.fingerprint}.")
+    told = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
+    for name, value in told.items():
+        if getattr(manifest, name) != value:
+            raise RejectedSubmission(f"Its manifest is of another {name} than its run.")
+
+
+def _require_types(values: dict[str, Any], types: dict[str, type]) -> None:
+    for name, kind in types.items():
+        if type(values[name]) is not kind:
+            raise RejectedSubmission(f"Its {name} is {values[name]!r}, not {kind.__name__}.")

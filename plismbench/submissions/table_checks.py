@@ -1,0 +1,135 @@
+"""Whether the tables of a submission can be, and each follows from the one below it.
+
+Cores are the ground: pairs follow from them, the summary and the draws from both. What is left to
+trust is that the cores came from the vectors; whoever makes up a whole core table is not found out.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import polars as pl
+
+from plismbench.aggregation import PAIR, core_metrics, metric_names, summarise, top_k_metric
+from plismbench.dataset import Slide
+from plismbench.errors import RejectedSubmission
+from plismbench.metrics.protocol import OWKIN
+from plismbench.pairs import slide_pairs
+from plismbench.results import Result
+from plismbench.uncertainty import bootstrap
+
+_CLOSE = 1e-9  # of sums in another order
+_CLOSE_OWKIN = 1e-3  # its mean cosine is a float16
+_CLOSE_INTERVALS = 1e-5  # stored with six digits
+
+
+def check_tables(result: Result) -> None:
+    """Checks every number of a result.
+
+    Raises:
+        RejectedSubmission: with the first reason why not, and the pair or group that it was found in.
+    """
+    _check_pairs(result)
+    _check_cores(result)
+    _check_pairs_follow(result)
+    _check_summary_follows(result)
+
+
+def _check_pairs(result: Result) -> None:
+    slides = {str(slide): slide for slide in map(Slide.parse, result.run.slides)}
+    expected = [
+        (pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner, str(pair.group))
+        for pair in slide_pairs(slides.values())
+    ]
+    found = result.pairs.select(*PAIR, "group").rows()
+    if sorted(found) != expected:
+        wrong = next((_named(pair) for pair in sorted(set(expected) ^ set(found))), "one stands there twice")
+        raise RejectedSubmission(
+            f"Its {len(slides)} slides make {len(expected):,} pairs, and it has {len(found):,}: see {wrong}."
+        )
+    metrics = metric_names(result.run.ks)
+    lowest = {name: 0.0 if name.startswith("top_") else -1.0 for name in metrics}
+    for name in metrics:
+        # The lift has no lower bound: its denominator is small where vectors are alike.
+        impossible = ~pl.col(name).is_finite() | (pl.col(name) > 1 + _CLOSE)
+        if name != "cosine_lift":
+            impossible |= pl.col(name) < lowest[name] - _CLOSE
+        _require(result.pairs, impossible | pl.col(name).is_null(), f"{name} cannot be")
+    for smaller, larger in _neighbours(result.run.ks):
+        _require(result.pairs, pl.col(smaller) > pl.col(larger), f"{smaller} is above {larger}")
+
+
+def _check_cores(result: Result) -> None:
+    cores, run = result.cores, result.run
+    if cores.select(pl.any_horizontal(pl.all().is_null().any())).item():
+        raise RejectedSubmission("Its core table has empty cells.")
+    layouts = cores.group_by(PAIR).agg(pl.col("core").sort(), pl.col("tiles").sort_by("core"))
+    if layouts.select("core", "tiles").unique().height != 1 or layouts.height != result.pairs.height:
+        raise RejectedSubmission("Its pairs have not all the same cores with the same tiles.")
+    names, tiles = layouts.row(0)[-2:]
+    if len(set(names)) != len(names) or min(tiles) < 1 or sum(tiles) != run.n_tiles:
+        raise RejectedSubmission(f"The tiles of its cores are {sum(tiles):,}, and it says {run.n_tiles:,}.")
+    for metric in core_metrics(run.ks):
+        if metric.startswith("top_"):
+            impossible = (pl.col(metric) < 0) | (pl.col(metric) > 2 * pl.col("tiles"))
+        else:
+            impossible = ~(pl.col(metric).abs() <= pl.col("tiles") * (1 + _CLOSE))  # NaN too
+        _require(cores, impossible, f"a core's {metric} cannot be")
+    for smaller, larger in _neighbours(run.ks):
+        _require(cores, pl.col(smaller) > pl.col(larger), f"a core has more hits at {smaller} than at {larger}")
+
+
+def _check_pairs_follow(result: Result) -> None:
+    run, metrics = result.run, core_metrics(result.run.ks)
+    sums = result.cores.group_by(PAIR).agg(pl.col(metrics).sum().name.suffix("_sum"))
+    both = result.pairs.join(sums, on=PAIR)
+    for metric in metrics:
+        per_tile = 2 if metric.startswith("top_") else 1
+        close = _CLOSE_OWKIN if metric == "cosine" and run.protocol == OWKIN else _CLOSE
+        expected = pl.col(f"{metric}_sum") / (per_tile * run.n_tiles)
+        _require(both, (pl.col(metric) - expected).abs() > close, f"{metric} does not follow from its cores")
+    if run.protocol != OWKIN:
+        above = pl.col("cosine") - pl.col("random_cosine")
+        lifted = pl.col("cosine_lift") * (1 - pl.col("random_cosine"))
+        _require(both, (above - lifted).abs() > _CLOSE, "cosine_lift does not follow from its cosines")
+
+
+def _check_summary_follows(result: Result) -> None:
+    ks = result.run.ks
+    intervals, draws = bootstrap(result.pairs, result.cores, ks)
+    expected = summarise(result.pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left")
+    if not result.summary.select("group", "metric", "n_pairs").equals(expected.select("group", "metric", "n_pairs")):
+        raise RejectedSubmission("Its summary has other groups, metrics or numbers of pairs than its pairs make.")
+    for name in expected.columns[3:]:
+        close = _CLOSE_INTERVALS if name in intervals.columns else _CLOSE
+        differs = _differ(result.summary[name], expected[name], close)
+        if differs.any():
+            row = expected.filter(differs).row(0, named=True)
+            raise RejectedSubmission(
+                f"Its summary does not follow from its pairs: {name} of {row['group']}, {row['metric']}."
+            )
+    if result.draws.height != draws.height or not result.draws["unit"].equals(draws["unit"]):
+        raise RejectedSubmission("Its draws are not 2,000 by core and 2,000 by slide.")
+    for name in draws.columns[1:]:
+        if _differ(result.draws[name], draws[name], _CLOSE_INTERVALS).any():
+            raise RejectedSubmission(f"Its draws of {name} do not follow from its pairs and cores.")
+
+
+def _differ(found: pl.Series, expected: pl.Series, close: float) -> pl.Series:
+    """Where one is known and the other is not, or they are apart, or one is NaN."""
+    apart = ~((found - expected).abs() <= close)
+    return (found.is_null() != expected.is_null()) | apart.fill_null(value=False)
+
+
+def _neighbours(ks: Iterable[int]) -> list[tuple[str, str]]:
+    names = [top_k_metric(k) for k in sorted(ks)]
+    return list(pairwise(names))
+
+
+def _require(table: pl.DataFrame, impossible: pl.Expr, words: str) -> None:
+    wrong = table.filter(impossible)
+    if len(wrong):
+        raise RejectedSubmission(f"{_named(wrong.select(*PAIR).sort(PAIR).row(0))}: {words}.")
+
+
+def _named(pair: tuple[str, ...]) -> str:
+    return f"{pair[0]}_{pair[1]}, {pair[2]}_{pair[3]}"

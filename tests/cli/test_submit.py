@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+
+import pytest
+from submission_files import changed_table, forge, make_submission
+
+
+@pytest.fixture
+def evaluated(run, extracted):
+    run("evaluate", "--dataset", "tiny")
+
+
+def test_a_result_travels_from_one_root_to_another(run, evaluated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("submit", "pack", "good", "--dataset", "tiny").out == "good.plismbench.zip\n"
+    path = tmp_path / "mine.zip"
+    assert run("submit", "pack", "noise", "--dataset", "tiny", "--output", path).out == f"{path}\n"
+    outcome = run("submit", "add", "good.plismbench.zip", path, "--root", tmp_path / "other")
+    assert outcome.code == 0
+    folders = [Path(line) for line in outcome.out.splitlines()]
+    assert [folder.parent for folder in folders] == [
+        tmp_path / "other/tiny/results" / name for name in ("good", "noise")
+    ]
+    assert all((folder / "run.json").exists() for folder in folders)
+    there, here = (
+        json.loads(run("leaderboard", "--dataset", "tiny", "--format", "json", *root).out)
+        for root in (["--root", tmp_path / "other"], [])
+    )
+    assert there == here
+    again = run("submit", "add", path, "--root", tmp_path / "other", "--existing", "skip")
+    assert (again.code, again.out) == (0, "")
+    assert "there is a result of 'noise' already" in again.err
+    assert "--existing replace" in run("submit", "add", path, "--root", tmp_path / "other").error
+
+
+def test_of_several_results_one_is_named(run, evaluated, tmp_path):
+    run("evaluate", "--dataset", "tiny", "--n-tiles", "20")
+    outcome = run("submit", "pack", "good", "--dataset", "tiny", "--output", tmp_path / "a.zip")
+    assert outcome.code == 2
+    assert "'good' has 2 results. Add --signature with one of tiny@1" in outcome.error
+    signature = next(word.rstrip(",.") for word in outcome.error.split() if "tiles:20|" in word)
+    assert run("submit", "pack", "good", "--dataset", "tiny", "--signature", signature,
+               "--output", tmp_path / "a.zip").code == 0  # fmt: skip
+    assert "No result of 'good' with signature named 'x'" in run(
+        "submit", "pack", "good", "--dataset", "tiny", "--signature", "x"
+    ).error  # fmt: skip
+
+
+def test_unknown_models_are_named(run, evaluated):
+    outcome = run("submit", "pack", "god", "--dataset", "tiny")
+    assert outcome.code == 2
+    assert "Did you mean 'good'?" in outcome.error
+
+
+def test_nothing_is_added_if_one_is_refused(run, tmp_path):
+    archive, _ = make_submission(tmp_path)
+    forged = forge(archive, changed_table(archive, "pairs.parquet", lambda table: table[1:]))
+    outcome = run("submit", "add", archive, forged, "--root", tmp_path / "root")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "forged.zip: Its 4 slides make 6 pairs, and it has 5" in outcome.error
+    assert not (tmp_path / "root").exists()
+    assert "cannot be read as an archive" in run("submit", "add", tmp_path / "none.zip").error

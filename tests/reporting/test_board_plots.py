@@ -1,0 +1,104 @@
+import dataclasses
+import math
+
+import pytest
+from synthetic_results import make_result
+
+from plismbench.dataset import Slide
+from plismbench.leaderboard import Cost, Leaderboard, LeaderboardRow, leaderboards, published
+from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
+
+SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
+
+
+def named(name, level=0.5, n_params=1_000_000, trained=False):
+    result = make_result("toy", level, SLIDES)
+    extractor = result.run.extractor | {"name": name, "n_params": n_params, "trained_on_plism": trained}
+    return dataclasses.replace(result, run=dataclasses.replace(result.run, extractor=extractor))
+
+
+def test_the_scatter_shows_the_terms_of_the_ranking():
+    board = published()
+    points, _ = scatter_figure(board).data
+    assert list(points.x) == [row.cosine for row in board.rows]
+    assert list(points.y) == [row.top10_cross_both for row in board.rows]
+    assert list(points.text) == [row.name for row in board.rows]
+
+
+def test_the_area_of_a_bubble_is_its_parameters():
+    results = [named("big", 0.9, 400), named("small", 0.8, 100), named("none", 0.7, 0), named("hid", 0.6, None)]
+    points, _ = scatter_figure(leaderboards([*results, named("tuned", 0.5, 25, trained=True)])[0]).data
+    assert points.marker.sizemode == "area"
+    assert list(points.marker.size) == [400, 100, 1, 1, 25]
+    assert list(points.marker.symbol) == ["circle", "circle", "x", "x", "diamond"]
+
+
+@pytest.mark.parametrize("n_params", [0, None])
+def test_a_model_of_no_known_size_is_never_a_large_mark(n_params):
+    marker = scatter_figure(leaderboards([named("a", 0.5, n_params)])[0]).data[0].marker
+    (size,) = marker.size
+    assert math.sqrt(2 * size / marker.sizeref) < marker.sizemin * 2  # plotly's diameter: sizemin is what shows
+
+
+def test_a_ranking_without_top_10_has_no_scatter():
+    assert scatter_figure(leaderboards([make_result(ks=(1, 5))])[0]) is None
+
+
+def test_only_the_best_are_named_in_a_crowd():
+    points, _ = scatter_figure(leaderboards([named(f"m{i:02}", 0.2 + i / 100) for i in range(30)])[0]).data
+    assert points.text[0] == "m29"
+    assert sum(map(bool, points.text)) == 20
+    assert "m00" in points.hovertext[-1]
+
+
+def row(name, score, **facts):
+    terms = dict.fromkeys(("cosine", "top10_cross_scanner", "top10_cross_staining", "top10_cross_both"), score)
+    return LeaderboardRow(**{"name": name, "title": name} | terms | facts)
+
+
+def test_the_forest_shows_scores_and_intervals_the_best_on_top():
+    rows = (row("a", 0.5, score_low=0.4, score_high=0.7), row("b", 0.3, trained_on_plism=True), row("c", None))
+    figure = forest_figure(Leaderboard("s", rows))
+    (marks,) = figure.data
+    assert list(marks.x) == [0.5, 0.3]
+    assert [marks.x[0] - marks.error_x.arrayminus[0], marks.x[0] + marks.error_x.array[0]] == pytest.approx([0.4, 0.7])
+    assert (marks.error_x.array[1], marks.error_x.arrayminus[1]) == (0, 0)
+    assert list(marks.marker.symbol) == ["circle", "diamond"]
+    assert list(figure.layout.yaxis.ticktext) == ["a", "b"]
+    assert figure.layout.yaxis.range == (1.5, -0.5)
+    assert "95 % interval .40–.70" in marks.hovertext[0]
+    assert forest_figure(Leaderboard("s", rows[2:])) is None
+
+
+def test_sixty_models_have_room():
+    rows = tuple(row(f"m{i}", i / 60) for i in range(60))
+    assert forest_figure(Leaderboard("s", rows)).layout.height > 60 * 20
+
+
+def test_the_front_goes_from_the_cheapest_to_the_best():
+    rows = (row("best", 0.9, n_params=100), row("cheap", 0.5, n_params=10), row("worse", 0.4, n_params=50),
+            row("equal", 0.5, n_params=20), row("free", 0.2, n_params=0), row("hid", 0.95))  # fmt: skip
+    front, marks = cost_figure(Leaderboard("s", rows), Cost.PARAMETERS).data
+    assert (list(front.x), list(front.y), front.line.shape) == ([10, 100], [0.5, 0.9], "hv")
+    assert list(marks.x) == [100, 10, 50, 20]
+    assert list(marks.marker.symbol) == ["circle", "circle", "circle-open", "circle-open"]
+
+
+def test_cost_can_be_time():
+    figure = cost_figure(published(), Cost.TIME)
+    front, marks = figure.data
+    assert list(front.x) == [1]
+    assert len(marks.x) == 11
+    assert figure.layout.xaxis.type == "log"
+
+
+@pytest.mark.parametrize("facts", [{}, {"n_params": 5}])
+def test_one_point_is_no_picture(facts):
+    assert cost_figure(Leaderboard("s", (row("a", 0.5, **facts), row("b", 0.4))), Cost.PARAMETERS) is None
+
+
+def test_names_of_others_are_no_markup():
+    rows = (row("<b>\x1b", 0.5, n_params=3), row("x" * 200, 0.4, n_params=2))
+    board = Leaderboard("s", rows)
+    assert forest_figure(board).layout.yaxis.ticktext == ("&lt;b&gt;�", "x" * 23 + "…")
+    assert cost_figure(board, Cost.PARAMETERS).data[1].text[0] == "&lt;b&gt;�"

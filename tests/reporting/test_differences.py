@@ -1,0 +1,87 @@
+import csv
+import dataclasses
+import io
+import json
+
+import pytest
+from rich.console import Console
+from synthetic_results import make_result
+
+from plismbench.dataset import Slide
+from plismbench.differences import Comparison, compare
+from plismbench.reporting.differences import comparison_tables, comparison_text
+from plismbench.reporting.formats import TableFormat
+
+SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P", "S60"))
+
+
+def comparison(first="a", second="b", slides=SLIDES):
+    results = [make_result(first, 0.6, slides), make_result(second, 0.5, slides, seed=1)]
+    return compare(results, [first, second])[0]
+
+
+def render(found):
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    for part in comparison_tables(found):
+        console.print(part, markup=False, highlight=False)
+    return console.file.getvalue()
+
+
+def signed(value):
+    return f"{value:+.3f}".replace("0.", ".", 1)
+
+
+def test_the_terminal_shows_differences_test_and_contrasts():
+    found = comparison()
+    (duel,) = found.duels
+    lines = [line for line in render(found).splitlines() if line]
+    assert lines[0] == "a against b"
+    score = duel.differences[0]
+    assert lines[2].split() == ["score", *(f"{value:.3f}".removeprefix("0") for value in (score.first, score.second)),
+                                signed(score.value), signed(score.low), "to", signed(score.high),
+                                signed(score.slide_low), "to", signed(score.slide_high)]  # fmt: skip
+    assert f"Better in {duel.n_better} of 5 cores" in " ".join(lines)
+    assert f"p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}." in " ".join(lines)
+    assert "top-10, scanners" in " ".join(lines)
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("table_format", [TableFormat.MARKDOWN, TableFormat.HTML, TableFormat.LATEX])
+def test_documents_have_the_same_numbers(table_format):
+    found = comparison()
+    text = comparison_text([found], table_format)
+    for difference in found.duels[0].differences:
+        assert signed(difference.value) in text
+    assert found.signature.split("|")[0] in text
+    assert "a against b" in text
+
+
+def test_as_data_with_every_digit():
+    found = comparison()
+    told = json.loads(comparison_text([found], TableFormat.JSON))
+    assert told["schema"] == "plismbench.comparison/1"
+    (duel,) = told["comparisons"][0]["duels"]
+    assert duel["p_value"] == found.duels[0].p_value
+    assert [row["difference"] for row in duel["differences"]] == [row.value for row in found.duels[0].differences]
+    assert duel["contrasts"] == found.duels[0].contrasts.to_dicts()
+    lines = list(csv.DictReader(io.StringIO(comparison_text([found], TableFormat.CSV))))
+    assert [float(line["low"]) for line in lines] == [row.low for row in found.duels[0].differences]
+    assert {(line["first_model"], line["second_model"]) for line in lines} == {("a", "b")}
+
+
+def test_names_of_others_do_no_harm():
+    (duel,) = comparison().duels
+    found = Comparison("s", (dataclasses.replace(duel, first="<script>[bold]\x1b", second="n" * 200),))
+    assert "\x1b" not in render(found)
+    assert "<script>[bold]" in render(found)
+    assert max(map(len, render(found).splitlines())) <= 80
+    assert "<script>" not in comparison_text([found], TableFormat.HTML)
+    assert "<script>" not in comparison_text([found], TableFormat.MARKDOWN)
+
+
+def test_what_is_not_defined_is_a_dash():
+    one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60"))
+    text = render(comparison(slides=one))
+    assert "No core has a score, so nothing is tested." in text
+    assert next(line for line in text.splitlines() if line.startswith("score")).split()[1:] == ["–"] * 5
+    assert "top-10, stainings" not in text

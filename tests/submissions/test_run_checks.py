@@ -1,0 +1,89 @@
+import dataclasses
+
+import pytest
+from submission_files import SLIDES
+from synthetic_results import CORES, make_result
+
+from plismbench.dataset import PLISM
+from plismbench.embeddings.manifest import Manifest
+from plismbench.errors import PlismbenchError
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.submissions.run_checks import check_run
+
+
+def story(**changes):
+    """A run, and the manifest that it should have."""
+    run = make_result(slides=SLIDES, n_tiles=sum(CORES.values()), **changes).run
+    told = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
+    return run, Manifest(**told)
+
+
+def test_one_story_holds():
+    run, manifest = story()
+    assert check_run(run, manifest, run.signature) is PLISM
+
+
+def with_spec(**changes):
+    spec = make_result(slides=SLIDES).run.extractor | changes
+    try:
+        return {"extractor": spec, "fingerprint": ExtractorSpec(**spec).fingerprint()}
+    except (PlismbenchError, TypeError):
+        return {"extractor": spec}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataset": "camelyon"}, "No data set named 'camelyon'"),
+        ({"slides": ("GM_AT2",)}, "two or more of 'plism'"),
+        ({"slides": ("HR_P", "GM_P")}, "sorted choice"),
+        ({"slides": ("GM_P", "GM_P")}, "sorted choice"),
+        ({"slides": ("GM_P", "XX_P")}, "sorted choice"),
+        ({"all_slides": True}, "all_slides: True, and has 4 of 91"),
+        ({"all_slides": "no"}, "all_slides is 'no', not bool"),
+        ({"n_tiles": 0}, "Cannot evaluate 0 tiles"),
+        ({"n_tiles": 99_999}, "a slide has 16,278"),
+        ({"n_tiles": True}, "n_tiles is True, not int"),
+        ({"n_tiles": "400"}, "n_tiles is '400', not int"),
+        ({"seed": 7}, "seed 7, not 42"),
+        ({"ks": (10, 1)}, "not sorted whole numbers"),
+        ({"ks": (1.0, 10)}, "not sorted whole numbers"),
+        ({"ks": (1, 2_000)}, "2,?000"),
+        ({"precision": "fp8"}, "precision is 'fp8', not one of"),
+        ({"protocol": "mine-1"}, "protocol is 'mine-1', not one of plism-1, owkin-fp16"),
+        ({"revision": "main|tiles:1"}, r"revision is 'main\|tiles:1'"),
+        ({"device": 3}, "device is 3, not str"),
+        ({"fingerprint": "0" * 16}, "and it says 0000000000000000"),
+        (with_spec(name="<script>"), "Its extractor is not one"),
+        (with_spec(colour="red"), "Its extractor is not one"),
+        (with_spec(options=5), "Its extractor is not one"),
+        (with_spec(dim="8"), "Its extractor is not one"),
+        (with_spec(title=["x"]), "title is .*, not str"),
+        (with_spec(title="x" * 301), "title is longer than 300"),
+        (with_spec(n_params=-1), "number of parameters is -1"),
+        (with_spec(n_params="many"), "number of parameters is 'many'"),
+        (with_spec(trained_on_plism="no"), "trained_on_plism is 'no', not bool"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes, words):
+    run, _ = story()
+    run = dataclasses.replace(run, **changes)
+    told = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
+    with pytest.raises(PlismbenchError, match=words):
+        check_run(run, Manifest(**told), run.signature)
+
+
+def test_the_seal_is_of_this_run():
+    run, manifest = story()
+    with pytest.raises(PlismbenchError, match="It is sealed as other, and its run is plism@main"):
+        check_run(run, manifest, "other")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("extractor", {}), ("fingerprint", "x"), ("dataset", "demo"), ("revision", "2"), ("precision", "fp32")],
+)
+def test_the_manifest_is_of_this_run(name, value):
+    run, manifest = story()
+    with pytest.raises(PlismbenchError, match=f"manifest is of another {name}"):
+        check_run(run, dataclasses.replace(manifest, **{name: value}), run.signature)

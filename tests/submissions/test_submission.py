@@ -1,0 +1,126 @@
+import dataclasses
+
+import polars as pl
+import pytest
+from submission_files import changed_json, changed_run, changed_table, forge, make_submission
+
+from plismbench.embeddings.manifest import read_manifest
+from plismbench.errors import AlreadyExists, CorruptFile, RejectedSubmission
+from plismbench.results import read_result, write_result
+from plismbench.submissions.submission import add, pack, unpack
+from plismbench.workspace import Existing
+
+
+@pytest.fixture
+def submission(tmp_path):
+    return make_submission(tmp_path)
+
+
+def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
+    archive, result = submission
+    found = unpack(archive)
+    folder = add(found, tmp_path / "root", Existing.ERROR)
+    assert folder == next((tmp_path / "root/plism/results/toy").iterdir())
+    assert folder.name.startswith("400-tiles-4-slides-")
+    back = read_result(folder)
+    assert back.run == result.run
+    for table in ("pairs", "cores", "summary", "draws"):
+        assert getattr(back, table).equals(getattr(result, table))
+    assert read_manifest(folder / "manifest.json") == found.manifest
+    pack(folder, folder / "manifest.json", tmp_path / "again.zip")  # what was added can be handed on
+    assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
+
+
+def test_a_result_that_is_there_stays_unless_asked(submission, tmp_path):
+    found = unpack(submission[0])
+    folder = add(found, tmp_path / "root", Existing.ERROR)
+    before = (folder / "run.json").stat().st_mtime_ns
+    with pytest.raises(AlreadyExists, match="There is a result of 'toy'"):
+        add(found, tmp_path / "root", Existing.ERROR)
+    assert add(found, tmp_path / "root", Existing.SKIP) is None
+    assert (folder / "run.json").stat().st_mtime_ns == before
+    assert add(found, tmp_path / "root", Existing.REPLACE) == folder
+    assert (folder / "run.json").stat().st_mtime_ns > before
+
+
+def test_one_number_changed(submission):
+    archive, _ = submission
+    changes = changed_table(archive, "pairs.parquet", lambda table: table.with_columns(pl.col("top_10") * 0.99))
+    with pytest.raises(RejectedSubmission, match=r"forged.zip: pairs.parquet is not what was packed"):
+        unpack(forge(archive, changes, sealed=False))
+    with pytest.raises(RejectedSubmission, match=r"forged.zip: GM_AT2, GM_P: top_10 does not follow from its cores"):
+        unpack(forge(archive, changes))
+
+
+def test_one_pair_dropped(submission):
+    archive, _ = submission
+    changes = changed_table(archive, "pairs.parquet", lambda table: table[:-1])
+    with pytest.raises(RejectedSubmission, match="4 slides make 6 pairs, and it has 5: see HR_AT2, HR_P"):
+        unpack(forge(archive, changes))
+
+
+def test_another_signature(submission):
+    archive, result = submission
+    with pytest.raises(RejectedSubmission, match=r"run.json says signature other, its fields say plism@main"):
+        unpack(forge(archive, changed_json(archive, "run.json", signature="other")))
+    with pytest.raises(RejectedSubmission, match="It is sealed as other"):
+        unpack(forge(archive, changed_json(archive, "submission.json", signature="other")))
+    with pytest.raises(RejectedSubmission, match="manifest is of another precision"):
+        unpack(forge(archive, changed_run(archive, result, precision="bf16")))
+    with pytest.raises(RejectedSubmission, match="tiles of its cores are 400, and it says 8,139"):
+        unpack(forge(archive, changed_run(archive, result, n_tiles=8_139)))
+
+
+def test_an_impossible_value(submission):
+    archive, _ = submission
+    changes = changed_table(archive, "pairs.parquet", lambda table: table.with_columns(cosine=pl.lit(1.5)))
+    with pytest.raises(RejectedSubmission, match="cosine cannot be"):
+        unpack(forge(archive, changes))
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "cores.parquet", "summary.parquet", "draws.parquet"])
+def test_a_table_of_another_kind(submission, name):
+    archive, _ = submission
+    with pytest.raises(RejectedSubmission, match=f"{name} cannot be read"):
+        unpack(forge(archive, {name: b"no table"}))
+    changes = changed_table(archive, name, lambda table: table.with_columns(new=1))
+    with pytest.raises(RejectedSubmission, match="other columns than this version writes: new"):
+        unpack(forge(archive, changes))
+
+
+def test_millions_of_rows_are_not_read(submission):
+    archive, _ = submission
+    many = changed_table(
+        archive, "draws.parquet", lambda table: table[:1].select(pl.all().repeat_by(1_000_001).explode())
+    )
+    assert len(many["draws.parquet"]) < 100_000
+    with pytest.raises(RejectedSubmission, match=r"draws.parquet has 1,000,001 rows"):
+        unpack(forge(archive, many))
+
+
+@pytest.mark.parametrize("name", ["run.json", "manifest.json"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b'{"schema": 1}', b"\xff", b"[" * 100_000])
+def test_json_of_another_kind(submission, name, content):
+    archive, _ = submission
+    files = {name: content}
+    if name == "run.json":
+        files |= changed_json(archive, "submission.json")
+    with pytest.raises(RejectedSubmission):
+        unpack(forge(archive, files))
+
+
+@pytest.mark.parametrize("fields", [{"slides": 3}, {"ks": None}, {"slides": [1, 2]}, {"extractor": []}, {"extra": 1}])
+def test_a_run_of_another_kind(submission, fields):
+    archive, _ = submission
+    with pytest.raises(RejectedSubmission):
+        unpack(forge(archive, changed_json(archive, "run.json", **fields)))
+
+
+def test_what_would_be_refused_is_not_packed(submission, tmp_path):
+    _, result = submission
+    write_result(tmp_path / "wrong", dataclasses.replace(result, pairs=result.pairs.with_columns(top_10=pl.lit(0.9))))
+    with pytest.raises(RejectedSubmission, match="top_10"):
+        pack(tmp_path / "wrong", tmp_path / "manifest.json", tmp_path / "wrong.zip")
+    assert not (tmp_path / "wrong.zip").exists()
+    with pytest.raises(CorruptFile, match=r"none\.json"):
+        pack(tmp_path / "result", tmp_path / "none.json", tmp_path / "wrong.zip")

@@ -1,0 +1,102 @@
+import dataclasses
+
+import polars as pl
+import pytest
+from submission_files import SLIDES
+from synthetic_results import CORES, make_result
+
+from plismbench.aggregation import summarise
+from plismbench.errors import RejectedSubmission
+from plismbench.submissions.table_checks import check_tables
+from plismbench.uncertainty import bootstrap
+
+
+def whole(**changes):
+    return make_result(slides=SLIDES, ks=(1, 5, 10), n_tiles=sum(CORES.values()), **changes)
+
+
+def first(column, value):
+    """Changes one number: that of the first row."""
+    return lambda table: table.with_columns(
+        pl.when(pl.int_range(pl.len()) == 0)
+        .then(value)
+        .otherwise(pl.col(column))
+        .cast(table.schema[column])
+        .alias(column)
+    )
+
+
+def test_an_honest_result_holds():
+    check_tables(whole())
+    check_tables(make_result(slides=SLIDES[:2], ks=(1, 5), n_tiles=sum(CORES.values())))
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "words"),
+    [
+        # One number changed, in each table.
+        ("pairs", first("top_10", pl.col("top_10") + 0.01), "top_10 does not follow from its cores"),
+        ("pairs", first("cosine", pl.col("cosine") + 1e-6), "cosine does not follow from its cores"),
+        ("pairs", first("centred_cosine", 0.1), "centred_cosine does not follow"),
+        ("pairs", first("random_cosine", 0.1), "cosine_lift does not follow from its cosines"),
+        ("pairs", first("cosine_lift", 0.9), "cosine_lift does not follow"),
+        ("cores", first("top_10", pl.col("top_10") + 1), "top_10 does not follow from its cores"),
+        ("cores", first("cosine", pl.col("cosine") + 0.001), "cosine does not follow from its cores"),
+        ("summary", first("median", pl.col("median") + 0.001), "does not follow .* median of cross-scanner, cosine"),
+        ("summary", first("iqr", 0.5), "iqr of cross-scanner"),
+        ("summary", first("n_pairs", 3), "other groups, metrics or numbers of pairs"),
+        ("summary", first("low", 0.0), "low of cross-scanner"),
+        ("summary", first("low", None), "low of cross-scanner"),
+        ("summary", first("median", float("nan")), "median of cross-scanner"),
+        ("draws", first("top10_cross_both", 0.9), "draws of top10_cross_both do not follow"),
+        # Rows dropped, doubled, or other than the slides make.
+        ("pairs", lambda table: table[1:], "4 slides make 6 pairs, and it has 5: see GM_AT2, GM_P"),
+        ("pairs", lambda table: pl.concat([table, table[:1]]), "and it has 7: see one stands there twice"),
+        ("pairs", first("group", pl.lit("cross-both")), "see GM_AT2, GM_P"),
+        ("cores", lambda table: table[1:], "not all the same cores"),
+        ("cores", lambda table: pl.concat([table, table[:1]]), "not all the same cores"),
+        ("cores", lambda table: table.filter(core="01_liver"), "tiles of its cores are 100, and it says 400"),
+        ("summary", lambda table: table[1:], "other groups, metrics"),
+        ("draws", lambda table: table[1:], "not 2,000 by core"),
+        ("draws", lambda table: table.reverse(), "not 2,000 by core"),
+        # What cannot be.
+        ("pairs", first("top_1", 1.2), "GM_AT2, GM_P: top_1 cannot be"),
+        ("pairs", first("top_1", -0.1), "top_1 cannot be"),
+        ("pairs", first("cosine", -1.1), "cosine cannot be"),
+        ("pairs", first("cosine", float("nan")), "cosine cannot be"),
+        ("pairs", first("random_cosine", None), "random_cosine cannot be"),
+        ("pairs", first("cosine_lift", float("-inf")), "cosine_lift cannot be"),
+        ("pairs", first("top_5", 0.0), "top_1 is above top_5"),
+        ("cores", first("top_10", 10_000), "a core's top_10 cannot be"),
+        ("cores", first("top_1", -1), "a core's top_1 cannot be"),
+        ("cores", first("cosine", 1e9), "a core's cosine cannot be"),
+        ("cores", first("cosine", float("nan")), "a core's cosine cannot be"),
+        ("cores", first("tiles", 0), "not all the same cores"),
+        ("cores", first("tiles", None), "empty cells"),
+        ("cores", first("top_5", 0), "more hits at top_1 than at top_5"),
+    ],
+)  # fmt: skip
+def test_whatever_does_not_hold_is_named(table, change, words):
+    result = whole()
+    with pytest.raises(RejectedSubmission, match=words):
+        check_tables(dataclasses.replace(result, **{table: change(getattr(result, table))}))
+
+
+def test_a_made_up_pair_is_found_even_if_all_above_it_fits():
+    result = whole()
+    pairs = first("top_10", pl.col("top_10") + 0.01)(result.pairs)
+    intervals, draws = bootstrap(pairs, result.cores, result.run.ks)
+    summary = summarise(pairs, result.run.ks).join(intervals, on=["group", "metric"], maintain_order="left")
+    forged = dataclasses.replace(result, pairs=pairs, summary=summary, draws=draws)
+    with pytest.raises(RejectedSubmission, match="top_10 does not follow from its cores"):
+        check_tables(forged)
+
+
+def test_rounding_of_the_other_protocol_is_let_be():
+    result = whole(protocol="owkin-fp16")
+    pairs = result.pairs.with_columns(pl.col("cosine") + 2e-4)
+    intervals, draws = bootstrap(pairs, result.cores, result.run.ks)
+    summary = summarise(pairs, result.run.ks).join(intervals, on=["group", "metric"], maintain_order="left")
+    check_tables(dataclasses.replace(result, pairs=pairs, summary=summary, draws=draws))
+    with pytest.raises(RejectedSubmission, match="cosine does not follow"):
+        check_tables(dataclasses.replace(result, pairs=pairs.with_columns(pl.col("cosine") + 2e-3)))
