@@ -1,33 +1,27 @@
 """Tiles to vectors, slide by slide, into a store."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from plismbench.dataset import Slide
+from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
 from plismbench.embeddings.manifest import Manifest
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch, NonFiniteValue
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch
 from plismbench.execution.executor import Executor
-from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.extractor import load_extractor, set_threads
+from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.tiles.source import TileBatch, TileSource
+from plismbench.pipeline import Pipeline, SlideExtracted, Task
+from plismbench.tiles.source import TileSource
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, remove_folder, require_writable
 
-
-@dataclass(frozen=True)
-class SlideExtracted:
-    """One slide, now in the store."""
-
-    slide: Slide
-    n_tiles: int
-    seconds: float
+DEFAULT_WORKERS = 2
+"""Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class Extraction:
         skipped: those asked for that it has.
         device: a torch device, ``cpu`` or ``cuda``.
         precision: of the forward pass.
-        batch_size: tiles a forward pass.
+        batch_size: tiles a forward pass; None for what suits model and device.
     """
 
     spec: ExtractorSpec
@@ -52,7 +46,7 @@ class Extraction:
     skipped: tuple[Slide, ...]
     device: str
     precision: Precision
-    batch_size: int
+    batch_size: int | None
 
     def run(self, executor: Executor, on_tiles: Callable[[int], None] = lambda _: None) -> Iterator[SlideExtracted]:
         """Extracts the slides one by one; each is in the store when it is yielded.
@@ -61,35 +55,77 @@ class Extraction:
             executor: where the work runs.
             on_tiles: told how many tiles were done, batch by batch.
         """
-        return executor.map(partial(self._start, on_tiles), self.slides)
+        return extract_together([self], executor, on_tiles)
 
-    def _start(self, on_tiles: Callable[[int], None]) -> Callable[[Slide], SlideExtracted]:
-        return partial(self._extract, load_extractor(self.spec, self.device, self.precision), on_tiles)
 
-    def _extract(self, extractor: Extractor, on_tiles: Callable[[int], None], slide: Slide) -> SlideExtracted:
-        begun = time.perf_counter()
-        xy, vectors = [], []
-        for batch in self.source.batches(slide, self.batch_size):
-            xy.append(batch.xy)
-            vectors.append(extractor(batch.pixels))
-            self._check_finite(batch, vectors[-1])
-            on_tiles(len(batch))
-        embeddings = Embeddings(slide, np.concatenate(xy), np.concatenate(vectors))
-        expected = self.source.dataset.tiles_per_slide
-        if len(embeddings.vectors) != expected:
-            raise CorruptFile(f"{slide} has {len(embeddings.vectors):,} tiles; {expected:,} are expected.")
-        self.store.write(embeddings)
-        return SlideExtracted(slide, expected, time.perf_counter() - begun)
+def extract_together(
+    plans: Sequence[Extraction],
+    executor: Executor,
+    on_tiles: Callable[[int], None] = lambda _: None,
+    *,
+    workers: int = DEFAULT_WORKERS,
+    compiled: bool = False,
+    threads: int | None = None,
+) -> Iterator[SlideExtracted]:
+    """Runs several extractors in one pass over the tiles: each is read and decoded once.
 
-    def _check_finite(self, batch: TileBatch, vectors: npt.NDArray[np.float16]) -> None:
-        finite = np.isfinite(vectors).all(axis=1)
-        if not finite.all():
-            x, y = batch.xy[np.argmin(finite)]
-            raise NonFiniteValue(
-                f"'{self.spec.name}' in {self.precision} gives NaN, infinity or a value above 65,504"
-                f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
-                hint=f"Try --precision {Precision.BF16 if self.precision is Precision.FP16 else Precision.FP32}.",
-            )
+    Args:
+        plans: extractors over the same source; each gets those slides that its store lacks.
+        executor: where the work runs.
+        on_tiles: told how many tiles an extractor did, batch by batch.
+        workers: slides that are read and decoded at once.
+        compiled: fuse the operations of the networks with ``torch.compile``.
+        threads: of arithmetic on a CPU, for each worker of the executor; torch's choice if left out.
+
+    Yields:
+        Each slide of each extractor, now in its store. How fast each was lies beside its manifest
+        at the end, and also after an interruption.
+    """
+    tasks = [
+        Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
+        for slide in sorted({slide for plan in plans for slide in plan.slides})
+    ]
+    start = partial(_start, tuple(plans), on_tiles, workers, compiled, threads)
+    costs: dict[str, list[Efficiency]] = {}
+    begun: float | None = None
+    try:
+        for done in executor.run(start, tasks):
+            begun = begun or time.perf_counter() - done.seconds
+            costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
+            yield done
+    finally:
+        for plan in plans:
+            if begun and plan.spec.name in costs:
+                write_efficiency(
+                    plan.store.folder,
+                    replace(
+                        total(costs[plan.spec.name]),
+                        wall_seconds=time.perf_counter() - begun,
+                        n_devices=executor.n_workers,
+                        n_together=len(plans),
+                    ),
+                )
+
+
+def _start(
+    plans: tuple[Extraction, ...],
+    on_tiles: Callable[[int], None],
+    workers: int,
+    compiled: bool,
+    threads: int | None,
+    device: str,
+) -> Pipeline:
+    """What a worker runs, once its networks are on its device: an empty name stands for the plans' own."""
+    if threads is not None:
+        set_threads(threads)
+    runners = {
+        plan.spec.name: make_runner(
+            load_extractor(plan.spec, device or plan.device, plan.precision, compiled=compiled), plan.batch_size
+        )
+        for plan in plans
+    }
+    stores = {plan.spec.name: plan.store for plan in plans}
+    return Pipeline(plans[0].source, runners, stores, workers, on_tiles)
 
 
 def plan_extraction(
@@ -100,7 +136,7 @@ def plan_extraction(
     *,
     device: str,
     precision: Precision,
-    batch_size: int,
+    batch_size: int | None,
     existing: Existing,
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.

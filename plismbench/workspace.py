@@ -2,6 +2,7 @@
 
 ROOT/<dataset>/tiles/                                       downloaded tiles
 ROOT/<dataset>/embeddings/<extractor>/manifest.json         what made the vectors
+ROOT/<dataset>/embeddings/<extractor>/efficiency.json       how fast it was
 ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
 ROOT/<dataset>/results/<extractor>/<selection>/             {pairs,cores,summary,draws}.parquet, run.json
 ROOT/<dataset>/results/<extractor>/<selection>/parts/       pairs of an evaluation under way
@@ -33,6 +34,7 @@ DRAWS_FILE = "draws.parquet"
 RUN_FILE = "run.json"
 PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"
+EFFICIENCY_FILE = "efficiency.json"
 
 _PART = ".part"
 

@@ -1,6 +1,7 @@
 """uint8 tiles to float16 vectors, on a device, in a precision."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from torch.nn import functional
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
+from plismbench.machine import hardware
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 
@@ -24,22 +26,36 @@ class Extractor:
         module: the network, in evaluation mode, on ``device``.
         device: where it runs.
         precision: of the forward pass; fp16 and bf16 run under autocast.
+        compiled: whether the network went through ``torch.compile``.
     """
 
     spec: ExtractorSpec
     module: nn.Module
     device: torch.device
     precision: Precision
+    compiled: bool = False
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
-        """Vectors of some tiles.
-
-        The batch goes to the device as bytes and is normalised there: (pixels / 255 - mean) / std.
-        Pooling is done in float32. On a CPU a vector may differ in its last float32 bits between
-        batch sizes, as BLAS sums in another order.
+        """Vectors of some tiles; waits for them.
 
         Args:
             pixels: (n, height, width, 3) uint8.
+
+        Returns:
+            (n, dim) float16, as `forward` gives them.
+
+        Raises:
+            ShapeMismatch: if the network gives another shape than the spec says.
+        """
+        return self.forward(torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)).cpu().numpy()
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Vectors of some tiles, without leaving the device or waiting for it.
+
+        Tiles are normalised there: (pixels / 255 - mean) / std. Pooling is done in float32.
+
+        Args:
+            batch: (n, height, width, 3) uint8 on the device.
 
         Returns:
             (n, dim) float16. A value that is not finite, or is above 65,504, comes out as NaN or
@@ -48,13 +64,17 @@ class Extractor:
         Raises:
             ShapeMismatch: if the network gives another shape than the spec says.
         """
+        autocast = _AUTOCAST.get(self.precision)
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device, non_blocking=True)
             prepared = self.prepare(batch)
-            autocast = _AUTOCAST.get(self.precision)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
                 output = self.module(prepared)
-            return self.pool(output, len(pixels)).to(torch.float16).cpu().numpy()
+            return self.pool(output, len(batch)).to(torch.float16)
+
+    @property
+    def n_params(self) -> int:
+        """Parameters of the network, counted."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
 
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.
@@ -68,8 +88,16 @@ class Extractor:
             image = functional.interpolate(
                 image, (side, side), mode=self.spec.interpolation, antialias=True, align_corners=False
             ).clamp(0, 1)
-        mean, std = (image.new_tensor(value)[:, None, None] for value in (self.spec.mean, self.spec.std))
+        mean, std = self._scale
         return (image - mean) / std
+
+    @cached_property
+    def _scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation on the device, once: making a tensor of a few numbers there waits for all it has to do."""
+        mean, std = (
+            torch.tensor(value, device=self.device)[:, None, None] for value in (self.spec.mean, self.spec.std)
+        )
+        return mean, std
 
     def pool(self, output: Tensor, n_tiles: int) -> Tensor:
         """The module's output as (n_tiles, dim) float32.
@@ -104,8 +132,14 @@ class Extractor:
         return vectors
 
 
-def load_extractor(spec: ExtractorSpec, device: str, precision: Precision) -> Extractor:
+def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, compiled: bool = False) -> Extractor:
     """Loads the network of a spec onto a device.
+
+    Args:
+        spec: the model.
+        device: where it shall run.
+        precision: of the forward pass.
+        compiled: fuse its operations with ``torch.compile``, at the first batch.
 
     Raises:
         InvalidInput: if there is no such kind of device.
@@ -113,7 +147,10 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision) -> Ex
         PlismbenchError: as `load_module` does.
     """
     where = checked_device(device)
-    return Extractor(spec, load_module(spec).to(where), where, precision)
+    module = load_module(spec).to(where)
+    if compiled:
+        module.compile(dynamic=False)
+    return Extractor(spec, module, where, precision, compiled)
 
 
 def checked_device(name: str) -> torch.device:
@@ -133,6 +170,21 @@ def checked_device(name: str) -> torch.device:
             hint="Use --device cpu, or install a GPU driver and a CUDA build of torch.",
         )
     return device
+
+
+def device_title(device: torch.device) -> str:
+    """What its maker calls a device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(hardware()["cpu"])
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes that tensors took on a device at most, so far; None on a CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def set_threads(count: int) -> None:
+    """Threads of this process for arithmetic on the CPU."""
+    torch.set_num_threads(count)
 
 
 def default_device() -> str:
