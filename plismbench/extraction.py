@@ -11,9 +11,10 @@ from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch
+from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch, WorkerLost
 from plismbench.execution.executor import Executor
-from plismbench.extractors.extractor import load_extractor, set_threads
+from plismbench.extractors.devices import set_threads
+from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task
@@ -22,6 +23,10 @@ from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, remove_fold
 
 DEFAULT_WORKERS = 2
 """Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
+
+
+def count_nothing(n_tiles: int) -> None:
+    """Takes a count of tiles and forgets it: a progress bar that is not there, and travels to workers."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Extraction:
     precision: Precision
     batch_size: int | None
 
-    def run(self, executor: Executor, on_tiles: Callable[[int], None] = lambda _: None) -> Iterator[SlideExtracted]:
+    def run(self, executor: Executor, on_tiles: Callable[[int], None] = count_nothing) -> Iterator[SlideExtracted]:
         """Extracts the slides one by one; each is in the store when it is yielded.
 
         Args:
@@ -61,7 +66,7 @@ class Extraction:
 def extract_together(
     plans: Sequence[Extraction],
     executor: Executor,
-    on_tiles: Callable[[int], None] = lambda _: None,
+    on_tiles: Callable[[int], None] = count_nothing,
     *,
     workers: int = DEFAULT_WORKERS,
     compiled: bool = False,
@@ -89,10 +94,17 @@ def extract_together(
     costs: dict[str, list[Efficiency]] = {}
     begun: float | None = None
     try:
-        for done in executor.run(start, tasks):
-            begun = begun or time.perf_counter() - done.seconds
-            costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
-            yield done
+        for slides in executor.run(start, tasks):
+            begun = begun or time.perf_counter() - slides[0].seconds
+            for done in slides:
+                costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
+            yield from slides
+    except ChildProcessError as error:
+        raise WorkerLost(
+            f"{error}; what it had begun is lost.",
+            hint="Finished slides are kept; the same command goes on from there. If memory ran out,"
+            " use a smaller --batch-size or fewer --processes.",
+        ) from error
     finally:
         for plan in plans:
             if begun and plan.spec.name in costs:

@@ -18,7 +18,7 @@ from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
-from plismbench.extractors.extractor import device_title, peak_memory
+from plismbench.extractors.devices import device_title, peak_memory
 from plismbench.extractors.runner import Flights, Runner
 from plismbench.extractors.spec import Precision
 from plismbench.tiles.readahead import Gap, ReadAhead
@@ -83,8 +83,8 @@ class Pipeline:
     workers: int
     on_tiles: Callable[[int], None]
 
-    def __call__(self, tasks: Iterable[Task]) -> Iterator[SlideExtracted]:
-        """Slides in the order of the tasks; each is in the store when it is yielded.
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[SlideExtracted, ...]]:
+        """For each task, in order, its slide by each extractor; in the stores when it is yielded.
 
         Memory holds some batches of each slide that is read, and the vectors of a few slides. When
         the caller stops early, what is being written is finished and nothing more is begun.
@@ -95,9 +95,9 @@ class Pipeline:
         """
         size = max(runner.batch_size for runner in self.runners.values())
         sources = (partial(self._read, task, size) for task in tasks)
-        under_way: dict[tuple[Slide, str], _UnderWay] = {}
+        under_way: dict[Slide, dict[str, _UnderWay]] = {}
         flying: deque[tuple[_Piece, dict[str, Flights]]] = deque()
-        written: deque[Future[SlideExtracted]] = deque()
+        written: deque[Future[tuple[SlideExtracted, ...]]] = deque()
         over = False
         with ThreadPoolExecutor(1) as writer, ReadAhead(sources, self.workers, _AHEAD) as pieces:
             while not over or flying or written:
@@ -113,10 +113,8 @@ class Pipeline:
                     if piece.batch is not None:
                         self._land(piece.batch, flights, under_way)
                     else:
-                        for name in piece.task.extractors:
-                            done = under_way.pop((piece.task.slide, name))
-                            written.append(writer.submit(self._write, name, piece, done))
-                            written[-1].add_done_callback(lambda _: pieces.wake())
+                        written.append(writer.submit(self._write, piece, under_way.pop(piece.task.slide)))
+                        written[-1].add_done_callback(lambda _: pieces.wake())
                 while written and (len(written) > _UNWRITTEN or written[0].done() or (over and not flying)):
                     yield written.popleft().result()
 
@@ -136,23 +134,25 @@ class Pipeline:
         return {name: self.runners[name].send(piece.batch.pixels) for name in piece.task.extractors}
 
     def _land(
-        self, batch: TileBatch, flights: dict[str, Flights], under_way: dict[tuple[Slide, str], _UnderWay]
+        self, batch: TileBatch, flights: dict[str, Flights], under_way: dict[Slide, dict[str, _UnderWay]]
     ) -> None:
         for name, flight in flights.items():
             landed = flight.land()
             _check_finite(self.runners[name], batch, landed.vectors)
-            so_far = under_way.setdefault((batch.slide, name), _UnderWay())
+            so_far = under_way.setdefault(batch.slide, {}).setdefault(name, _UnderWay())
             so_far.xy.append(batch.xy)
             so_far.vectors.append(landed.vectors)
             so_far.forward_seconds += landed.seconds
             self.on_tiles(len(batch))
 
-    def _write(self, name: str, piece: _Piece, done: _UnderWay) -> SlideExtracted:
-        embeddings = Embeddings(piece.task.slide, np.concatenate(done.xy), np.concatenate(done.vectors))
-        self.stores[name].write(embeddings)
-        n_tiles = len(embeddings.vectors)
-        cost = measured(self.runners[name], n_tiles, done.forward_seconds)
-        return SlideExtracted(embeddings.slide, n_tiles, time.perf_counter() - piece.begun, cost)
+    def _write(self, piece: _Piece, whole: dict[str, _UnderWay]) -> tuple[SlideExtracted, ...]:
+        outcomes = []
+        for name, done in whole.items():
+            embeddings = Embeddings(piece.task.slide, np.concatenate(done.xy), np.concatenate(done.vectors))
+            self.stores[name].write(embeddings)
+            cost = measured(self.runners[name], len(embeddings.vectors), done.forward_seconds)
+            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, time.perf_counter() - piece.begun, cost))
+        return tuple(outcomes)
 
 
 def measured(runner: Runner, n_tiles: int, forward_seconds: float) -> Efficiency:

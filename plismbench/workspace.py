@@ -124,10 +124,8 @@ def writing(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=path.parent)
-        temporary = Path(name)
+        handle, temporary = _locked_part(path.parent)
         try:
-            _lock(handle)  # until it is closed: a sweep by another process leaves it alone
             yield temporary
             os.fsync(handle)
             # mkstemp makes private files; a shared store needs what the umask allows.
@@ -178,12 +176,22 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _lock(handle: int) -> bool:
-    """Takes the lock of an open file, if nobody has it; the system drops it when its owner dies."""
+def _locked_part(folder: Path) -> tuple[int, Path]:
+    """A new temporary file, open and locked until it is closed: sweeps leave it alone."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=folder)
+        _lock(handle, wait=True)
+        if Path(name).exists():
+            return handle, Path(name)
+        os.close(handle)  # another process swept it before it was locked
+
+
+def _lock(handle: int, *, wait: bool = False) -> bool:
+    """Takes the lock of an open file; the system drops it when its owner dies."""
     if sys.platform == "win32":
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:  # somebody has it, or this file system has no locks
         return False
     return True

@@ -1,6 +1,7 @@
 """The contract of what decides where work runs."""
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -11,6 +12,14 @@ Work = Callable[[Iterator[Item]], Iterator[Outcome]]
 
 Start = Callable[[str], Work[Item, Outcome]]
 """Builds, in a worker, what its work needs; told the name of the worker's place, a device say."""
+
+
+class ExecutorKind(StrEnum):
+    """Where work can run."""
+
+    LOCAL = "local"
+    PROCESSES = "processes"
+    RAY = "ray"
 
 
 class Executor(Protocol):

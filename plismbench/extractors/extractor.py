@@ -12,7 +12,6 @@ from torch.nn import functional
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
-from plismbench.machine import hardware
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 
@@ -143,11 +142,17 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
 
     Raises:
         InvalidInput: if there is no such kind of device.
-        NeedsAction: if the device is not there.
+        NeedsAction: if the device is not there, or the network does not fit its memory.
         PlismbenchError: as `load_module` does.
     """
     where = checked_device(device)
-    module = load_module(spec).to(where)
+    module = load_module(spec)
+    try:
+        module.to(where)
+    except torch.OutOfMemoryError:
+        raise NeedsAction(
+            f"'{spec.name}' does not fit the memory of {device}.", hint="Extract fewer models at once."
+        ) from None
     if compiled:
         module.compile(dynamic=False)
     return Extractor(spec, module, where, precision, compiled)
@@ -170,21 +175,6 @@ def checked_device(name: str) -> torch.device:
             hint="Use --device cpu, or install a GPU driver and a CUDA build of torch.",
         )
     return device
-
-
-def device_title(device: torch.device) -> str:
-    """What its maker calls a device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(hardware()["cpu"])
-
-
-def peak_memory(device: torch.device) -> int | None:
-    """Bytes that tensors took on a device at most, so far; None on a CPU."""
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-
-
-def set_threads(count: int) -> None:
-    """Threads of this process for arithmetic on the CPU."""
-    torch.set_num_threads(count)
 
 
 def default_device() -> str:
