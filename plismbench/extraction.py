@@ -1,5 +1,6 @@
 """Tiles to vectors, slide by slide, into a store."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -92,11 +93,11 @@ def extract_together(
     ]
     start = partial(_start, tuple(plans), on_tiles, workers, compiled, threads)
     costs: dict[str, list[Efficiency]] = {}
-    begun: float | None = None
+    begun = math.inf
     try:
         for slides in executor.run(start, tasks):
-            begun = begun or time.perf_counter() - slides[0].seconds
             for done in slides:
+                begun = min(begun, done.begun)
                 costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
             yield from slides
     except ChildProcessError as error:
@@ -107,12 +108,12 @@ def extract_together(
         ) from error
     finally:
         for plan in plans:
-            if begun and plan.spec.name in costs:
+            if plan.spec.name in costs:
                 write_efficiency(
                     plan.store.folder,
                     replace(
                         total(costs[plan.spec.name]),
-                        wall_seconds=time.perf_counter() - begun,
+                        wall_seconds=time.time() - begun,
                         n_devices=executor.n_workers,
                         n_together=len(plans),
                     ),

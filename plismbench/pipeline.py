@@ -39,11 +39,18 @@ class Task:
 
 @dataclass(frozen=True)
 class SlideExtracted:
-    """One slide of one extractor, now in its store, ``seconds`` after its first tile was asked for."""
+    """One slide of one extractor, now in its store.
+
+    Args:
+        slide: where the tiles are from.
+        n_tiles: how many.
+        begun: when its first tile was asked for, in seconds since 1970: it is compared between machines.
+        efficiency: what the forward passes of this slide cost.
+    """
 
     slide: Slide
     n_tiles: int
-    seconds: float
+    begun: float
     efficiency: Efficiency
 
 
@@ -119,7 +126,7 @@ class Pipeline:
                     yield written.popleft().result()
 
     def _read(self, task: Task, size: int) -> Iterator[_Piece]:
-        begun = time.perf_counter()
+        begun = time.time()
         n_tiles, expected = 0, self.source.dataset.tiles_per_slide
         for batch in self.source.batches(task.slide, size):
             n_tiles += len(batch)
@@ -151,7 +158,7 @@ class Pipeline:
             embeddings = Embeddings(piece.task.slide, np.concatenate(done.xy), np.concatenate(done.vectors))
             self.stores[name].write(embeddings)
             cost = measured(self.runners[name], len(embeddings.vectors), done.forward_seconds)
-            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, time.perf_counter() - piece.begun, cost))
+            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, piece.begun, cost))
         return tuple(outcomes)
 
 

@@ -13,7 +13,7 @@ SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
 @pytest.fixture
 def toy(monkeypatch, tiny):
     """The tiny data set with random tiles, and a network for it."""
-    from test_extraction import RandomTiles
+    from small_tiles import RandomTiles
 
     monkeypatch.setattr(tiles, "tile_source", lambda dataset: RandomTiles(dataset))
     get = registry.get
@@ -45,7 +45,7 @@ def test_some_slides_and_another_precision(run, toy, tmp_path):
 
 
 def test_two_models_read_the_tiles_once(run, toy, tmp_path, monkeypatch):
-    from test_extraction import RandomTiles
+    from small_tiles import RandomTiles
 
     read, batches = [], RandomTiles.batches
     monkeypatch.setattr(
