@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Lock
 from typing import Any, TypeVar
 
 from plismbench.execution.executor import Start
@@ -47,7 +46,7 @@ class RayExecutor:
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
-        todo = deque(items)
+        todo = deque(enumerate(items))
         options = {"num_cpus": self._cpus, "num_gpus": int(self._on_gpu), "max_concurrency": 2}
         actor = ray.remote(_Actor).options(scheduling_strategy="SPREAD", **options)
         crew = [_Member(actor.remote(start, self._place)) for _ in range(min(self.n_workers, len(todo)))]
@@ -59,16 +58,16 @@ class RayExecutor:
                 (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
                 member = waiting[ready]
                 try:
-                    outcome = ray.get(ready)
+                    number, outcome = ray.get(ready)
                 except RayTaskError as error:
                     raise error.cause from None
                 except RayActorError as error:
                     crew.remove(member)
-                    todo.extendleft(reversed(member.at_hand))
+                    todo.extendleft(member.at_hand.items())
                     if not crew:
                         raise ChildProcessError("The last worker of the Ray cluster is lost") from error
                     continue
-                member.at_hand.popleft()
+                del member.at_hand[number]
                 member.taking = None
                 yield outcome
         finally:
@@ -78,34 +77,45 @@ class RayExecutor:
 
 @dataclass
 class _Member:
-    """An actor, the items that it has, and the call that waits for its next outcome."""
+    """An actor, the items that it has, by number, and the call that waits for its next outcome."""
 
     actor: Any
-    at_hand: deque[Any] = field(default_factory=deque)
+    at_hand: dict[int, Any] = field(default_factory=dict)
     taking: Any = None
 
-    def feed(self, todo: deque[Any]) -> None:
+    def feed(self, todo: deque[tuple[int, Any]]) -> None:
         while todo and len(self.at_hand) < _AT_HAND:
-            self.at_hand.append(todo.popleft())
-            self.actor.put.remote(self.at_hand[-1])
+            number, item = todo.popleft()
+            self.at_hand[number] = item
+            self.actor.put.remote(number, item)
         if self.at_hand and self.taking is None:
             self.taking = self.actor.take.remote()
 
 
 class _Actor:
-    """A stream of work that is fed one item at a time; ``put`` comes in while ``take`` waits."""
+    """A stream of work that is fed one item at a time; ``put`` comes in while ``take`` waits.
+
+    Ray runs both in threads, so two calls of ``put`` may overtake each other: an outcome goes home
+    with the number of its item.
+    """
 
     def __init__(self, start: Start[Any, Any], place: str) -> None:
         self._start, self._place = start, place
-        self._items: SimpleQueue[Any] = SimpleQueue()
+        self._items: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        self._begun: deque[int] = deque()
         self._outcomes: Iterator[Any] | None = None
-        self._taking = Lock()
 
-    def put(self, item: Any) -> None:
-        self._items.put(item)
+    def put(self, number: int, item: Any) -> None:
+        self._items.put((number, item))
 
-    def take(self) -> Any:
-        with self._taking:
-            if self._outcomes is None:  # not on creation: an error there reaches nobody
-                self._outcomes = self._start(self._place)(iter(self._items.get, None))
-            return next(self._outcomes)
+    def take(self) -> tuple[int, Any]:
+        if self._outcomes is None:  # not on creation: an error there reaches nobody
+            self._outcomes = self._start(self._place)(self._stream())
+        outcome = next(self._outcomes)
+        return self._begun.popleft(), outcome
+
+    def _stream(self) -> Iterator[Any]:
+        while True:
+            number, item = self._items.get()
+            self._begun.append(number)
+            yield item
