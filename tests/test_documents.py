@@ -29,7 +29,7 @@ def options_of(command):
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_commands_and_options_exist(page):
     for command, rest in re.findall(
-        r"plismbench (extract|evaluate|leaderboard|report|models)\b([^\n`|#]*)", page.read_text()
+        r"plismbench (extract|evaluate|leaderboard|report|profile|models)\b([^\n`|#]*)", page.read_text()
     ):
         used = set(re.findall(r"--[a-z-]+", rest))
         assert used <= options_of(command), f"plismbench {command}{rest}"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from plismbench import __version__
-from plismbench.cli import evaluate, extract, leaderboard, models, report
+from plismbench.cli import evaluate, extract, leaderboard, models, profile, report
 from plismbench.cli.output import say, show
 from plismbench.errors import PlismbenchError
 
@@ -22,6 +22,7 @@ app.command(name="extract", epilog=extract.EXAMPLES)(extract.extract)
 app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(name="leaderboard", epilog=leaderboard.EXAMPLES)(leaderboard.leaderboard)
 app.command(name="report", epilog=report.EXAMPLES)(report.report)
+app.command(name="profile", epilog=profile.EXAMPLES)(profile.profile)
 app.command(name="models", epilog=models.EXAMPLES)(models.models)
 
 

@@ -40,3 +40,10 @@ def peak_memory(device: torch.device) -> int | None:
 def set_threads(count: int) -> None:
     """Threads of this process for arithmetic on the CPU."""
     torch.set_num_threads(count)
+
+
+def forget_peak_memory(device: str) -> None:
+    """Frees what no tensor uses any more, and counts the memory that they take at most from now on."""
+    if checked_device(device).type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
