@@ -3,8 +3,8 @@
     python benchmarks/extraction.py [--model random-vit-s] [--device cpu] [--batch-size 32]
         [--tiles 128] [--slides 3] [--rounds 3]
 
-Tiles of the demo, as PNG files in memory, go through `plismbench.extraction` into a store in a
-temporary folder: decoding, normalising, forward pass, pooling, conversion, writing. The bare forward
+Tiles of the section that ships with the package, as PNG files in memory, go through
+`plismbench.extraction` into a store in a temporary folder: decoding, normalising, forward pass, pooling, conversion, writing. The bare forward
 pass is the network alone on tensors that are on the device already, in the same batches and precision.
 Both run in turns, so that what else the machine does hits both; the ratio is of the medians. Beside
 it stands the ratio of processor time a tile, which other programs on a shared machine disturb less, and
@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from plismbench.dataset import DEMO, RegisteredDataset
+from plismbench.dataset import DEMO, TILE_SIZE, RegisteredDataset
 from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.execution.local import LocalExecutor
 from plismbench.extraction import extract_together, plan_extraction
@@ -33,12 +34,12 @@ from plismbench.extractors import registry
 from plismbench.extractors.extractor import default_batch_size, default_device, default_precision, load_extractor
 from plismbench.extractors.spec import Precision
 from plismbench.machine import n_cores
-from plismbench.tiles.demo import DemoTiles
 from plismbench.tiles.png import decode_png
 from plismbench.tiles.prefetch import in_order, threads
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Existing, Workspace
 
+STRIDE = 84
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 
 
@@ -52,23 +53,27 @@ class PngTiles:
     def batches(self, slide, size):
         """The PNG files of a slide, decoded."""
         n_tiles = self.dataset.tiles_per_slide
-        files = (self.encoded[number % len(self.encoded)] for number in range(n_tiles))
+        pngs = (self.encoded[number % len(self.encoded)] for number in range(n_tiles))
         with threads(n_cores()) as pool:
-            tiles = in_order(pool, lambda png: decode_png(png, "tile"), files, ahead=size)
+            tiles = in_order(pool, lambda png: decode_png(png, "tile"), pngs, ahead=size)
             for start in range(0, n_tiles, size):
                 pixels = np.stack(list(islice(tiles, size)))
                 rows = np.arange(start, start + len(pixels), dtype=np.int32)
                 yield TileBatch(slide, np.stack([rows // 128, rows % 128], axis=1), pixels)
 
 
-def encode_demo(count):
-    batch = next(DemoTiles().batches(DEMO.default_slides[0], count))
-    files = []
-    for pixels in batch.pixels:
+def encode_tissue(count):
+    """PNG files of overlapping tiles of the section that ships with the package; over again after the last."""
+    with (files("plismbench") / "resources" / "demo_tissue.jpg").open("rb") as stream:
+        section = np.asarray(Image.open(stream))
+    rows, columns = ((side - TILE_SIZE) // STRIDE + 1 for side in section.shape[:2])
+    encoded = []
+    for number in range(min(count, rows * columns)):
+        top, left = STRIDE * (number // columns), STRIDE * (number % columns)
         stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "PNG")
-        files.append(stream.getvalue())
-    return tuple(files)
+        Image.fromarray(section[top : top + TILE_SIZE, left : left + TILE_SIZE]).save(stream, "PNG")
+        encoded.append(stream.getvalue())
+    return tuple(encoded)
 
 
 def bare_speed(extractor, batch_size, n_tiles):
@@ -127,7 +132,7 @@ def main():
     batch_size = options.batch_size or default_batch_size(options.device)
     slides = DEMO.slides[: options.slides]
     dataset = replace(DEMO, name="png", default_slides=slides, tiles_per_slide=options.tiles, n_tiles=options.tiles)
-    source = PngTiles(dataset, encode_demo(min(options.tiles, DEMO.tiles_per_slide)))
+    source = PngTiles(dataset, encode_tissue(options.tiles))
     kilobytes = statistics.mean(map(len, source.encoded)) / 1000
     begun = time.perf_counter()
     for png in source.encoded:

@@ -182,6 +182,7 @@ WITHOUT_SOURCE = {
     "test_architecture.py",
     "test_public_surface.py",
     "test_flow.py",
+    "test_gpu_check.py",
     "test_documents.py",
     "test_loopback_hub.py",
     "test_examples.py",
