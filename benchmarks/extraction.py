@@ -4,8 +4,9 @@
         [--tiles 128] [--slides 3] [--rounds 3]
 
 Tiles of the section that ships with the package, as PNG files in memory, go through
-`plismbench.extraction` into a store in a temporary folder: decoding, normalising, forward pass, pooling, conversion, writing. The bare forward
-pass is the network alone on tensors that are on the device already, in the same batches and precision.
+`plismbench.extraction` into a store in a temporary folder: decoding, normalising, forward pass, pooling,
+conversion, writing. The bare forward pass is the network alone on tensors that are on the device
+already, in the same batches and precision.
 Both run in turns, so that what else the machine does hits both; the ratio is of the medians. Beside
 it stands the ratio of processor time a tile, which other programs on a shared machine disturb less, and
 which says what the steps around the network cost, but not whether one waits. Start-up (the network is

@@ -320,3 +320,41 @@ def test_kill_9_at_any_moment_ends_in_the_same_bytes(tmp_path):
     assert kills >= 2
     subprocess.run(command, check=True)
     assert contents(folder) == contents(whole.store.folder)
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from small_tiles import SlowTiles
+from test_extraction import executor_named, extract_together, plan
+if __name__ == "__main__":
+    slow = plan(Path(sys.argv[2]), source=SlowTiles(log=sys.argv[3]))
+    list(extract_together([slow], executor_named(sys.argv[4]), threads=1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["local", "processes"])
+def test_ctrl_c_keeps_whole_slides_and_the_same_command_goes_on(tmp_path, executor):
+    whole = plan(tmp_path / "whole")
+    run(whole)
+    log = tmp_path / "log"
+    log.mkdir()
+    command = [sys.executable, "-c", INTERRUPTED, str(Path(__file__).parent), str(tmp_path / "cut"), str(log), executor]
+    folder = tmp_path / "cut/tiny/embeddings/toy"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(folder.glob("*.parquet")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert told.rstrip().endswith("KeyboardInterrupt")
+    assert told.count("Traceback") == 1
+    kept = contents(folder)
+    assert 2 <= len(kept) < len(SLIDES) + 1
+    assert {name: bytes_ for name, bytes_ in contents(whole.store.folder).items() if name in kept} == kept
+    rest = plan(tmp_path / "cut")
+    assert len(rest.slides) == len(SLIDES) + 1 - len(kept)
+    run(rest)
+    assert contents(folder) == contents(whole.store.folder)
