@@ -121,7 +121,9 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
             try:
                 from plismbench.execution.ray_cluster import RayExecutor
 
-                return RayExecutor(device, address=address, on_gpu=device != "cpu", n_workers=processes)
+                on_gpu = device != "cpu"
+                place = "cuda" if on_gpu else "cpu"  # a worker sees its own GPU only
+                return RayExecutor(place, address=address, on_gpu=on_gpu, n_workers=processes)
             except ModuleNotFoundError:
                 raise MissingPackage(
                     "--executor ray needs Ray, which is not installed.",

@@ -19,7 +19,7 @@ class RayExecutor:
     """Runs one actor a GPU, or one a node where there is none; what a lost one had goes to the others.
 
     Args:
-        place: what ``start`` is told on each worker: Ray shows every actor its own GPU only.
+        place: what ``start`` is told on each worker; Ray shows every actor its own GPU only.
         address: of a running cluster, ``auto`` for the one of this machine; None starts one here.
         on_gpu: whether a worker needs a GPU to itself.
         n_workers: at most; one a GPU or node of the cluster, if left out.

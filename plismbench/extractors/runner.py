@@ -114,6 +114,9 @@ def make_runner(extractor: Extractor, batch_size: int | None) -> Runner:
     Args:
         extractor: the network on its device.
         batch_size: tiles in a forward pass; None for one that suits network and device.
+
+    Raises:
+        NeedsAction: if it cannot be compiled, or one tile is too much for the device's memory.
     """
     on_cpu = extractor.device.type == "cpu"
     if batch_size is None and on_cpu:
@@ -122,8 +125,16 @@ def make_runner(extractor: Extractor, batch_size: int | None) -> Runner:
         batch_size = best_batch_size(lambda size: _tiles_per_second(extractor, size))
         torch.cuda.empty_cache()
     runner = Runner(extractor, batch_size)
-    if not on_cpu or extractor.compiled:
-        runner.warm()
+    try:
+        if not on_cpu or extractor.compiled:
+            runner.warm()
+    except RuntimeError as error:
+        if not extractor.compiled:
+            raise
+        what = " ".join(str(error).split("\n")[0].split())
+        raise NeedsAction(
+            f"'{extractor.spec.name}' cannot be compiled here: {what}", hint="Leave out --compile."
+        ) from error
     return runner
 
 

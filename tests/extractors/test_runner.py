@@ -76,6 +76,15 @@ def test_only_a_compiled_network_or_a_gpu_is_warmed():
         assert mean.seen == seen
 
 
+def test_a_network_that_cannot_be_compiled_is_one_sentence():
+    class Failing(nn.Module):
+        def forward(self, image):
+            raise RuntimeError("no working C++ compiler\nSet TORCHDYNAMO_VERBOSE=1")
+
+    with pytest.raises(NeedsAction, match=r"'toy' cannot be compiled here: no working C\+\+ compiler Leave out --co"):
+        make_runner(dataclasses.replace(extractor(Failing()), compiled=True), 2)
+
+
 @pytest.mark.parametrize(
     ("speeds", "expected"),
     [
