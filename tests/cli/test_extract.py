@@ -59,6 +59,15 @@ def test_two_models_read_the_tiles_once(run, toy, tmp_path, monkeypatch):
         assert len(list((tmp_path / "root/tiny/embeddings" / name).glob("*.parquet"))) == 6
 
 
+def test_processes_give_the_same_store(run, toy, tmp_path):
+    usual = run("extract", "--model", "toy", "--dataset", "tiny", "--root", tmp_path / "usual")
+    shared = run("extract", "--model=toy", "--dataset=tiny", "--executor=processes", "--processes=2")
+    assert "180/180" in shared.err
+    assert (usual.code, shared.code) == (0, 0)
+    for path in (tmp_path / "usual/tiny/embeddings/toy").glob("*.parquet"):
+        assert path.read_bytes() == (tmp_path / "root/tiny/embeddings/toy" / path.name).read_bytes()
+
+
 def test_ray_that_is_absent_says_how_to_install_it(run, toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     outcome = run("extract", "--model", "toy", "--dataset", "tiny", "--executor", "ray")
