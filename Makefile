@@ -1,5 +1,6 @@
 # make demo   tiles to leaderboard on the demo data: the first thing to run
 # make test   lint, types and the test suite
+# make gpu-check   what only a CUDA device can show, in one table; with the Python of PYTHON, nothing is installed
 # make lint | format | docs | clean
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_MODELS := constant,mean-color,small-pixels,color-stats,hed-stats,random-vit-s,efficientnet-lite0
 
-.PHONY: demo test lint format docs clean
+.PHONY: demo test gpu-check lint format docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/plismbench extract --dataset demo --model $(DEMO_MODELS)
@@ -17,6 +18,9 @@ demo: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest
+
+gpu-check:
+	$(PYTHON) scripts/gpu_check.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -17,7 +17,8 @@ PlismbenchError
     ├── BrokenPlugin             an installed plug-in does not load
     ├── AccessDenied             the Hub wants a token, or a licence accepted
     ├── Unavailable              weights or tiles could not be fetched
-    └── StorageFailure           a path that cannot be written, a full disk
+    ├── StorageFailure           a path that cannot be written, a full disk
+    └── WorkerLost               a worker process or machine that is gone
 
 `cli/app.py` turns them into one line on stderr and the exit code of the class. Anything else is a
 bug of ours and keeps its traceback.
@@ -135,3 +136,7 @@ class Unavailable(NeedsAction):
 
 class StorageFailure(NeedsAction):
     """A path that cannot be written, a full disk."""
+
+
+class WorkerLost(NeedsAction):
+    """A worker process or machine that is gone."""

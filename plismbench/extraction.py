@@ -1,34 +1,36 @@
 """Tiles to vectors, slide by slide, into a store."""
 
+import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 
 import numpy as np
-import numpy.typing as npt
 
 from plismbench.dataset import TILE_SIZE, Slide
+from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
 from plismbench.embeddings.manifest import Manifest
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, NonFiniteValue
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import AlreadyExists, WorkerLost
 from plismbench.execution.executor import Executor
-from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.devices import set_threads
+from plismbench.extractors.extractor import default_batch_size, load_extractor
+from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.tiles.source import TileBatch, TileSource
+from plismbench.pipeline import Pipeline, SlideExtracted, Task
+from plismbench.tiles.source import TileSource
 from plismbench.workspace import Existing, Workspace, remove_folder, require_writable
 
 _MEASURED_SECONDS = 2.0
 
+DEFAULT_WORKERS = 2
+"""Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
 
-@dataclass(frozen=True)
-class SlideExtracted:
-    """One slide, now in the store."""
 
-    slide: Slide
-    n_tiles: int
-    seconds: float
+def count_nothing(n_tiles: int) -> None:
+    """Takes a count of tiles and forgets it: a progress bar that is not there, and travels to workers."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Extraction:
         skipped: those asked for that it has.
         device: a torch device, ``cpu`` or ``cuda``.
         precision: of the forward pass.
-        batch_size: tiles a forward pass.
+        batch_size: tiles a forward pass; None for what suits model and device.
         unlike: something else made what the store holds; it goes when the work begins.
     """
 
@@ -54,47 +56,97 @@ class Extraction:
     skipped: tuple[Slide, ...]
     device: str
     precision: Precision
-    batch_size: int
+    batch_size: int | None
     unlike: bool = False
 
-    def run(self, executor: Executor, on_tiles: Callable[[int], None] = lambda _: None) -> Iterator[SlideExtracted]:
+    def run(self, executor: Executor, on_tiles: Callable[[int], None] = count_nothing) -> Iterator[SlideExtracted]:
         """Extracts the slides one by one; each is in the store when it is yielded.
 
         Args:
             executor: where the work runs.
             on_tiles: told how many tiles were done, batch by batch.
         """
-        if self.unlike:
-            remove_folder(self.store.folder)
-        return executor.map(partial(self._start, on_tiles), self.slides)
+        return extract_together([self], executor, on_tiles)
 
-    def _start(self, on_tiles: Callable[[int], None]) -> Callable[[Slide], SlideExtracted]:
-        return partial(self._extract, load_extractor(self.spec, self.device, self.precision), on_tiles)
 
-    def _extract(self, extractor: Extractor, on_tiles: Callable[[int], None], slide: Slide) -> SlideExtracted:
-        begun = time.perf_counter()
-        xy, vectors = [], []
-        for batch in self.source.batches(slide, self.batch_size):
-            xy.append(batch.xy)
-            vectors.append(extractor(batch.pixels))
-            self._check_finite(batch, vectors[-1])
-            on_tiles(len(batch))
-        embeddings = Embeddings(slide, np.concatenate(xy), np.concatenate(vectors))
-        expected = self.source.dataset.tiles_per_slide
-        if len(embeddings.vectors) != expected:
-            raise CorruptFile(f"{slide} has {len(embeddings.vectors):,} tiles; {expected:,} are expected.")
-        self.store.write(embeddings)
-        return SlideExtracted(slide, expected, time.perf_counter() - begun)
+def extract_together(
+    plans: Sequence[Extraction],
+    executor: Executor,
+    on_tiles: Callable[[int], None] = count_nothing,
+    *,
+    workers: int = DEFAULT_WORKERS,
+    compiled: bool = False,
+    threads: int | None = None,
+) -> Iterator[SlideExtracted]:
+    """Runs several extractors in one pass over the tiles: each is read and decoded once.
 
-    def _check_finite(self, batch: TileBatch, vectors: npt.NDArray[np.float16]) -> None:
-        finite = np.isfinite(vectors).all(axis=1)
-        if not finite.all():
-            x, y = batch.xy[np.argmin(finite)]
-            raise NonFiniteValue(
-                f"'{self.spec.name}' in {self.precision} gives NaN, infinity or a value above 65,504"
-                f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
-                hint=f"Try --precision {Precision.BF16 if self.precision is Precision.FP16 else Precision.FP32}.",
-            )
+    Args:
+        plans: extractors over the same source; each gets those slides that its store lacks.
+        executor: where the work runs.
+        on_tiles: told how many tiles an extractor did, batch by batch.
+        workers: slides that are read and decoded at once.
+        compiled: fuse the operations of the networks with ``torch.compile``.
+        threads: of arithmetic on a CPU, for each worker of the executor; torch's choice if left out.
+
+    Yields:
+        Each slide of each extractor, now in its store. How fast each was lies beside its manifest
+        at the end, and also after an interruption.
+    """
+    for plan in plans:
+        if plan.unlike:
+            remove_folder(plan.store.folder)
+    tasks = [
+        Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
+        for slide in sorted({slide for plan in plans for slide in plan.slides})
+    ]
+    start = partial(_start, tuple(plans), on_tiles, workers, compiled, threads)
+    costs: dict[str, list[Efficiency]] = {}
+    begun = math.inf
+    try:
+        for slides in executor.run(start, tasks):
+            for done in slides:
+                begun = min(begun, done.begun)
+                costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
+            yield from slides
+    except ChildProcessError as error:
+        raise WorkerLost(
+            f"{error}; what it had begun is lost.",
+            hint="Finished slides are kept; the same command goes on from there. If memory ran out,"
+            " use a smaller --batch-size or fewer --processes.",
+        ) from error
+    finally:
+        for plan in plans:
+            if plan.spec.name in costs:
+                write_efficiency(
+                    plan.store.folder,
+                    replace(
+                        total(costs[plan.spec.name]),
+                        wall_seconds=time.time() - begun,
+                        n_devices=executor.n_workers,
+                        n_together=len(plans),
+                    ),
+                )
+
+
+def _start(
+    plans: tuple[Extraction, ...],
+    on_tiles: Callable[[int], None],
+    workers: int,
+    compiled: bool,
+    threads: int | None,
+    device: str,
+) -> Pipeline:
+    """What a worker runs, once its networks are on its device: an empty name stands for the plans' own."""
+    if threads is not None:
+        set_threads(threads)
+    runners = {
+        plan.spec.name: make_runner(
+            load_extractor(plan.spec, device or plan.device, plan.precision, compiled=compiled), plan.batch_size
+        )
+        for plan in plans
+    }
+    stores = {plan.spec.name: plan.store for plan in plans}
+    return Pipeline(plans[0].source, runners, stores, workers, on_tiles)
 
 
 @dataclass(frozen=True)
@@ -118,14 +170,15 @@ class Estimate:
 
 
 def estimate_extraction(
-    spec: ExtractorSpec, n_tiles: int, *, device: str, precision: Precision, batch_size: int
+    spec: ExtractorSpec, n_tiles: int, *, device: str, precision: Precision, batch_size: int | None
 ) -> Estimate:
-    """Loads the model and times it on some batches of noise.
+    """Loads the model and times it on some batches of noise; of the device's usual size if none is given.
 
     Raises:
         PlismbenchError: as `load_extractor` does.
     """
     extractor = load_extractor(spec, device, precision)
+    batch_size = batch_size or default_batch_size(device)
     pixels = np.random.default_rng(0).integers(0, 256, (batch_size, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
     extractor(pixels)  # the first batch costs more
     begun = time.perf_counter()
@@ -146,7 +199,7 @@ def plan_extraction(
     *,
     device: str,
     precision: Precision,
-    batch_size: int,
+    batch_size: int | None,
     existing: Existing,
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.

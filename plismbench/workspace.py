@@ -2,6 +2,7 @@
 
 ROOT/<dataset>/tiles/<layout>/<revision>/                   downloaded tiles, and the index of what is published
 ROOT/<dataset>/embeddings/<extractor>/manifest.json         what made the vectors
+ROOT/<dataset>/embeddings/<extractor>/efficiency.json       how fast it was
 ROOT/<dataset>/embeddings/<extractor>/<slide>.parquet       one slide's vectors
 ROOT/<dataset>/results/<extractor>/<selection>/             {pairs,cores,summary,draws}.parquet, run.json
 ROOT/<dataset>/results/<extractor>/<selection>/parts/       pairs of an evaluation under way
@@ -35,6 +36,7 @@ DRAWS_FILE = "draws.parquet"
 RUN_FILE = "run.json"
 PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"
+EFFICIENCY_FILE = "efficiency.json"
 
 _PART = ".part"
 
@@ -128,10 +130,8 @@ def writing(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=path.parent)
-        temporary = Path(name)
+        handle, temporary = _locked_part(path.parent)
         try:
-            _lock(handle)  # until it is closed: a sweep by another process leaves it alone
             yield temporary
             os.fsync(handle)
             # mkstemp makes private files; a shared store needs what the umask allows.
@@ -221,12 +221,22 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _lock(handle: int) -> bool:
-    """Takes the lock of an open file, if nobody has it; the system drops it when its owner dies."""
+def _locked_part(folder: Path) -> tuple[int, Path]:
+    """A new temporary file, open and locked until it is closed: sweeps leave it alone."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=folder)
+        _lock(handle, wait=True)
+        if Path(name).exists():
+            return handle, Path(name)
+        os.close(handle)  # another process swept it before it was locked
+
+
+def _lock(handle: int, *, wait: bool = False) -> bool:
+    """Takes the lock of an open file; the system drops it when its owner dies."""
     if sys.platform == "win32":
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:  # somebody has it, or this file system has no locks
         return False
     return True

@@ -8,11 +8,13 @@ For developers; a test compares the page with what this writes.
 from collections.abc import Sequence
 from pathlib import Path
 
+from tabulate import tabulate
+
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.catalog.remote import REMOTE
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.reporting.printing import UNKNOWN, markdown, parameters
+from plismbench.reporting.printing import UNKNOWN, parameters
 
 TARGET = Path(__file__).parents[1] / "docs" / "extractors.md"
 _MODEL = ("model", "name", "from", "parameters", "dim", "pooling", "precision", "licence")
@@ -80,7 +82,9 @@ def _input(spec: ExtractorSpec) -> tuple[str, ...]:
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     numbers = {"parameters", "dim", "px", "prefix tokens"}
-    return markdown(headings, rows, left=[heading for heading in headings if heading not in numbers])
+    cells = [[cell.replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in rows]
+    alignment = ["right" if heading in numbers else "left" for heading in headings]
+    return tabulate(cells, headers=headings, tablefmt="github", disable_numparse=True, colalign=alignment)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def options_of(command):
 
 
 COMMANDS = (
-    "download|doctor|import|export|extract|evaluate|leaderboard|compare|submit (?:pack|add)|report"
+    "download|doctor|import|export|extract|evaluate|leaderboard|compare|submit (?:pack|add)|report|profile"
     "|models (?:check|show)|models"
 )
 

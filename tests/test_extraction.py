@@ -4,17 +4,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from stores import SLIDES, make_dataset, make_xy
+from small_tiles import TILES, RandomTiles
+from stores import SLIDES, make_xy
 
-from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import (
     AlreadyExists,
@@ -23,31 +23,26 @@ from plismbench.errors import (
     NonFiniteValue,
     ShapeMismatch,
     StorageFailure,
+    WorkerLost,
 )
 from plismbench.execution.local import LocalExecutor
-from plismbench.extraction import estimate_extraction, plan_extraction
+from plismbench.execution.processes import ProcessExecutor
+from plismbench.extraction import estimate_extraction, extract_together, plan_extraction
+from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.machine import hardware
 from plismbench.tiles.source import TileBatch
-from plismbench.workspace import Existing, Workspace
+from plismbench.workspace import EFFICIENCY_FILE, Existing, Workspace
 
-TILES = 30
-TINY = make_dataset(TILES)
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0, 0, 0), std=(1, 1, 1))
-
-
-@dataclass(frozen=True)
-class RandomTiles:
-    """Noise that is the same for the same slide."""
-
-    dataset: RegisteredDataset = TINY
-    missing: int = 0
-
-    def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
-        seed = SLIDES.index(slide)
-        pixels = np.random.default_rng(seed).integers(0, 256, (TILES - self.missing, 224, 224, 3), dtype=np.uint8)
-        for start in range(0, len(pixels), size):
-            rows = slice(start, start + size)
-            yield TileBatch(slide, make_xy(TILES)[: len(pixels)][rows], pixels[rows])
+COLOUR = ExtractorSpec(name="colour", loader="plismbench.extractors.baselines:color_stats", dim=57)
+VIT = ExtractorSpec(
+    name="vit",
+    loader="plismbench.extractors.baselines:random_timm",
+    dim=64,
+    image_size=160,
+    options={"architecture": "test_vit", "seed": 0},
+)
 
 
 def plan(root, spec=SPEC, slides=SLIDES, source=None, **changes):
@@ -60,7 +55,8 @@ def run(extraction):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Names and bytes of a store, without how long it took."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != EFFICIENCY_FILE}
 
 
 def test_vectors_are_those_of_the_network(tmp_path):
@@ -76,13 +72,111 @@ def test_vectors_are_those_of_the_network(tmp_path):
     np.testing.assert_array_equal(found.xy, make_xy(TILES))
 
 
-def test_the_batch_size_leaves_no_trace(tmp_path):
-    stores = []
-    for size in (1, 7, 30, 64):
-        extraction = plan(tmp_path / str(size), batch_size=size)
-        run(extraction)
-        stores.append(contents(extraction.store.folder))
-    assert all(store == stores[0] for store in stores)
+def executor_named(name):
+    match name:
+        case "local":
+            return LocalExecutor()
+        case "processes":
+            return ProcessExecutor(["cpu", "cpu"])
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """The stores of a usual run of each model alone."""
+    root = tmp_path_factory.mktemp("usual")
+    for spec in (SPEC, COLOUR, VIT):
+        run(plan(root, spec, SLIDES[:2]))
+    return {spec.name: contents(root / "tiny/embeddings" / spec.name) for spec in (SPEC, COLOUR, VIT)}
+
+
+@pytest.mark.parametrize(
+    ("executor", "workers", "batch_size"),
+    [("local", 1, 1), ("local", 5, 64), ("local", 2, 4), ("processes", 2, 30)],
+)
+def test_neither_batch_size_nor_workers_nor_executor_nor_company_leaves_a_trace(
+    tmp_path, usual, executor, workers, batch_size
+):
+    plans = [plan(tmp_path, spec, SLIDES[:2], batch_size=batch_size) for spec in (SPEC, COLOUR, VIT)]
+    done = list(extract_together(plans, executor_named(executor), workers=workers))
+    assert sorted((one.efficiency.extractor, one.slide) for one in done) == sorted(
+        (extraction.spec.name, slide) for extraction in plans for slide in SLIDES[:2]
+    )
+    for extraction in plans:
+        assert contents(extraction.store.folder) == usual[extraction.spec.name]
+
+
+def test_in_one_pass_each_model_gets_what_it_lacks_and_each_tile_is_read_once(tmp_path, monkeypatch):
+    whole = plan(tmp_path / "whole")
+    run(whole)
+    run(plan(tmp_path, SPEC, SLIDES[:4]))
+    read, batches = [], RandomTiles.batches
+    monkeypatch.setattr(
+        RandomTiles, "batches", lambda self, slide, size: read.append(slide) or batches(self, slide, size)
+    )
+    plans = [plan(tmp_path, SPEC, SLIDES[2:]), plan(tmp_path, COLOUR, SLIDES[3:])]
+    done = [(one.efficiency.extractor, one.slide) for one in extract_together(plans, LocalExecutor())]
+    assert done == [("colour", SLIDES[3])] + [(name, slide) for slide in SLIDES[4:] for name in ("toy", "colour")]
+    assert sorted(read) == list(SLIDES[3:])
+    assert contents(plans[0].store.folder) == contents(whole.store.folder)
+
+
+def test_how_fast_it_was_lies_beside_the_manifest(tmp_path):
+    plans = [plan(tmp_path), plan(tmp_path, VIT, batch_size=None)]
+    list(extract_together(plans, LocalExecutor()))
+    toy, vit = (read_efficiency(extraction.store.folder) for extraction in plans)
+    assert (toy.extractor, toy.n_params, toy.batch_size, toy.precision) == ("toy", 48 * 8, 7, "fp32")
+    assert (toy.n_tiles, toy.n_together, toy.n_devices, toy.peak_memory) == (180, 2, 1, None)
+    assert toy.device == hardware()["cpu"]
+    assert vit.batch_size == 32
+    assert vit.n_params == sum(parameter.numel() for parameter in load_module(VIT).parameters())
+    assert 0 < toy.forward_seconds + vit.forward_seconds < toy.wall_seconds
+    assert toy.wall_seconds == pytest.approx(vit.wall_seconds, rel=0.5)
+
+
+def test_tiles_of_an_interrupted_run_are_counted(tmp_path):
+    extraction = plan(tmp_path)
+    outcomes = extraction.run(LocalExecutor())
+    next(outcomes)
+    outcomes.close()
+    assert read_efficiency(extraction.store.folder).n_tiles == TILES
+
+
+def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
+    run(plan(tmp_path / "whole"))
+    whole = EmbeddingStore.open(tmp_path / "whole/tiny/embeddings/toy")
+    # Dies in the second slide, as soon as the first one is written.
+    first_file = tmp_path / f"tiny/embeddings/toy/{SLIDES[0]}.parquet"
+    deadly = dataclasses.replace(SPEC, loader="toy_loaders:deadly", options={"once": str(first_file), "call": 8})
+    first = plan(tmp_path, deadly, slides=SLIDES[:2])
+    with pytest.raises(WorkerLost, match=r"worker process on 'cpu' was killed by SIGKILL; .* same command goes on"):
+        list(extract_together([first], ProcessExecutor(["cpu"])))
+    assert set(contents(first.store.folder)) == {"manifest.json", first_file.name}
+    again = plan(tmp_path, deadly, slides=SLIDES[:2])
+    assert [done.slide for done in extract_together([again], ProcessExecutor(["cpu"]))] == [SLIDES[1]]
+    for slide in SLIDES[:2]:
+        np.testing.assert_array_equal(again.store.read(slide).vectors, whole.read(slide).vectors)
+
+
+def test_memory_does_not_grow_with_the_slides(tmp_path, monkeypatch):
+    """Counts what is alive: batches of pixels of all readers together, never more than their share."""
+    alive, most = set(), []
+    batches = RandomTiles.batches
+
+    def counted(self, slide, size):
+        for batch in batches(self, slide, size):
+            own = TileBatch(slide, batch.xy, batch.pixels.copy())
+            alive.add(key := (slide, len(most)))
+            weakref.finalize(own.pixels, alive.discard, key)
+            most.append(len(alive))
+            del batch
+            yield own
+            del own
+
+    monkeypatch.setattr(RandomTiles, "batches", counted)
+    list(extract_together([plan(tmp_path, batch_size=1)], LocalExecutor(), workers=2))
+    assert len(most) == TILES * len(SLIDES)
+    # Of each reader 2 that wait and 1 in hand, a slide that was read and waits, and 4 at the device.
+    assert max(most) <= 2 * 3 + 3 + 4
 
 
 def test_the_manifest_says_what_made_it(tmp_path):
@@ -123,7 +217,7 @@ def test_existing_slides_are_replaced_or_refused_when_asked(tmp_path):
 
 
 def test_a_store_of_something_else_is_not_mixed(tmp_path):
-    run(plan(tmp_path, slides=SLIDES[:3]))
+    run(plan(tmp_path, slides=SLIDES[:2]))
     other = dataclasses.replace(SPEC, std=(2, 2, 2))
     with pytest.raises(FingerprintMismatch, match="--existing replace"):
         plan(tmp_path, other)
@@ -234,3 +328,41 @@ def test_an_estimate_is_of_tiles_bytes_and_measured_seconds(monkeypatch):
     assert (found.n_tiles, found.written) == (1_000, 1_000 * (8 * 2 + 4 + 4))
     assert found.tiles_per_second > 0
     assert found.seconds == pytest.approx(1_000 / found.tiles_per_second)
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from small_tiles import SlowTiles
+from test_extraction import executor_named, extract_together, plan
+if __name__ == "__main__":
+    slow = plan(Path(sys.argv[2]), source=SlowTiles(log=sys.argv[3]))
+    list(extract_together([slow], executor_named(sys.argv[4]), threads=1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["local", "processes"])
+def test_ctrl_c_keeps_whole_slides_and_the_same_command_goes_on(tmp_path, executor):
+    whole = plan(tmp_path / "whole")
+    run(whole)
+    log = tmp_path / "log"
+    log.mkdir()
+    command = [sys.executable, "-c", INTERRUPTED, str(Path(__file__).parent), str(tmp_path / "cut"), str(log), executor]
+    folder = tmp_path / "cut/tiny/embeddings/toy"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(folder.glob("*.parquet")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert told.rstrip().endswith("KeyboardInterrupt")
+    assert told.count("Traceback") == 1
+    kept = contents(folder)
+    assert 2 <= len(kept) < len(SLIDES) + 1
+    assert {name: bytes_ for name, bytes_ in contents(whole.store.folder).items() if name in kept} == kept
+    rest = plan(tmp_path / "cut")
+    assert len(rest.slides) == len(SLIDES) + 1 - len(kept)
+    run(rest)
+    assert contents(folder) == contents(whole.store.folder)

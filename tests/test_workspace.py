@@ -1,6 +1,7 @@
 import errno
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -144,3 +145,19 @@ def test_a_file_is_continued_by_one_at_a_time(tmp_path):
     other.join()
     assert seen == [None]
     assert path.read_bytes() == b"whole"
+
+
+def test_a_temporary_file_that_is_swept_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    make, made = tempfile.mkstemp, []
+
+    def make_and_lose_the_first(**options):
+        made.append(make(**options))
+        if len(made) == 1:
+            sweep(tmp_path)
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkstemp", make_and_lose_the_first)
+    write_text(tmp_path / "a.txt", "whole")
+    assert len(made) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "whole"

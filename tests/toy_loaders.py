@@ -1,5 +1,10 @@
 """Loaders of small networks, good and bad, that extraction tests name in specs."""
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -29,6 +34,22 @@ class Spoilt(Projection):
         return vectors
 
 
+class Deadly(Projection):
+    """The same, but it kills its process at some call, once a file is there."""
+
+    def __init__(self, dim, once, call):
+        super().__init__(dim)
+        self.once, self.left = Path(once), call
+
+    def forward(self, image):
+        self.left -= 1
+        while self.left <= 0:
+            if self.once.exists():
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(0.01)
+        return super().forward(image)
+
+
 def projection(spec):
     return Projection(spec.dim)
 
@@ -39,3 +60,7 @@ def spoilt(spec):
 
 def wider(spec):
     return Projection(spec.dim + 1)
+
+
+def deadly(spec):
+    return Deadly(spec.dim, **spec.options)

@@ -15,6 +15,7 @@ from plismbench.cli import (
     extract,
     leaderboard,
     models,
+    profile,
     report,
     submit,
 )
@@ -37,6 +38,7 @@ app.command(name="leaderboard", epilog=leaderboard.EXAMPLES)(leaderboard.leaderb
 app.command(name="compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(submit.submit, name="submit")
 app.command(name="report", epilog=report.EXAMPLES)(report.report)
+app.command(name="profile", epilog=profile.EXAMPLES)(profile.profile)
 app.command(name="import", epilog=exchange.IMPORT_EXAMPLES)(exchange.import_features)
 app.command(name="export", epilog=exchange.EXPORT_EXAMPLES)(exchange.export)
 app.command(name="doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

@@ -1,15 +1,21 @@
 """``plismbench extract``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
 from plismbench.described import find_dataset
-from plismbench.extractors.spec import Pooling, Precision
+from plismbench.errors import InvalidInput, MissingPackage, Unavailable
+from plismbench.execution.executor import ExecutorKind
+from plismbench.extractors.spec import Pooling
+from plismbench.machine import n_cores
 from plismbench.tiles import SourceKind
 from plismbench.workspace import Existing, Workspace
+
+if TYPE_CHECKING:
+    from plismbench.execution.executor import Executor
 
 EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
 
@@ -19,8 +25,8 @@ def extract(
     model: Annotated[
         list[str],
         typer.Option(
-            help="Model to run; may be repeated. `plismbench models` lists them; also NAME@SIZE, timm:NAME,"
-            " hf-hub:ORG/REPO, ./my-model.toml, ./my_model.py:load."
+            help="Model to run; may be repeated, and the tiles are then read once for all. `plismbench models` lists"
+            " them; also NAME@SIZE, timm:NAME, hf-hub:ORG/REPO, ./my-model.toml, ./my_model.py:load."
         ),
     ],
     dataset: options.Dataset = "plism",
@@ -34,13 +40,21 @@ def extract(
     pooling: Annotated[
         Pooling | None, typer.Option(help="Of the tokens; another than the model's own is kept as NAME+POOLING.")
     ] = None,
-    device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
-    precision: Annotated[
-        Precision | None, typer.Option(help="The model's own on a GPU, fp32 on a CPU, if left out.")
+    device: options.Device = "auto",
+    precision: options.OfForwardPass = None,
+    batch_size: options.BatchSize = None,
+    workers: Annotated[int, typer.Option(min=1, help="Slides that are read and decoded at once.")] = 2,
+    compiled: options.Compiled = False,
+    executor: Annotated[
+        ExecutorKind, typer.Option(help="One process here; one a GPU of this machine; or a Ray cluster.")
+    ] = ExecutorKind.LOCAL,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of --executor processes or ray; one a GPU if left out, 2 or one a node on CPUs."),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Tiles in a forward pass; 128 on a GPU, 32 on a CPU, if left out.")
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster, such as auto; one is started here if left out.")
     ] = None,
     existing: options.OnExisting = Existing.SKIP,
     dry_run: Annotated[
@@ -54,9 +68,8 @@ def extract(
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     specs = [registry.get(name).variant(pooling=pooling) for name in options.split_commas(model)]
 
-    from plismbench.execution.local import LocalExecutor
-    from plismbench.extraction import estimate_extraction, plan_extraction
-    from plismbench.extractors.extractor import default_batch_size, default_device, default_precision
+    from plismbench.extraction import count_nothing, estimate_extraction, extract_together, plan_extraction
+    from plismbench.extractors.extractor import default_device, default_precision
     from plismbench.reporting.printing import duration, size
     from plismbench.tiles import tile_source
 
@@ -64,6 +77,7 @@ def extract(
     chosen_source = tile_source(registered, workspace, chosen, source)
     if device == "auto":
         device = default_device()
+    plans = []
     for spec in specs:
         plan = plan_extraction(
             spec,
@@ -72,7 +86,7 @@ def extract(
             workspace,
             device=device,
             precision=precision or default_precision(spec, device),
-            batch_size=batch_size or default_batch_size(device),
+            batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
         )
         if dry_run:
@@ -97,7 +111,59 @@ def extract(
             f"{spec.name}: {len(plan.slides)} slides of {registered.name}, {chosen_source.origin},"
             f" on {device} in {plan.precision}."
         )
-        with progress(spec.name, len(plan.slides) * registered.tiles_per_slide, "tiles") as advance:
-            for _ in plan.run(LocalExecutor(), advance):
-                pass
-        say(f"{spec.name}: wrote {plan.store.folder}")
+        plans.append(plan)
+    if not plans:
+        return
+    crew = _executor(executor, device, processes, address)
+    here = executor is ExecutorKind.LOCAL
+    threads = max(1, n_cores() // crew.n_workers) if executor is ExecutorKind.PROCESSES else None
+    title = ", ".join(plan.spec.name for plan in plans)
+    n_slides = sum(len(plan.slides) for plan in plans)
+    with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance:
+        counted = advance if here else count_nothing  # a bar does not travel to other processes
+        for done in extract_together(plans, crew, counted, workers=workers, compiled=compiled, threads=threads):
+            if not here:
+                advance(done.n_tiles)
+    for plan in plans:
+        say(f"{plan.spec.name}: wrote {plan.store.folder}")
+
+
+def _executor(kind: ExecutorKind, device: str, processes: int | None, address: str | None) -> "Executor":
+    """The executor asked for.
+
+    Raises:
+        InvalidInput: if an option does not belong to it, or more processes than GPUs are asked for.
+        MissingPackage: if Ray is not installed.
+        Unavailable: if no Ray cluster is at the address.
+    """
+    from plismbench.execution.local import LocalExecutor
+    from plismbench.execution.processes import ProcessExecutor
+    from plismbench.extractors.devices import places
+
+    if processes is not None and kind is ExecutorKind.LOCAL:
+        raise InvalidInput("--processes belongs to --executor processes or ray.")
+    if address is not None and kind is not ExecutorKind.RAY:
+        raise InvalidInput("--address belongs to --executor ray.")
+    match kind:
+        case ExecutorKind.LOCAL:
+            return LocalExecutor()
+        case ExecutorKind.PROCESSES:
+            return ProcessExecutor(places(device, processes))
+        case ExecutorKind.RAY:
+            try:
+                from plismbench.execution.ray_cluster import RayExecutor
+
+                on_gpu = device != "cpu"
+                place = "cuda" if on_gpu else "cpu"  # a worker sees its own GPU only
+                return RayExecutor(place, address=address, on_gpu=on_gpu, n_workers=processes)
+            except ModuleNotFoundError:
+                raise MissingPackage(
+                    "--executor ray needs Ray, which is not installed.",
+                    hint="Install it: `pip install 'plismbench[ray]'`.",
+                ) from None
+            except ConnectionError as error:
+                what = str(error).splitlines()[0].rstrip(".")
+                raise Unavailable(
+                    f"No Ray cluster at '{address}': {what}.",
+                    hint="Start one with `ray start --head`, or leave out --address.",
+                ) from error

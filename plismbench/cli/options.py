@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from plismbench.dataset import DATASETS
+from plismbench.errors import InvalidInput
+from plismbench.extractors.spec import Precision
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Existing, default_root
 
@@ -20,6 +22,23 @@ def _trust(wanted: bool) -> bool:
     if wanted:
         os.environ["PLISMBENCH_TRUST_REMOTE_CODE"] = "1"  # where loaders look, in other processes too
     return wanted
+
+
+def batch_size_on(device: str, text: str | None) -> int | None:
+    """Tiles in a forward pass: what was asked for, the device's usual number, or None for ``auto``.
+
+    Raises:
+        InvalidInput: if it is neither ``auto`` nor a whole number from 1.
+    """
+    from plismbench.extractors.extractor import default_batch_size
+
+    if text is None:
+        return default_batch_size(device)
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidInput(f"--batch-size is a whole number from 1, or auto; got '{text}'.")
+    return int(text)
 
 
 Root = Annotated[
@@ -46,7 +65,6 @@ ExcludedSlides = Annotated[
 ]
 Stainings = Annotated[list[str] | None, typer.Option("--stainings", help="Only these stainings, such as GMH,HR.")]
 Scanners = Annotated[list[str] | None, typer.Option("--scanners", help="Only these scanners, such as S60,AT2.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …, or auto.")]
 TrustRemoteCode = Annotated[
     bool,
     typer.Option(
@@ -56,6 +74,19 @@ TrustRemoteCode = Annotated[
         help="Let a model run code of its repository, at the commit that is pinned.",
     ),
 ]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 …, or auto.")]
+OfForwardPass = Annotated[
+    Precision | None, typer.Option("--precision", help="The model's own on a GPU, fp32 on a CPU, if left out.")
+]
+BatchSize = Annotated[
+    str | None,
+    typer.Option(
+        "--batch-size",
+        help="Tiles in a forward pass, or auto to measure; 128 on a GPU, 32 on a CPU, if left out."
+        " Halved where memory is not enough.",
+    ),
+]
+Compiled = Annotated[bool, typer.Option("--compile", help="Fuse the network's operations first: slower to start.")]
 OnExisting = Annotated[Existing, typer.Option("--existing", help="What to do with work that is there already.")]
 Format = Annotated[TableFormat, typer.Option("--format", help="How the result is printed.")]
 Output = Annotated[

@@ -1,24 +1,44 @@
 """The contract of what decides where work runs."""
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
+Work = Callable[[Iterator[Item]], Iterator[Outcome]]
+"""Turns a stream of items into a stream of outcomes, one for each, in order; it may take items ahead."""
+
+Start = Callable[[str], Work[Item, Outcome]]
+"""Builds, in a worker, what its work needs; told the name of the worker's place, a device say."""
+
+
+class ExecutorKind(StrEnum):
+    """Where work can run."""
+
+    LOCAL = "local"
+    PROCESSES = "processes"
+    RAY = "ray"
+
 
 class Executor(Protocol):
-    """Runs one function over many items, somewhere."""
+    """Runs streams of work, somewhere."""
 
-    def map(self, start: Callable[[], Callable[[Item], Outcome]], items: Iterable[Item], /) -> Iterator[Outcome]:
-        """The outcome of every item, as each is ready.
+    @property
+    def n_workers(self) -> int:
+        """How many work side by side."""
+        ...
+
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item], /) -> Iterator[Outcome]:
+        """Every outcome, as each is ready.
 
         Args:
-            start: called once in every worker, where it builds what the work needs (a model on a
-                device, say) and gives the function that does one item. Picklable.
+            start: called once in every worker. Picklable, if workers are other processes.
             items: small and picklable; arrays travel through files.
 
         Raises:
             Exception: the first that a worker raises, after which no new item is begun.
+            ChildProcessError: if a worker is lost, and nobody is left to do its work.
         """
         ...

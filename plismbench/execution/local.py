@@ -1,19 +1,28 @@
-"""Work in this process, one item after another."""
+"""Work in this process."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
+
+from plismbench.execution.executor import Start
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
 class LocalExecutor:
-    """Runs every item here, in order."""
+    """Runs everything here, in order.
 
-    def map(self, start: Callable[[], Callable[[Item], Outcome]], items: Iterable[Item]) -> Iterator[Outcome]:
+    Args:
+        place: what ``start`` is told.
+    """
+
+    n_workers = 1
+
+    def __init__(self, place: str = "") -> None:
+        self._place = place
+
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """The outcome of every item, in the order of the items; nothing is built for no items."""
-        worker: Callable[[Item], Outcome] | None = None
-        for item in items:
-            if worker is None:
-                worker = start()
-            yield worker(item)
+        items = list(items)
+        if items:
+            yield from start(self._place)(iter(items))

@@ -1,6 +1,7 @@
 """uint8 tiles to float16 vectors, on a device, in a precision."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -24,22 +25,36 @@ class Extractor:
         module: the network, in evaluation mode, on ``device``.
         device: where it runs.
         precision: of the forward pass; fp16 and bf16 run under autocast.
+        compiled: whether the network went through ``torch.compile``.
     """
 
     spec: ExtractorSpec
     module: nn.Module
     device: torch.device
     precision: Precision
+    compiled: bool = False
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
-        """Vectors of some tiles.
-
-        The batch goes to the device as bytes and is normalised there: (pixels / 255 - mean) / std.
-        Pooling is done in float32. On a CPU a vector may differ in its last float32 bits between
-        batch sizes, as BLAS sums in another order.
+        """Vectors of some tiles; waits for them.
 
         Args:
             pixels: (n, height, width, 3) uint8.
+
+        Returns:
+            (n, dim) float16, as `forward` gives them.
+
+        Raises:
+            ShapeMismatch: if the network gives another shape than the spec says.
+        """
+        return self.forward(torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)).cpu().numpy()
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Vectors of some tiles, without leaving the device or waiting for it.
+
+        Tiles are normalised there: (pixels / 255 - mean) / std. Pooling is done in float32.
+
+        Args:
+            batch: (n, height, width, 3) uint8 on the device.
 
         Returns:
             (n, dim) float16. A value that is not finite, or is above 65,504, comes out as NaN or
@@ -48,13 +63,17 @@ class Extractor:
         Raises:
             ShapeMismatch: if the network gives another shape than the spec says.
         """
+        autocast = _AUTOCAST.get(self.precision)
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device, non_blocking=True)
             prepared = self.prepare(batch)
-            autocast = _AUTOCAST.get(self.precision)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
                 output = self.module(prepared)
-            return self.pool(output, len(pixels)).to(torch.float16).cpu().numpy()
+            return self.pool(output, len(batch)).to(torch.float16)
+
+    @property
+    def n_params(self) -> int:
+        """Parameters of the network, counted."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
 
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.
@@ -72,8 +91,16 @@ class Extractor:
             ).clamp(0, 1)
         start = round((whole - side) / 2)
         image = image[:, :, start : start + side, start : start + side]
-        mean, std = (image.new_tensor(value)[:, None, None] for value in (self.spec.mean, self.spec.std))
+        mean, std = self._scale
         return (image - mean) / std
+
+    @cached_property
+    def _scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation on the device, once: making a tensor of a few numbers there waits for all it has to do."""
+        mean, std = (
+            torch.tensor(value, device=self.device)[:, None, None] for value in (self.spec.mean, self.spec.std)
+        )
+        return mean, std
 
     def pool(self, output: Tensor, n_tiles: int) -> Tensor:
         """The module's output as (n_tiles, dim) float32.
@@ -108,16 +135,31 @@ class Extractor:
         return vectors
 
 
-def load_extractor(spec: ExtractorSpec, device: str, precision: Precision) -> Extractor:
+def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, compiled: bool = False) -> Extractor:
     """Loads the network of a spec onto a device.
+
+    Args:
+        spec: the model.
+        device: where it shall run.
+        precision: of the forward pass.
+        compiled: fuse its operations with ``torch.compile``, at the first batch.
 
     Raises:
         InvalidInput: if there is no such kind of device.
-        NeedsAction: if the device is not there.
+        NeedsAction: if the device is not there, or the network does not fit its memory.
         PlismbenchError: as `load_module` does.
     """
     where = checked_device(device)
-    return Extractor(spec, load_module(spec).to(where), where, precision)
+    module = load_module(spec)
+    try:
+        module.to(where)
+    except torch.OutOfMemoryError:
+        raise NeedsAction(
+            f"'{spec.name}' does not fit the memory of {device}.", hint="Extract fewer models at once."
+        ) from None
+    if compiled:
+        module.compile(dynamic=False)
+    return Extractor(spec, module, where, precision, compiled)
 
 
 def checked_device(name: str) -> torch.device:

@@ -1,4 +1,5 @@
 import re
+import sys
 
 import pytest
 from stores import make_manifest
@@ -13,13 +14,14 @@ SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
 @pytest.fixture
 def toy(monkeypatch, tiny):
     """The tiny data set with random tiles, and a network for it."""
-    from test_extraction import RandomTiles
+    from small_tiles import RandomTiles
 
     monkeypatch.setattr(tiles, "tile_source", lambda dataset, *_: tiles.ChosenSource(RandomTiles(dataset), "made up"))
     get = registry.get
     specs = {
         "toy": SPEC,
         "nan": ExtractorSpec(name="nan", loader="toy_loaders:spoilt", dim=8, options={"value": "nan"}),
+        "colour": ExtractorSpec(name="colour", loader="plismbench.extractors.baselines:color_stats", dim=57),
         "wide": ExtractorSpec(name="wide", loader="toy_loaders:wider", dim=8),
     }
     monkeypatch.setattr(registry, "get", lambda name: specs.get(name) or get(name))
@@ -31,7 +33,7 @@ def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tm
     assert "toy: 6 slides of tiny, made up, on cpu in fp32." in first.err
     assert "180/180" in first.err
     folder = tmp_path / "root/tiny/embeddings/toy"
-    assert len(list(folder.iterdir())) == 7
+    assert len(list(folder.iterdir())) == 8  # with manifest and efficiency
     second = run("extract", "--model", "toy", "--dataset", "tiny")
     assert second.err.splitlines() == ["toy: 6 of 6 slides are there already.", "toy: nothing to do."]
 
@@ -40,7 +42,38 @@ def test_some_slides_and_another_precision(run, toy, tmp_path):
     outcome = run("extract", "--model=toy", "--dataset=tiny", "--scanners=P", "--precision=bf16", "--root", tmp_path)
     assert "toy: 3 slides of tiny, made up, on cpu in bf16." in outcome.err
     names = sorted(path.name for path in (tmp_path / "tiny/embeddings/toy").iterdir())
-    assert names == ["GM_P.parquet", "HR_P.parquet", "MY_P.parquet", "manifest.json"]
+    assert names == ["GM_P.parquet", "HR_P.parquet", "MY_P.parquet", "efficiency.json", "manifest.json"]
+
+
+def test_two_models_read_the_tiles_once(run, toy, tmp_path, monkeypatch):
+    from small_tiles import RandomTiles
+
+    read, batches = [], RandomTiles.batches
+    monkeypatch.setattr(
+        RandomTiles, "batches", lambda self, slide, size: read.append(slide) or batches(self, slide, size)
+    )
+    outcome = run("extract", "--model", "toy,colour", "--dataset", "tiny", "--workers", "3", "--batch-size", "auto")
+    assert "toy, colour" in outcome.err
+    assert "360/360" in outcome.err
+    assert len(read) == len(set(read)) == 6
+    for name in ("toy", "colour"):
+        assert len(list((tmp_path / "root/tiny/embeddings" / name).glob("*.parquet"))) == 6
+
+
+def test_processes_give_the_same_store(run, toy, tmp_path):
+    usual = run("extract", "--model", "toy", "--dataset", "tiny", "--root", tmp_path / "usual")
+    shared = run("extract", "--model=toy", "--dataset=tiny", "--executor=processes", "--processes=2")
+    assert "180/180" in shared.err
+    assert (usual.code, shared.code) == (0, 0)
+    for path in (tmp_path / "usual/tiny/embeddings/toy").glob("*.parquet"):
+        assert path.read_bytes() == (tmp_path / "root/tiny/embeddings/toy" / path.name).read_bytes()
+
+
+def test_ray_that_is_absent_says_how_to_install_it(run, toy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    outcome = run("extract", "--model", "toy", "--dataset", "tiny", "--executor", "ray")
+    assert outcome.code == 3
+    assert "needs Ray, which is not installed. Install it: `pip install 'plismbench[ray]'`." in outcome.error
 
 
 @pytest.mark.parametrize(
@@ -55,6 +88,9 @@ def test_some_slides_and_another_precision(run, toy, tmp_path):
         (["--model", "wide"], 2, "declares dim 8; its vectors have 9"),
         (["--model", "toy", "--device", "cuda:99"], 3, "Device 'cuda:99' was asked for"),
         (["--model", "toy", "--device", "tpu"], 2, "No device named 'tpu'"),
+        (["--model", "toy", "--batch-size", "0"], 2, "--batch-size is a whole number from 1, or auto; got '0'"),
+        (["--model", "toy", "--processes", "2"], 2, "--processes belongs to --executor processes or ray"),
+        (["--model", "toy", "--address", "auto"], 2, "--address belongs to --executor ray"),
         (["--model", "timm:resnet81"], 2, "No timm architecture named 'resnet81'"),
     ],
 )

@@ -1,21 +1,21 @@
 from plismbench.execution.local import LocalExecutor
 
 
-def test_items_are_done_in_order_by_one_worker():
+def test_items_are_done_in_order_by_one_worker_that_knows_its_place():
     started = []
 
-    def start():
-        started.append(True)
-        return lambda item: item * 10
+    def start(place):
+        started.append(place)
+        return lambda items: (item * 10 for item in items)
 
-    assert list(LocalExecutor().map(start, [3, 1, 2])) == [30, 10, 20]
-    assert started == [True]
+    assert list(LocalExecutor("cuda:1").run(start, [3, 1, 2])) == [30, 10, 20]
+    assert started == ["cuda:1"]
 
 
 def test_nothing_is_built_for_nothing_and_items_are_done_only_when_asked():
     done = []
-    outcomes = LocalExecutor().map(lambda: done.append, ["a", "b"])
+    outcomes = LocalExecutor().run(lambda _: lambda items: map(done.append, items), ["a", "b"])
     assert done == []
     next(outcomes)
     assert done == ["a"]
-    assert list(LocalExecutor().map(lambda: 1 / 0, [])) == []
+    assert list(LocalExecutor().run(lambda _: 1 / 0, [])) == []

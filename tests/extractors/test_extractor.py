@@ -137,6 +137,37 @@ def test_loading_puts_the_network_in_evaluation_mode():
     assert loaded.device == torch.device("cpu")
 
 
+def test_a_network_is_compiled_when_asked_and_otherwise_left_alone(monkeypatch):
+    asked = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module, **options: asked.append((type(module).__name__, options)))
+    spec = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8)
+    assert not load_extractor(spec, "cpu", Precision.FP32).compiled
+    assert asked == []
+    assert load_extractor(spec, "cpu", Precision.FP32, compiled=True).compiled
+    assert asked == [("Constant", {"dynamic": False})]
+
+
+def test_a_network_that_does_not_fit_is_one_sentence(monkeypatch):
+    def refuse(module, device):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(nn.Module, "to", refuse)
+    spec = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8)
+    with pytest.raises(NeedsAction, match=r"'constant' does not fit the memory of cpu\. Extract fewer models at once"):
+        load_extractor(spec, "cpu", Precision.FP32)
+
+
+def test_mean_and_deviation_are_made_once(pixels, monkeypatch):
+    one = extractor(Function(lambda image: image.mean((2, 3))))
+    one(pixels)
+    monkeypatch.setattr(torch, "tensor", lambda *_, **__: pytest.fail("a tensor was made from numbers"))
+    one(pixels)
+
+
+def test_parameters_are_counted():
+    assert extractor(nn.Linear(5, 3)).n_params == 18
+
+
 def test_devices():
     with pytest.raises(InvalidInput, match="No device named 'gpu'"):
         checked_device("gpu")

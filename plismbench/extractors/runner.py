@@ -1,0 +1,189 @@
+"""An extractor at work: in batches that fit its device, timed."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from plismbench.dataset import TILE_SIZE
+from plismbench.errors import NeedsAction
+from plismbench.extractors.extractor import Extractor, default_batch_size
+from plismbench.extractors.transfer import Flight, Landed, Line, line_to
+
+_SIZES = (32, 64, 128, 256, 512)
+_WORTH = 1.05  # a doubled batch must be this much faster, or it only costs memory
+_TRIALS = 3
+_DEVICE_ERROR: Any = getattr(torch, "AcceleratorError", ())  # torch before 2.8 has no name for it
+
+
+class Runner:
+    """Runs an extractor in batches, in smaller ones after the device's memory was not enough.
+
+    Args:
+        extractor: the network on its device.
+        batch_size: tiles in a forward pass, at most.
+        line: the way to the device; its usual one if left out.
+    """
+
+    def __init__(self, extractor: Extractor, batch_size: int, line: Line | None = None) -> None:
+        self.extractor = extractor
+        self.batch_size = batch_size
+        self._line = line or line_to(extractor.device)
+
+    def send(self, pixels: npt.NDArray[np.uint8]) -> "Flights":
+        """Starts the forward passes of some tiles.
+
+        A compiled network gets full batches only, the last one filled up with copies of its last
+        tile, as each new size would be compiled anew.
+
+        Args:
+            pixels: (n, height, width, 3) uint8.
+
+        Raises:
+            NeedsAction: if one tile is too much for the device's memory, or the device fails.
+            ShapeMismatch: if the network gives another shape than the spec says.
+        """
+        flights: list[tuple[Flight, int]] = []
+        start = 0
+        while start < len(pixels):
+            piece = np.ascontiguousarray(pixels[start : start + self.batch_size])
+            n_tiles = len(piece)
+            if self.extractor.compiled and n_tiles < self.batch_size:
+                piece = np.concatenate([piece, np.repeat(piece[-1:], self.batch_size - n_tiles, axis=0)])
+            flight = self._try(piece)
+            if flight is None:
+                self._step_down()
+                continue
+            flights.append((flight, n_tiles))
+            start += n_tiles
+        return Flights(self.extractor, flights)
+
+    def warm(self) -> None:
+        """One batch of noise: what must be compiled, chosen or allocated once is, before time counts."""
+        self.send(noise_tiles(self.batch_size)).land()
+
+    def _try(self, piece: npt.NDArray[np.uint8]) -> Flight | None:
+        # Leaving the handler lets go of the traceback, which holds the tensors of the failed pass.
+        try:
+            with device_errors(self.extractor):
+                return self._line.send(self.extractor.forward, piece)
+        except torch.OutOfMemoryError:
+            return None
+
+    def _step_down(self) -> None:
+        if self.batch_size == 1:
+            raise NeedsAction(
+                f"'{self.extractor.spec.name}' does not fit the memory of {self.extractor.device} with one tile.",
+                hint="Use a larger device, extract fewer models at once, or a lower --precision.",
+            )
+        self.batch_size //= 2
+        if self.extractor.device.type == "cuda":
+            torch.cuda.synchronize(self.extractor.device)
+            torch.cuda.empty_cache()
+
+
+@dataclass(frozen=True)
+class Flights:
+    """Vectors of some tiles on their way, perhaps in several batches."""
+
+    extractor: Extractor
+    flights: list[tuple[Flight, int]]
+
+    def land(self) -> Landed:
+        """Waits for all of them.
+
+        Raises:
+            NeedsAction: if the device fails.
+        """
+        with device_errors(self.extractor):
+            landed = [(flight.land(), n_tiles) for flight, n_tiles in self.flights]
+        vectors = [one.vectors[:n_tiles] for one, n_tiles in landed]
+        return Landed(
+            vectors[0] if len(vectors) == 1 else np.concatenate(vectors), sum(one.seconds for one, _ in landed)
+        )
+
+
+def make_runner(extractor: Extractor, batch_size: int | None) -> Runner:
+    """A runner, ready to work.
+
+    Args:
+        extractor: the network on its device.
+        batch_size: tiles in a forward pass; None for one that suits network and device.
+
+    Raises:
+        NeedsAction: if it cannot be compiled, or one tile is too much for the device's memory.
+    """
+    on_cpu = extractor.device.type == "cpu"
+    if batch_size is None and on_cpu:
+        batch_size = default_batch_size("cpu")
+    if batch_size is None:
+        batch_size = best_batch_size(lambda size: _tiles_per_second(extractor, size))
+        torch.cuda.empty_cache()
+    runner = Runner(extractor, batch_size)
+    try:
+        if not on_cpu or extractor.compiled:
+            runner.warm()
+    except RuntimeError as error:
+        if not extractor.compiled:
+            raise
+        what = " ".join(str(error).split("\n")[0].split())
+        raise NeedsAction(
+            f"'{extractor.spec.name}' cannot be compiled here: {what}", hint="Leave out --compile."
+        ) from error
+    return runner
+
+
+def best_batch_size(tiles_per_second: Callable[[int], float], sizes: tuple[int, ...] = _SIZES) -> int:
+    """The smallest size that a doubled one is not much faster than.
+
+    Args:
+        tiles_per_second: how fast a size is; raises ``torch.OutOfMemoryError`` where it is too large.
+        sizes: ascending.
+
+    Returns:
+        The first size if even that does not fit: `Runner` steps down from there.
+    """
+    best, speed = sizes[0], 0.0
+    for size in sizes:
+        try:
+            found = tiles_per_second(size)
+        except torch.OutOfMemoryError:
+            break
+        if found < speed * _WORTH:
+            break
+        best, speed = size, found
+    return best
+
+
+def _tiles_per_second(extractor: Extractor, size: int) -> float:
+    line, tiles = line_to(extractor.device), noise_tiles(size)
+    line.send(extractor.forward, tiles).land()
+    begun = time.perf_counter()
+    for flight in [line.send(extractor.forward, tiles) for _ in range(_TRIALS)]:
+        flight.land()
+    return _TRIALS * size / (time.perf_counter() - begun)
+
+
+def noise_tiles(count: int) -> npt.NDArray[np.uint8]:
+    """(count, 224, 224, 3) uint8, the same each time; black tiles would let a GPU run faster than tissue does."""
+    return np.random.default_rng(0).integers(0, 256, (count, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
+
+
+@contextmanager
+def device_errors(extractor: Extractor) -> Iterator[None]:
+    """Turns the loss of a device into one sentence; too little memory stays what it is."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except _DEVICE_ERROR as error:
+        what = str(error).splitlines()[0].rstrip(".")
+        raise NeedsAction(
+            f"Device {extractor.device} failed under '{extractor.spec.name}': {what}.",
+            hint="Finished slides are kept; the same command goes on from there.",
+        ) from error

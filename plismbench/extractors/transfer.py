@@ -1,0 +1,116 @@
+"""Tiles to a device and vectors back, so that copies run beside arithmetic."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Forward = Callable[[Tensor], Tensor]
+"""(n, height, width, 3) uint8 to (n, dim) float16, both on the device."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Vectors that are back.
+
+    Args:
+        vectors: (n, dim) float16.
+        seconds: that the device worked on them, without the copies.
+    """
+
+    vectors: npt.NDArray[np.float16]
+    seconds: float
+
+
+class Flight(Protocol):
+    """Vectors on their way."""
+
+    def land(self) -> Landed:
+        """Waits for them."""
+        ...
+
+
+class Line(Protocol):
+    """The way to a device and back."""
+
+    def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
+        """Starts a forward pass; on a GPU it returns before the pass is done."""
+        ...
+
+
+def line_to(device: torch.device) -> Line:
+    """The line of a device."""
+    return CudaLine(device) if device.type == "cuda" else DirectLine(device)
+
+
+@dataclass(frozen=True)
+class _Here:
+    landed: Landed
+
+    def land(self) -> Landed:
+        return self.landed
+
+
+@dataclass(frozen=True)
+class DirectLine:
+    """For a device that works while the caller waits: the CPU."""
+
+    device: torch.device
+
+    def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
+        """Does it at once."""
+        begun = time.perf_counter()
+        vectors = forward(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
+        return _Here(Landed(vectors, time.perf_counter() - begun))
+
+
+class CudaLine:
+    """Pinned bytes up on one stream, arithmetic on the current one, vectors down on a third.
+
+    The host only queues work here, so the next batch is copied while this one is computed. Memory of
+    a tensor that another stream still reads is held back by ``record_stream``, and pinned memory by
+    torch's allocator.
+
+    Args:
+        device: a CUDA device.
+        cuda: the module ``torch.cuda``.
+    """
+
+    def __init__(self, device: torch.device, cuda: Any = torch.cuda) -> None:
+        self._device, self._cuda = device, cuda
+        self._up, self._down = cuda.Stream(device), cuda.Stream(device)
+
+    def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
+        """Queues copy, forward pass and copy back."""
+        cuda, main = self._cuda, self._cuda.current_stream(self._device)
+        with cuda.stream(self._up):
+            batch = torch.from_numpy(pixels).pin_memory().to(self._device, non_blocking=True)
+        main.wait_stream(self._up)
+        batch.record_stream(main)
+        begun, ended, home = (cuda.Event(enable_timing=timing) for timing in (True, True, False))
+        begun.record(main)
+        vectors = forward(batch)
+        ended.record(main)
+        self._down.wait_stream(main)
+        with cuda.stream(self._down):
+            back = vectors.to("cpu", non_blocking=True)  # torch allocates it pinned
+        vectors.record_stream(self._down)
+        home.record(self._down)
+        return _Away(back, begun, ended, home)
+
+
+@dataclass(frozen=True)
+class _Away:
+    back: Tensor
+    begun: Any
+    ended: Any
+    home: Any
+
+    def land(self) -> Landed:
+        self.home.synchronize()
+        return Landed(self.back.numpy(), self.begun.elapsed_time(self.ended) / 1000)

@@ -1,0 +1,190 @@
+"""Tiles through one or more networks into their stores, with no step waiting for another.
+
+Threads read and decode slides ahead (`ReadAhead`); this thread hands their batches to the device,
+which copies, computes and copies back by itself (`Runner`); one more thread writes whole slides.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.efficiency import Efficiency
+from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.errors import CorruptFile, NonFiniteValue
+from plismbench.extractors.devices import device_title, peak_memory
+from plismbench.extractors.runner import Flights, Runner
+from plismbench.extractors.spec import Precision
+from plismbench.tiles.readahead import Gap, ReadAhead
+from plismbench.tiles.source import TileBatch, TileSource
+
+_AHEAD = 2  # batches of a slide that may wait for the device
+_IN_FLIGHT = 2  # batches that a device has beside the one that it works on
+_UNWRITTEN = 2  # whole slides that may wait for the disk
+
+
+@dataclass(frozen=True)
+class Task:
+    """One slide, for those extractors that lack it."""
+
+    slide: Slide
+    extractors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SlideExtracted:
+    """One slide of one extractor, now in its store.
+
+    Args:
+        slide: where the tiles are from.
+        n_tiles: how many.
+        begun: when its first tile was asked for, in seconds since 1970: it is compared between machines.
+        efficiency: what the forward passes of this slide cost.
+    """
+
+    slide: Slide
+    n_tiles: int
+    begun: float
+    efficiency: Efficiency
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A batch of a task, or the mark of its end; and when its reading began."""
+
+    task: Task
+    begun: float
+    batch: TileBatch | None = None
+
+
+@dataclass
+class _UnderWay:
+    """Vectors of one slide by one extractor, so far."""
+
+    vectors: list[npt.NDArray[np.float16]] = field(default_factory=list)
+    xy: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    forward_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Turns a stream of tasks into a stream of slides in their stores.
+
+    Args:
+        source: the tiles.
+        runners: by name of the extractor, all on one device.
+        stores: by the same names.
+        workers: slides that are read and decoded at once.
+        on_tiles: told how many tiles one extractor did, batch by batch.
+    """
+
+    source: TileSource
+    runners: Mapping[str, Runner]
+    stores: Mapping[str, EmbeddingStore]
+    workers: int
+    on_tiles: Callable[[int], None]
+
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[SlideExtracted, ...]]:
+        """For each task, in order, its slide by each extractor; in the stores when it is yielded.
+
+        Memory holds some batches of each slide that is read, and the vectors of a few slides. When
+        the caller stops early, what is being written is finished and nothing more is begun.
+
+        Raises:
+            CorruptFile: if a slide has another number of tiles than the data set says.
+            NonFiniteValue: naming the first tile whose vector is no number in float16.
+        """
+        size = max(runner.batch_size for runner in self.runners.values())
+        sources = (partial(self._read, task, size) for task in tasks)
+        under_way: dict[Slide, dict[str, _UnderWay]] = {}
+        flying: deque[tuple[_Piece, dict[str, Flights]]] = deque()
+        written: deque[Future[tuple[SlideExtracted, ...]]] = deque()
+        over = False
+        with ThreadPoolExecutor(1) as writer, ReadAhead(sources, self.workers, _AHEAD) as pieces:
+            while not over or flying or written:
+                piece = Gap.END if over else pieces.get(wait=not flying)
+                if piece is Gap.END:
+                    over = True
+                elif piece is not Gap.NOT_YET:
+                    flying.append((piece, self._send(piece)))
+                    if len(flying) <= _IN_FLIGHT:
+                        continue
+                if flying:
+                    piece, flights = flying.popleft()
+                    if piece.batch is not None:
+                        self._land(piece.batch, flights, under_way)
+                    else:
+                        written.append(writer.submit(self._write, piece, under_way.pop(piece.task.slide)))
+                        written[-1].add_done_callback(lambda _: pieces.wake())
+                while written and (len(written) > _UNWRITTEN or written[0].done() or (over and not flying)):
+                    yield written.popleft().result()
+
+    def _read(self, task: Task, size: int) -> Iterator[_Piece]:
+        begun = time.time()
+        n_tiles, expected = 0, self.source.dataset.tiles_per_slide
+        for batch in self.source.batches(task.slide, size):
+            n_tiles += len(batch)
+            yield _Piece(task, begun, batch)
+        if n_tiles != expected:
+            raise CorruptFile(f"{task.slide} has {n_tiles:,} tiles; {expected:,} are expected.")
+        yield _Piece(task, begun)
+
+    def _send(self, piece: _Piece) -> dict[str, Flights]:
+        if piece.batch is None:
+            return {}
+        return {name: self.runners[name].send(piece.batch.pixels) for name in piece.task.extractors}
+
+    def _land(
+        self, batch: TileBatch, flights: dict[str, Flights], under_way: dict[Slide, dict[str, _UnderWay]]
+    ) -> None:
+        for name, flight in flights.items():
+            landed = flight.land()
+            _check_finite(self.runners[name], batch, landed.vectors)
+            so_far = under_way.setdefault(batch.slide, {}).setdefault(name, _UnderWay())
+            so_far.xy.append(batch.xy)
+            so_far.vectors.append(landed.vectors)
+            so_far.forward_seconds += landed.seconds
+            self.on_tiles(len(batch))
+
+    def _write(self, piece: _Piece, whole: dict[str, _UnderWay]) -> tuple[SlideExtracted, ...]:
+        outcomes = []
+        for name, done in whole.items():
+            embeddings = Embeddings(piece.task.slide, np.concatenate(done.xy), np.concatenate(done.vectors))
+            self.stores[name].write(embeddings)
+            cost = measured(self.runners[name], len(embeddings.vectors), done.forward_seconds)
+            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, piece.begun, cost))
+        return tuple(outcomes)
+
+
+def measured(runner: Runner, n_tiles: int, forward_seconds: float) -> Efficiency:
+    """What some tiles cost a runner."""
+    extractor = runner.extractor
+    return Efficiency(
+        extractor=extractor.spec.name,
+        n_params=extractor.n_params,
+        device=device_title(extractor.device),
+        precision=str(extractor.precision),
+        batch_size=runner.batch_size,
+        compiled=extractor.compiled,
+        n_tiles=n_tiles,
+        forward_seconds=forward_seconds,
+        peak_memory=peak_memory(extractor.device),
+    )
+
+
+def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.float16]) -> None:
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        x, y = batch.xy[np.argmin(finite)]
+        extractor = runner.extractor
+        raise NonFiniteValue(
+            f"'{extractor.spec.name}' in {extractor.precision} gives NaN, infinity or a value above 65,504"
+            f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
+            hint=f"Try --precision {Precision.BF16 if extractor.precision is Precision.FP16 else Precision.FP32}.",
+        )

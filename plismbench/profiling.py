@@ -1,0 +1,38 @@
+"""How fast a model is on a device, on synthetic tiles, with nothing read or written."""
+
+from plismbench.embeddings.efficiency import Efficiency, total
+from plismbench.extractors.devices import forget_peak_memory
+from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.runner import make_runner, noise_tiles
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.pipeline import measured
+
+
+def profile_model(
+    spec: ExtractorSpec,
+    *,
+    device: str,
+    precision: Precision,
+    batch_size: int | None,
+    compiled: bool = False,
+    n_tiles: int,
+) -> Efficiency:
+    """Times the forward passes of a model over noise, after one that does not count.
+
+    Args:
+        spec: the model.
+        device: where it shall run.
+        precision: of the forward pass.
+        batch_size: tiles in a forward pass; None for what suits model and device.
+        compiled: fuse its operations with ``torch.compile``.
+        n_tiles: at least so many are timed, in whole batches.
+
+    Raises:
+        PlismbenchError: as `load_extractor` does.
+    """
+    forget_peak_memory(device)
+    runner = make_runner(load_extractor(spec, device, precision, compiled=compiled), batch_size)
+    runner.warm()
+    tiles = noise_tiles(runner.batch_size)
+    flights = [runner.send(tiles) for _ in range(-(-n_tiles // len(tiles)))]
+    return total(measured(runner, len(tiles), flight.land().seconds) for flight in flights)

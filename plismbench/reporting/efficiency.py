@@ -1,0 +1,69 @@
+"""What models cost side by side, for people and programs."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from plismbench.embeddings.efficiency import Efficiency
+from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import UNKNOWN, csv_text, document, parameters, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PROFILE_SCHEMA = "plismbench.profile/1"
+REFERENCE = "h0-mini"
+"""The model whose time is 1, as in table 2 of its paper (https://arxiv.org/abs/2501.16239)."""
+
+_HEADINGS = ("model", "params", "device", "precision", "batch", "tiles/s", "s/10k", "peak memory", "time")
+_WORDS = ("model", "device", "precision")
+
+
+def profile_table(costs: Sequence[Efficiency]) -> "Table":
+    """For a terminal, in the order given."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="left" if heading in _WORDS else "right", overflow="fold")
+    for row in _cells(costs):
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def profile_text(costs: Sequence[Efficiency], table_format: TableFormat) -> str:
+    """The same as Markdown; as CSV or JSON with every field."""
+    rows: list[dict[str, Any]] = [
+        {**cost.as_dict(), "relative_time": relative}
+        for cost, relative in zip(costs, relative_times(costs), strict=True)
+    ]
+    match table_format:
+        case TableFormat.JSON:
+            return json.dumps({"schema": PROFILE_SCHEMA, "models": rows}, indent=2)
+        case TableFormat.CSV:
+            return csv_text(rows)
+    return document(_HEADINGS, _cells(costs), table_format, left=_WORDS)
+
+
+def relative_times(costs: Sequence[Efficiency]) -> list[float | None]:
+    """Time for a tile where `REFERENCE` takes 1; None where it was not measured on the same device."""
+    references = {cost.device: cost.seconds_per_10k for cost in costs if cost.extractor == REFERENCE}
+    return [cost.seconds_per_10k / references[cost.device] if cost.device in references else None for cost in costs]
+
+
+def _cells(costs: Sequence[Efficiency]) -> list[list[str]]:
+    return [
+        [
+            cost.extractor,
+            parameters(cost.n_params),
+            cost.device,
+            cost.precision + (", compiled" if cost.compiled else ""),
+            str(cost.batch_size),
+            f"{cost.tiles_per_second:,.1f}",
+            f"{cost.seconds_per_10k:,.1f}",
+            UNKNOWN if cost.peak_memory is None else f"{cost.peak_memory / 1e9:.2f} GB",
+            UNKNOWN if relative is None else f"{relative:.2f}",
+        ]
+        for cost, relative in zip(costs, relative_times(costs), strict=True)
+    ]

@@ -1,0 +1,97 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import small_work
+
+from plismbench.execution.processes import ProcessExecutor
+
+TESTS = str(Path(__file__).parent.parent)
+
+
+def is_alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def wait_until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
+def test_every_item_is_done_once_by_processes_that_know_their_places():
+    outcomes = list(ProcessExecutor(["a", "b"]).run(small_work.squares, range(20)))
+    assert sorted(square for square, _, _ in outcomes) == [number**2 for number in range(20)]
+    assert {place for _, place, _ in outcomes} <= {"a", "b"}
+    assert os.getpid() not in {pid for _, _, pid in outcomes}
+
+
+def test_processes_work_side_by_side(tmp_path):
+    assert sorted(ProcessExecutor("ab").run(partial(small_work.meeting, str(tmp_path)), range(4))) == [0, 1, 2, 3]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_no_more_processes_than_items(tmp_path):
+    assert list(ProcessExecutor("abc").run(small_work.squares, [])) == []
+    assert [place for _, place, _ in ProcessExecutor("abc").run(small_work.squares, [5])] == ["a"]
+
+
+def test_an_error_comes_home_with_its_traceback():
+    with pytest.raises(ValueError, match="no 3") as caught:
+        list(ProcessExecutor("a").run(small_work.refusing, range(9)))
+    assert "in refuse" in caught.value.__notes__[0]
+    with pytest.raises(ValueError, match="no a"):
+        list(ProcessExecutor("a").run(small_work.refusing_to_start, range(9)))
+
+
+def test_an_error_that_does_not_travel_is_described():
+    with pytest.raises(RuntimeError, match="Unpicklable: odd"):
+        list(ProcessExecutor("a").run(small_work.raising_unpicklable, range(9)))
+
+
+def test_a_killed_process_is_noticed_and_the_others_end(tmp_path):
+    with pytest.raises(ChildProcessError, match="worker process on 'a' was killed by SIGKILL"):
+        list(ProcessExecutor("a").run(small_work.dying, range(9)))
+
+
+def test_stopping_early_ends_the_processes(tmp_path):
+    outcomes = ProcessExecutor("ab").run(small_work.squares, range(1000))
+    pids = {next(outcomes)[2] for _ in range(50)}
+    outcomes.close()
+    assert pids
+    wait_until(lambda: not any(map(is_alive, pids)))
+
+
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
+def test_processes_end_with_the_first_one(tmp_path, blow):
+    code = f"""
+import sys
+from functools import partial
+sys.path.insert(0, {TESTS!r})
+import small_work
+from plismbench.execution.processes import ProcessExecutor
+if __name__ == "__main__":
+    list(ProcessExecutor("ab").run(partial(small_work.sleeping, {str(tmp_path)!r}), range(9)))
+"""
+    main = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        pids = [int(path.name) for path in tmp_path.iterdir()]
+        assert all(map(is_alive, pids))
+    finally:
+        main.send_signal(blow)
+        _, told = main.communicate(timeout=10)
+    wait_until(lambda: not any(map(is_alive, pids)))
+    assert main.returncode == -blow
+    assert told.count("Traceback") == (blow is signal.SIGINT)  # of the first process, and of no other

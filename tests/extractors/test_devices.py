@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from plismbench.errors import InvalidInput
+from plismbench.extractors.devices import device_title, peak_memory, places, set_threads
+from plismbench.machine import hardware
+
+
+def test_a_cpu_is_shared():
+    assert places("cpu", None) == ("cpu", "cpu")
+    assert places("cpu", 3) == ("cpu", "cpu", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "expected"),
+    [
+        ("cuda", None, ("cuda:0", "cuda:1", "cuda:2")),
+        ("cuda", 2, ("cuda:0", "cuda:1")),
+        ("cuda:1", None, ("cuda:1",)),
+        ("cuda:1", 1, ("cuda:1",)),
+    ],
+)
+def test_one_process_a_gpu(monkeypatch, device, count, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert places(device, count) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [("cuda", "4 processes were asked for; 'cuda' is 3 GPUs"), ("cuda:1", "4 .* 'cuda:1' is 1 GPU\\.")],
+)
+def test_more_processes_than_gpus_are_refused(monkeypatch, device, words):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    with pytest.raises(InvalidInput, match=words):
+        places(device, 4)
+
+
+def test_a_cpu_has_a_name_and_no_memory_of_its_own():
+    cpu = torch.device("cpu")
+    assert device_title(cpu) == hardware()["cpu"]
+    assert peak_memory(cpu) is None
+
+
+def test_a_gpu_is_asked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"Name of {device}")
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 123)
+    gpu = torch.device("cuda:1")
+    assert (device_title(gpu), peak_memory(gpu)) == ("Name of cuda:1", 123)
+
+
+def test_threads_are_those_asked_for():
+    before = torch.get_num_threads()
+    try:
+        set_threads(1)
+        assert torch.get_num_threads() == 1
+    finally:
+        set_threads(before)

@@ -1,0 +1,127 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from plismbench.errors import NeedsAction
+from plismbench.extractors import runner as runners
+from plismbench.extractors.extractor import Extractor
+from plismbench.extractors.runner import Runner, best_batch_size, device_errors, make_runner, noise_tiles
+from plismbench.extractors.spec import ExtractorSpec, Precision
+
+TILES = noise_tiles(10)
+SPEC = ExtractorSpec(name="toy", loader="a:b", dim=3)
+
+
+class Mean(nn.Module):
+    """The mean colour, of so many tiles at most; remembers the batches it saw."""
+
+    def __init__(self, room=1000):
+        super().__init__()
+        self.room, self.seen = room, []
+
+    def forward(self, image):
+        self.seen.append(len(image))
+        if len(image) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return image.mean((2, 3))
+
+
+def extractor(module):
+    return Extractor(SPEC, module, torch.device("cpu"), Precision.FP32)
+
+
+@pytest.mark.parametrize(("size", "seen"), [(4, [4, 4, 2]), (10, [10]), (64, [10])])
+def test_tiles_go_through_in_batches(size, seen):
+    mean = Mean()
+    whole = extractor(Mean())(TILES)
+    landed = Runner(extractor(mean), size).send(TILES).land()
+    assert mean.seen == seen
+    assert landed.seconds > 0
+    np.testing.assert_array_equal(landed.vectors, whole)
+
+
+def test_too_little_memory_halves_the_batch_and_nothing_is_lost():
+    mean = Mean(room=3)
+    runner = Runner(extractor(mean), 8)
+    whole = extractor(Mean())(TILES)
+    np.testing.assert_array_equal(runner.send(TILES).land().vectors, whole)
+    assert mean.seen == [8, 4, 2, 2, 2, 2, 2]
+    assert runner.batch_size == 2
+    mean.seen.clear()
+    runner.send(TILES)
+    assert mean.seen == [2] * 5  # it stays there
+
+
+def test_a_tile_that_does_not_fit_is_one_sentence():
+    with pytest.raises(NeedsAction, match="'toy' does not fit the memory of cpu with one tile"):
+        Runner(extractor(Mean(room=0)), 4).send(TILES)
+
+
+def test_a_compiled_network_sees_one_size_only():
+    mean = Mean()
+    compiled = dataclasses.replace(extractor(mean), compiled=True)
+    landed = Runner(compiled, 4).send(TILES).land()
+    assert mean.seen == [4, 4, 4]
+    np.testing.assert_array_equal(landed.vectors, extractor(Mean())(TILES))
+
+
+def test_only_a_compiled_network_or_a_gpu_is_warmed():
+    for compiled, seen in ((False, []), (True, [32])):
+        mean = Mean()
+        made = make_runner(dataclasses.replace(extractor(mean), compiled=compiled), None)
+        assert made.batch_size == 32
+        assert mean.seen == seen
+
+
+def test_a_network_that_cannot_be_compiled_is_one_sentence():
+    class Failing(nn.Module):
+        def forward(self, image):
+            raise RuntimeError("no working C++ compiler\nSet TORCHDYNAMO_VERBOSE=1")
+
+    with pytest.raises(NeedsAction, match=r"'toy' cannot be compiled here: no working C\+\+ compiler Leave out --co"):
+        make_runner(dataclasses.replace(extractor(Failing()), compiled=True), 2)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "expected"),
+    [
+        ({32: 100, 64: 180, 128: 300, 256: 301, 512: 302}, 128),  # no faster: not worth its memory
+        ({32: 100, 64: 180, 128: 300}, 128),  # the next does not fit
+        ({32: 100, 64: 90, 128: 900}, 32),
+        ({}, 32),
+        ({32: 1, 64: 2, 128: 4, 256: 8, 512: 16}, 512),
+    ],
+)
+def test_the_best_batch_is_the_smallest_that_is_fast(speeds, expected):
+    def tiles_per_second(size):
+        if size not in speeds:
+            raise torch.OutOfMemoryError
+        return speeds[size]
+
+    assert best_batch_size(tiles_per_second) == expected
+
+
+def test_the_measured_speed_counts_tiles(monkeypatch):
+    mean = Mean()
+    speed = runners._tiles_per_second(extractor(mean), 5)
+    assert speed > 0
+    assert mean.seen == [5] * 4  # one to warm up, three that count
+
+
+def test_a_lost_device_is_one_sentence():
+    with (
+        pytest.raises(
+            NeedsAction, match=r"Device cpu failed under 'toy': CUDA error: unspecified launch failure\. Fin"
+        ),
+        device_errors(extractor(Mean())),
+    ):
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ...")
+
+
+def test_noise_is_the_same_each_time():
+    np.testing.assert_array_equal(TILES, noise_tiles(10))
+    assert TILES.shape == (10, 224, 224, 3)
+    assert TILES.std() > 70

@@ -1,0 +1,121 @@
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+
+from plismbench.extractors.transfer import CudaLine, DirectLine, line_to
+
+PIXELS = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+CPU = torch.device("cpu")
+
+
+def mean(batch):
+    return batch.float().mean((1, 2)).half()
+
+
+def test_the_line_of_a_cpu_does_it_at_once():
+    landed = line_to(CPU).send(mean, PIXELS).land()
+    np.testing.assert_array_equal(landed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
+    assert landed.seconds > 0
+    assert isinstance(line_to(CPU), DirectLine)
+
+
+class FakeCuda:
+    """``torch.cuda`` on paper: what is asked of which stream, in order. Tensors stay on the CPU."""
+
+    def __init__(self):
+        self.log, self.current, self.n_streams = [], "main", 0
+
+    def Stream(self, device):  # noqa: N802
+        self.n_streams += 1
+        return FakeStream(self, ("up", "down")[self.n_streams - 1])
+
+    def Event(self, enable_timing):  # noqa: N802
+        return FakeEvent(self)
+
+    def current_stream(self, device):
+        return FakeStream(self, "main")
+
+    @contextmanager
+    def stream(self, stream):
+        self.current = stream.name
+        yield
+        self.current = "main"
+
+
+class FakeStream:
+    def __init__(self, cuda, name):
+        self.cuda, self.name = cuda, name
+
+    def wait_stream(self, other):
+        self.cuda.log.append(f"{self.name} waits for {other.name}")
+
+
+class FakeEvent:
+    def __init__(self, cuda):
+        self.cuda = cuda
+
+    def record(self, stream):
+        self.cuda.log.append(f"mark on {stream.name}")
+
+    def synchronize(self):
+        self.cuda.log.append("host waits")
+
+    def elapsed_time(self, other):
+        return 250.0
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    fake, to = FakeCuda(), torch.Tensor.to
+
+    def copy(tensor, *arguments, non_blocking=False, **options):
+        if non_blocking:
+            fake.log.append(f"copy on {fake.current}")
+        return to(tensor, *arguments, **options)
+
+    def pin(tensor):
+        fake.log.append("pin")
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "to", copy)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    monkeypatch.setattr(
+        torch.Tensor, "record_stream", lambda tensor, stream: fake.log.append(f"kept for {stream.name}")
+    )
+    return fake
+
+
+def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(cuda):
+    line = CudaLine(CPU, cuda)
+
+    def forward(batch):
+        cuda.log.append(f"forward on {cuda.current}")
+        return mean(batch)
+
+    flight = line.send(forward, PIXELS)
+    assert cuda.log == [
+        "pin",
+        "copy on up",
+        "main waits for up",
+        "kept for main",
+        "mark on main",
+        "forward on main",
+        "mark on main",
+        "down waits for main",
+        "copy on down",
+        "kept for down",
+        "mark on down",
+    ]
+    landed = flight.land()
+    assert cuda.log[-1] == "host waits"
+    np.testing.assert_array_equal(landed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
+    assert landed.seconds == 0.25
+
+
+def test_the_host_waits_for_nothing_while_it_sends(cuda):
+    line = CudaLine(CPU, cuda)
+    flights = [line.send(mean, PIXELS) for _ in range(3)]
+    assert "host waits" not in cuda.log
+    assert [len(flight.land().vectors) for flight in flights] == [2, 2, 2]

@@ -1,0 +1,108 @@
+"""`scripts/gpu_check.py` on a CPU: what it computes is right, and what fails is told."""
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from plismbench.extractors.spec import ExtractorSpec, Precision
+
+SCRIPT = Path(__file__).parent.parent / "scripts/gpu_check.py"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def gpu_check():
+    before = list(sys.path)
+    spec = importlib.util.spec_from_file_location("gpu_check", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gpu_check"] = module
+    spec.loader.exec_module(module)
+    sys.path[:] = before
+    return module
+
+
+@pytest.fixture
+def tiny(gpu_check):
+    """A network that is cheap on a CPU, in place of the ViTs."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 16, 16), nn.GELU(), nn.Flatten(), nn.Linear(8 * 196, 24)).eval()
+    return gpu_check.Extractor(ExtractorSpec(name="tiny", loader="a:b", dim=24), module, CPU, Precision.FP32)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_cuda_it_is_one_line_and_exit_code_3():
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.count("\n") == 1
+    assert "finds no CUDA device; nothing was checked." in done.stderr
+
+
+def test_precisions_are_compared(gpu_check, tiny):
+    findings = gpu_check.check_precision(tiny)
+    assert all(finding.held for finding in findings), findings
+    assert len(findings) == 2 * (1 + 3) + 1
+
+
+def test_a_precision_that_is_off_fails(gpu_check, tiny):
+    class Coarse(nn.Module):
+        def forward(self, image):
+            vectors = tiny.module(image)
+            return vectors if vectors.dtype == torch.float32 else vectors.abs()
+
+    findings = gpu_check.check_precision(replace(tiny, module=Coarse()))
+    held = {finding.check: finding.held for finding in findings}
+    assert not held["tiny: least cosine of bf16 with fp32"]
+    assert held["tiny: fp32 on streams, and waited for"]
+
+
+def test_speed_is_that_of_every_tile(gpu_check, tiny, monkeypatch):
+    monkeypatch.setattr(gpu_check, "bare_speed", lambda *_: (1e-3, 0.0))
+    encoded = gpu_check.encode_tissue(8)
+    shape = gpu_check.Shape("tiny", "", 64, 0.95)
+    *_, share = gpu_check.check_speed(tiny, shape, encoded)
+    assert share.held
+    monkeypatch.setattr(gpu_check, "bare_speed", lambda *_: (1e9, 0.0))
+    *_, share = gpu_check.check_speed(tiny, shape, encoded)
+    assert not share.held
+    assert share.check == "tiny: extraction / bare"
+
+
+def test_decoding_is_timed(gpu_check):
+    (finding,) = gpu_check.check_decode(gpu_check.encode_tissue(4))
+    assert float(finding.found.removesuffix(" tiles/s").replace(",", "")) > 0
+
+
+def test_search_agrees_with_the_oracle_and_what_does_not_fails(gpu_check, monkeypatch):
+    assert all(finding.held for finding in gpu_check.check_search("cpu"))
+    nearest = gpu_check.TorchEngine.nearest
+
+    def shifted(self, slide, k):
+        found = nearest(self, slide, k)
+        return replace(found, rows=np.roll(found.rows, 1, axis=0))
+
+    monkeypatch.setattr(gpu_check.TorchEngine, "nearest", shifted)
+    assert not gpu_check.check_search("cpu")[0].held
+
+
+def test_the_table_has_every_finding(gpu_check, capsys):
+    gpu_check.show("Some GPU", [gpu_check.at_least("a", 0.5, 0.9), gpu_check.at_least("b", 1, 0.9)])
+    told = capsys.readouterr().out.split()
+    assert told.count("FAILS") == told.count("ok") == 1
+    assert gpu_check.at_least("c", 0.1, 0).asked == ""
+
+
+def test_the_shapes_are_those_of_timm(gpu_check):
+    import timm
+
+    with torch.device("meta"):
+        widths = [timm.create_model(shape.architecture, num_classes=0).num_features for shape in gpu_check.SHAPES]
+    assert widths == [384, 768, 1536]
+    made = gpu_check.build(gpu_check.Shape("small", "test_vit", 1), CPU)
+    assert made(gpu_check.noise_tiles(2)).shape == (2, 64)
