@@ -1,7 +1,8 @@
 """Tiles to vectors, slide by slide, into a store."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -149,8 +150,20 @@ def plan_extraction(
     precision: Precision,
     batch_size: int,
     existing: Existing,
+    commits: Mapping[str, str] | None = None,
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.
+
+    Args:
+        spec: the model.
+        source: the tiles.
+        slides: those asked for.
+        workspace: where the store is.
+        device: a torch device, ``cpu`` or ``cuda``.
+        precision: of the forward pass.
+        batch_size: tiles a forward pass.
+        existing: what to do with slides that are there.
+        commits: of each repository that the source reads; one store holds one commit of each.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
@@ -166,6 +179,7 @@ def plan_extraction(
         precision=str(precision),
         device=device,
         versions={name: version(name) for name in ("plismbench", "torch", "timm", "numpy")},
+        tiles_commit=dict(commits or {}),
     )
     folder = workspace.embeddings(spec.name)
     require_writable(folder)
@@ -179,6 +193,8 @@ def plan_extraction(
         )
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
+    if todo:
+        store = store.with_tiles_of(manifest.tiles_commit)
     return Extraction(spec, source, store, todo, skipped, device, precision, batch_size, unlike)
 
 
@@ -191,7 +207,9 @@ def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> b
     except CorruptFile:
         store = None
     if store and store.manifest.identity == manifest.identity:
-        return False
+        with contextlib.suppress(FingerprintMismatch):
+            store.with_tiles_of(manifest.tiles_commit)
+            return False
     lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
     if lost:
         raise FingerprintMismatch(

@@ -138,6 +138,25 @@ def test_a_store_of_something_else_is_not_mixed(tmp_path):
     assert len(contents(replaced.store.folder)) == len(SLIDES) + 1
 
 
+def test_a_store_holds_tiles_of_one_commit_of_each_repository(tmp_path):
+    first = plan(tmp_path, slides=SLIDES[:2], commits={"org/tiles": "a" * 40})
+    run(first)
+    with pytest.raises(FingerprintMismatch, match=f"has tiles of org/tiles at commit {'a' * 12}, not {'b' * 12}") as no:
+        plan(tmp_path, commits={"org/tiles": "b" * 40})
+    assert "--existing replace" in no.value.hint
+    with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
+        plan(tmp_path, slides=SLIDES[:1], existing=Existing.REPLACE, commits={"org/tiles": "b" * 40})
+    assert plan(tmp_path, slides=SLIDES[:2], commits={"org/tiles": "b" * 40}).slides == ()  # nothing to do is fine
+    # The other layout lies in another repository; what is left comes from there.
+    run(plan(tmp_path, slides=SLIDES[:3], commits={"org/h5": "c" * 40}))
+    found = EmbeddingStore.open(first.store.folder).manifest.tiles_commit
+    assert found == {"org/tiles": "a" * 40, "org/h5": "c" * 40}
+    with pytest.raises(FingerprintMismatch, match="org/h5"):
+        plan(tmp_path, commits={"org/h5": "d" * 40})
+    run(plan(tmp_path, existing=Existing.REPLACE, commits={"org/h5": "d" * 40}))
+    assert EmbeddingStore.open(first.store.folder).manifest.tiles_commit == {"org/h5": "d" * 40}
+
+
 def test_a_damaged_manifest_is_replaced_with_its_slides(tmp_path):
     first = plan(tmp_path)
     run(first)

@@ -74,6 +74,7 @@ def extract(
             precision=precision or default_precision(spec, device),
             batch_size=batch_size or default_batch_size(device),
             existing=existing,
+            commits=chosen_source.commits,
         )
         if dry_run:
             n_tiles = len(plan.slides) * registered.tiles_per_slide

@@ -1,9 +1,10 @@
 """What made the vectors of a store: one small JSON file beside them."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from plismbench.errors import CorruptFile, FingerprintMismatch
 from plismbench.workspace import write_text
@@ -22,6 +23,7 @@ class Manifest:
         precision: of the forward pass.
         device, versions: where it ran first; they do not decide whether vectors fit together.
         origin: where vectors that were not extracted here came from.
+        tiles_commit: the commit of each repository on the Hub that tiles were read from.
     """
 
     extractor: dict[str, Any]
@@ -32,6 +34,7 @@ class Manifest:
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     origin: str = ""
+    tiles_commit: dict[str, str] = field(default_factory=dict)
     schema: str = MANIFEST_SCHEMA
 
     @property
@@ -66,6 +69,21 @@ class Manifest:
         ]
         if differences:
             raise FingerprintMismatch(f"{where} has {'; '.join(differences)}.", hint=hint)
+
+    def with_tiles_of(self, commits: Mapping[str, str], where: object) -> Self:
+        """This manifest after more tiles, of one commit of each repository.
+
+        Raises:
+            FingerprintMismatch: if it has tiles of another commit of one of them.
+        """
+        for repo, commit in commits.items():
+            before = self.tiles_commit.get(repo, commit)
+            if before != commit:
+                raise FingerprintMismatch(
+                    f"{where} has tiles of {repo} at commit {before[:12]}, not {commit[:12]}.",
+                    hint="Extract all of its slides again with --existing replace, or use another --root.",
+                )
+        return replace(self, tiles_commit=self.tiles_commit | dict(commits))
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -1,8 +1,10 @@
 """One parquet file of float16 vectors a slide."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +96,14 @@ class EmbeddingStore:
             return store
         return cls(folder, manifest)
 
+    def with_tiles_of(self, commits: Mapping[str, str]) -> Self:
+        """This store, ready for vectors of tiles at one commit of each repository; written with the next slide.
+
+        Raises:
+            FingerprintMismatch: if it has vectors of another commit.
+        """
+        return replace(self, manifest=self.manifest.with_tiles_of(commits, self.folder))
+
     def path(self, slide: Slide) -> Path:
         """Where a slide's vectors are."""
         return self.folder / f"{slide}.parquet"
@@ -126,8 +136,9 @@ class EmbeddingStore:
         """
         self._check_dim(embeddings)
         dim = self.manifest.dim
-        if not (self.folder / MANIFEST_FILE).exists():
-            write_manifest(self.folder / MANIFEST_FILE, self.manifest)
+        path = self.folder / MANIFEST_FILE
+        if not path.exists() or read_manifest(path).tiles_commit != self.manifest.tiles_commit:
+            write_manifest(path, self.manifest)
         sweep(self.folder)
         item = pa.field("item", pa.float16(), nullable=False)
         schema = pa.schema(

@@ -1,6 +1,7 @@
 """Pixels in: where the tiles of a slide come from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from plismbench.dataset import DEMO, RegisteredDataset, Slide
@@ -27,11 +28,13 @@ class ChosenSource:
         tiles: the source.
         origin: where it reads, in words.
         tile_bytes: what a tile costs to fetch, on average.
+        commits: of each repository on the Hub that the tiles are from.
     """
 
     tiles: TileSource
     origin: str
     tile_bytes: int = 0
+    commits: Mapping[str, str] = field(default_factory=dict)
 
 
 def tile_source(
@@ -39,10 +42,12 @@ def tile_source(
 ) -> ChosenSource:
     """Where the pixels of some slides come from: drawn here for the demo, the disk or the Hub for PLISM.
 
-    A data set of one's own is always read from where its description says.
+    A data set of one's own is always read from where its description says. What is streamed is
+    streamed at one commit, that of this moment, whatever is pushed later.
 
     Raises:
-        Unavailable: if they shall be local, and are not.
+        Unavailable: if they shall be local, and are not; if the Hub does not say which commit is the newest.
+        AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
         CorruptFile: if what was downloaded has a damaged index.
     """
     # Each needs packages (scikit-image, huggingface_hub) that take long to import.
@@ -55,20 +60,32 @@ def tile_source(
 
         return ChosenSource(OwnTiles(dataset), f"read from {dataset.path(slides[0]).parent}")
     if kind is not SourceKind.STREAM:
+        from plismbench.tiles.index import read_index
         from plismbench.tiles.local import downloaded, has_all
 
         for layout in Layout:
             if has_all(dataset, layout, workspace, slides):
+                folder = workspace.tiles(layout, dataset.revision)
+                index = read_index(folder)
                 return ChosenSource(
                     downloaded(dataset, layout, workspace),
-                    f"read from {workspace.tiles(layout, dataset.revision)}",
+                    f"read from {folder}",
+                    commits={layout.repo: index.commit} if index else {},
                 )
     if kind is SourceKind.LOCAL:
         raise Unavailable(
             f"Not all of the {len(slides)} slides are under {workspace.root}.",
             hint="Run `plismbench download` with the same choice of slides, or use --source stream.",
         )
-    from plismbench.tiles.hub import TILE_BYTES, HubTiles
+    from plismbench.hub import hub_errors
+    from plismbench.tiles.hub import TILE_BYTES, HubTiles, current_commit
 
-    source = HubTiles(dataset)
-    return ChosenSource(source, f"streamed from {source.repo}, nothing is kept on the disk", TILE_BYTES)
+    repo = Layout.TILES.repo
+    with hub_errors(repo, dataset.revision, kind="dataset"):
+        commit = current_commit(repo, dataset.revision)
+    return ChosenSource(
+        HubTiles(dataset, repo, commit),
+        f"streamed from {repo} at commit {commit[:12]}, nothing is kept on the disk",
+        TILE_BYTES,
+        {repo: commit},
+    )
