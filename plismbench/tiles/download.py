@@ -152,9 +152,13 @@ def _append(
             if stop.is_set():
                 raise InterruptedError("another file could not be fetched")
             remote.seek(done)
-            piece = memoryview(remote.read(min(_PIECE, file.size - done)))
-            if not piece:
-                break
+            asked = min(_PIECE, file.size - done)
+            piece = memoryview(remote.read(asked))
+            if len(piece) != asked:
+                raise Unavailable(
+                    f"What was asked for {asked:,} bytes of {file.path} sent {len(piece):,}: it is not the Hub.",
+                    hint="Log in to the network if it wants that in a browser; check the proxy and HF_ENDPOINT.",
+                )
             with storage_errors(Path(part.name)):
                 while piece:
                     written = part.write(piece)

@@ -140,6 +140,12 @@ def test_a_fault_that_passes_changes_nothing(
         (Fault(SHARDS, FaultKind.RESET), Unavailable, ["network"]),
         (Fault(SHARDS, FaultKind.TRUNCATE), Unavailable, ["network"]),
         (Fault(SHARDS, FaultKind.CORRUPT), Unavailable, ["arrived damaged 3 times", "SHA-256", "mirror"]),
+        (Fault(SHARDS, FaultKind.PAGE), Unavailable, ["network"]),
+        (
+            Fault(SHARDS, status=302, headers={"Location": f"/datasets/{Layout.TILES.repo}/resolve/main/a.parquet"}),
+            Unavailable,
+            [Layout.TILES.repo],
+        ),
         (Fault("GET", status=302, headers={"Location": "/datasets/loop"}), Unavailable, ["network"]),
     ],
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",

@@ -202,6 +202,14 @@ def test_a_fault_that_passes_changes_nothing(
         (Fault(FILES, FaultKind.TRUNCATE), Unavailable, [REPO, "network"]),
         (Fault(FILES, FaultKind.CORRUPT), CorruptFile, [".parquet"]),
         (Fault("GET", status=302, headers={"Location": f"{API}/revision/main"}), Unavailable, [REPO, "network"]),
+        (
+            Fault(FILES, status=302, headers={"Location": f"/datasets/{REPO}/resolve/main/a.parquet"}),
+            Unavailable,
+            [REPO],
+        ),
+        (Fault("", FaultKind.PAGE), Unavailable, [REPO, "not the Hub", "proxy"]),
+        (Fault(f"{API}/tree", FaultKind.PAGE), Unavailable, [REPO, "not the Hub", "proxy"]),
+        (Fault(FILES, FaultKind.PAGE), CorruptFile, [".parquet"]),
     ],
     ids=lambda value: f"{value.kind}-{value.status}-{value.where}" if isinstance(value, Fault) else "",
 )
