@@ -95,8 +95,14 @@ class Extraction:
             raise NonFiniteValue(
                 f"'{self.spec.name}' in {self.precision} gives NaN, infinity or a value above 65,504"
                 f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
-                hint=f"Try --precision {Precision.BF16 if self.precision is Precision.FP16 else Precision.FP32}.",
+                hint=_finite_hint(self.precision),
             )
+
+
+def _finite_hint(precision: Precision) -> str:
+    if precision is Precision.FP32:
+        return "No precision is wider: the model itself gives it, so look at its weights and its preprocessing."
+    return f"Try --precision {Precision.BF16 if precision is Precision.FP16 else Precision.FP32}."
 
 
 @dataclass(frozen=True)

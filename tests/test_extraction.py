@@ -172,8 +172,17 @@ def test_what_is_no_number_in_float16_names_the_tile_and_is_not_kept(tmp_path, v
     extraction = plan(tmp_path, spec)
     with pytest.raises(NonFiniteValue, match=r"'toy' in fp32 .* for GM_AT2, tile \(0, 3\)") as caught:
         run(extraction)
-    assert "--precision" in caught.value.hint
+    assert "the model itself gives it" in caught.value.hint
+    assert "--precision" not in caught.value.hint
     assert not extraction.store.folder.exists() or contents(extraction.store.folder) == {}
+
+
+@pytest.mark.parametrize(("precision", "next_one"), [(Precision.FP16, "bf16"), (Precision.BF16, "fp32")])
+def test_a_narrow_precision_is_told_the_next_one(tmp_path, precision, next_one):
+    spec = dataclasses.replace(SPEC, loader="toy_loaders:spoilt", options={"value": "nan"})
+    with pytest.raises(NonFiniteValue) as caught:
+        run(plan(tmp_path, spec, precision=precision))
+    assert caught.value.hint == f"Try --precision {next_one}."
 
 
 def test_another_dim_than_declared_is_refused_and_nothing_is_kept(tmp_path):
