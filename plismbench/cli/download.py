@@ -55,7 +55,7 @@ def download(
         f" Free in {root}: {size(plan.free)}."
     )
     if dry_run:
-        show("".join(f"{file.size}\t{file.path}\n" for file in plan.absent))
+        show("".join(f"{missing}\t{file.path}\n" for file, missing in zip(plan.absent, plan.missing, strict=True)))
         return
     if not verify:
         with progress("fetch", plan.n_bytes, "bytes") as advance:
