@@ -14,7 +14,7 @@ from plismbench.hub import hub_errors
 from plismbench.tiles.hub import Published, PublishedFile
 from plismbench.tiles.index import Index, make_index, read_index, write_index
 from plismbench.tiles.layout import Layout
-from plismbench.tiles.local import is_there
+from plismbench.tiles.local import damage_mark, is_there
 from plismbench.tiles.parts import begun, continuing
 from plismbench.tiles.prefetch import for_each
 from plismbench.workspace import Workspace, require_writable, storage_errors
@@ -78,9 +78,10 @@ class Download:
             )
         if not self.absent:
             return
-        for file in self.absent:  # of another size: nothing that a download of ours left there
+        for file in self.absent:  # of another size, or damaged: nothing to go on with
             with storage_errors(self.folder / file.path):
                 (self.folder / file.path).unlink(missing_ok=True)
+                damage_mark(self.folder / file.path).unlink(missing_ok=True)
         from huggingface_hub import HfFileSystem
 
         repo = self.index.layout.repo
