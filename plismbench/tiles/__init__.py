@@ -6,17 +6,19 @@ from enum import StrEnum
 
 from plismbench.dataset import DEMO, RegisteredDataset, Slide
 from plismbench.described import DescribedDataset
-from plismbench.errors import Unavailable
+from plismbench.errors import InvalidInput, Unavailable
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.source import TileSource
 from plismbench.workspace import Workspace
 
 
 class SourceKind(StrEnum):
-    """Where to read PLISM: ``auto`` is local if every slide is there, and else streams."""
+    """Where to read PLISM: ``auto`` is local if every slide is there, and else streams; ``local`` is any layout."""
 
     AUTO = "auto"
     LOCAL = "local"
+    TILES = "tiles"
+    H5 = "h5"
     STREAM = "stream"
 
 
@@ -46,10 +48,16 @@ def tile_source(
     streamed at one commit, that of this moment, whatever is pushed later.
 
     Raises:
+        InvalidInput: if a source is named for a data set that has only one.
         Unavailable: if they shall be local, and are not; if the Hub does not say which commit is the newest.
         AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
         CorruptFile: if what was downloaded has a damaged index.
     """
+    if kind is not SourceKind.AUTO and (dataset == DEMO or isinstance(dataset, DescribedDataset)):
+        raise InvalidInput(
+            f"--source {kind} says where PLISM is read; data set '{dataset.name}' has only one source.",
+            hint="Leave --source out.",
+        )
     # Each needs packages (scikit-image, huggingface_hub) that take long to import.
     if dataset == DEMO:
         from plismbench.tiles.demo import DemoTiles
@@ -63,7 +71,7 @@ def tile_source(
         from plismbench.tiles.index import read_index
         from plismbench.tiles.local import downloaded, has_all
 
-        for layout in Layout:
+        for layout in [Layout(kind)] if kind in tuple(Layout) else Layout:
             if has_all(dataset, layout, workspace, slides):
                 folder = workspace.tiles(layout, dataset.revision)
                 index = read_index(folder)
@@ -72,10 +80,12 @@ def tile_source(
                     f"read from {folder}",
                     commits={layout.repo: index.commit} if index else {},
                 )
-    if kind is SourceKind.LOCAL:
+    if kind not in (SourceKind.AUTO, SourceKind.STREAM):
+        layout_option = "" if kind is SourceKind.LOCAL else f" --layout {kind}"
         raise Unavailable(
-            f"Not all of the {len(slides)} slides are under {workspace.root}.",
-            hint="Run `plismbench download` with the same choice of slides, or use --source stream.",
+            f"Not all of the {len(slides)} slides are under {workspace.root}"
+            f"{f' in the layout {kind}' if layout_option else ''}.",
+            hint=f"Run `plismbench download{layout_option}` with the same choice of slides, or use --source stream.",
         )
     from plismbench.hub import hub_errors
     from plismbench.tiles.hub import TILE_BYTES, HubTiles, current_commit

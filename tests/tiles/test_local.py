@@ -7,7 +7,7 @@ from loopback_hub import LoopbackHub
 from small_plism import SMALL
 
 from plismbench.dataset import DEMO, Slide
-from plismbench.errors import CorruptFile, Unavailable
+from plismbench.errors import CorruptFile, InvalidInput, Unavailable
 from plismbench.tiles import SourceKind, tile_source
 from plismbench.tiles.demo import DemoTiles
 from plismbench.tiles.download import plan_download
@@ -82,7 +82,18 @@ def test_the_disk_is_chosen_if_every_slide_is_there(fetch: Fetch, hub: LoopbackH
     assert choose(SourceKind.AUTO, SLIDE) == choose(SourceKind.LOCAL, SLIDE) == H5Tiles(SMALL, folder)
     assert choose(SourceKind.STREAM, SLIDE) == choose(SourceKind.AUTO, *SMALL.slides) == streamed
     fetch(Layout.TILES)
-    assert choose(SourceKind.AUTO, *SMALL.slides) == LocalShards(SMALL, workspace.tiles("tiles", "main"))
+    shards = LocalShards(SMALL, workspace.tiles("tiles", "main"))
+    assert choose(SourceKind.AUTO, *SMALL.slides) == shards
+    assert choose(SourceKind.TILES, SLIDE) == choose(SourceKind.LOCAL, SLIDE) == shards
+    assert choose(SourceKind.H5, SLIDE) == H5Tiles(SMALL, folder)
+    with pytest.raises(Unavailable, match=r"in the layout h5\. Run `plismbench download --layout h5`"):
+        choose(SourceKind.H5, *SMALL.slides)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SourceKind if kind is not SourceKind.AUTO])
+def test_a_source_is_not_named_for_a_data_set_that_has_one(workspace: Workspace, kind: SourceKind) -> None:
+    with pytest.raises(InvalidInput, match=f"--source {kind} says where PLISM is read; data set 'demo' has only one"):
+        tile_source(DEMO, workspace, (SLIDE,), kind)
 
 
 @pytest.fixture
@@ -137,7 +148,7 @@ def test_the_origin_is_said_in_words(fetch: Fetch, hub: LoopbackHub, workspace: 
     assert tile_source(SMALL, workspace, (SLIDE,), SourceKind.AUTO).origin == (
         f"read from {workspace.tiles('tiles', 'main')}"
     )
-    demo = tile_source(DEMO, workspace, (SLIDE,), SourceKind.LOCAL)
+    demo = tile_source(DEMO, workspace, (SLIDE,), SourceKind.AUTO)
     assert (demo.tiles, demo.origin) == (DemoTiles(), "drawn here")
 
 
