@@ -182,6 +182,7 @@ def plan_extraction(
         fingerprint=spec.fingerprint(),
         dataset=source.dataset.name,
         revision=source.dataset.revision,
+        dataset_option=source.dataset.option,
         precision=str(precision),
         device=device,
         versions={name: version(name) for name in ("plismbench", "torch", "timm", "numpy")},

@@ -1,6 +1,7 @@
 """What made the vectors of a store: one small JSON file beside them."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ class Manifest:
         precision: of the forward pass.
         device, versions: where it ran first; they do not decide whether vectors fit together.
         origin: where vectors that were not extracted here came from.
+        dataset_option: what ``--dataset`` took, if not the name.
         tiles_commit: the commit of each repository on the Hub that tiles were read from.
     """
 
@@ -34,6 +36,7 @@ class Manifest:
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     origin: str = ""
+    dataset_option: str = ""
     tiles_commit: dict[str, str] = field(default_factory=dict)
     schema: str = MANIFEST_SCHEMA
 
@@ -41,6 +44,11 @@ class Manifest:
     def name(self) -> str:
         """Name of the extractor."""
         return str(self.extractor["name"])
+
+    @property
+    def choice(self) -> str:
+        """The options of a command that say which extractor and data set this is."""
+        return f"--model {shlex.quote(self.name)} --dataset {shlex.quote(self.dataset_option or self.dataset)}"
 
     @property
     def dim(self) -> int:

@@ -123,8 +123,7 @@ class EmbeddingStore:
             named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
             raise MissingEmbeddings(
                 f"'{self.manifest.name}' lacks {len(absent)} of {len(slides)} slides: {named}.",
-                hint=f"Run `plismbench extract --model {self.manifest.name} --dataset {self.manifest.dataset}`"
-                " for them, or evaluate fewer with --slides.",
+                hint=f"Run `plismbench extract {self.manifest.choice}` for them, or evaluate fewer with --slides.",
             )
 
     def write(self, embeddings: Embeddings) -> None:
@@ -177,8 +176,7 @@ class EmbeddingStore:
         """
         self.require((slide,))
         path = self.path(slide)
-        again = f"Extract it again: `plismbench extract --model {self.manifest.name}"
-        again += f" --dataset {self.manifest.dataset} --slides {slide} --existing replace`."
+        again = f"Extract it again: `plismbench extract {self.manifest.choice} --slides {slide} --existing replace`."
         try:
             with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
                 identity = json.loads(file.schema_arrow.metadata[_METADATA_KEY])

@@ -71,7 +71,8 @@ def tile_source(
         from plismbench.tiles.index import read_index
         from plismbench.tiles.local import downloaded, has_all
 
-        for layout in [Layout(kind)] if kind in tuple(Layout) else Layout:
+        named = {SourceKind.TILES: [Layout.TILES], SourceKind.H5: [Layout.H5]}
+        for layout in named.get(kind, list(Layout)):
             if has_all(dataset, layout, workspace, slides):
                 folder = workspace.tiles(layout, dataset.revision)
                 index = read_index(folder)
