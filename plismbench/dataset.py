@@ -74,6 +74,11 @@ class RegisteredDataset:
             raise InvalidInput(f"Data set '{self.name}' evaluates {self.n_tiles} of {self.tiles_per_slide} tiles.")
 
     @property
+    def option(self) -> str:
+        """What ``--dataset`` takes."""
+        return self.name
+
+    @property
     def stainings(self) -> tuple[str, ...]:
         """Staining codes, in the order of the slides."""
         return tuple(dict.fromkeys(slide.staining for slide in self.slides))

@@ -25,6 +25,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS: dict[str, type] = {"name": str, "title": str, "revision": str, "tiles": int, "n_tiles": int, "slide": list}
 _SLIDE_KEYS: dict[str, type] = {"staining": str, "scanner": str, "path": str}
 _OPTIONAL = {"title", "n_tiles"}
+_TAKEN = {"checks"}  # other folders of the root: see `workspace`
 _TYPES = {str: "a text in quotes", int: "a whole number", list: "[[slide]] tables"}
 
 
@@ -34,9 +35,16 @@ class DescribedDataset(RegisteredDataset):
 
     Args:
         paths: where the tiles of each slide are, in the order of the slides.
+        file: the description.
     """
 
     paths: tuple[Path, ...] = ()
+    file: Path = Path()
+
+    @property
+    def option(self) -> str:
+        """What ``--dataset`` takes, in any folder."""
+        return str(self.file.absolute())
 
     def path(self, slide: Slide) -> Path:
         """Where the tiles of a slide are."""
@@ -87,10 +95,10 @@ def read_description(path: Path) -> DescribedDataset:
         if not (path.parent / entry["path"]).exists():
             raise InvalidInput(f"{lines.where('path', number)}: there is no {path.parent / entry['path']}.")
     for key in ("name", "revision"):
-        if not _WORD.fullmatch(told[key]) or (key == "name" and told[key] in DATASETS):
+        if not _WORD.fullmatch(told[key]) or (key == "name" and told[key].casefold() in {*DATASETS, *_TAKEN}):
             raise InvalidInput(
-                f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and not the name of a"
-                f" data set that is there already; got '{told[key]}'."
+                f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and no name"
+                f" that plismbench keeps something else under; got '{told[key]}'."
             )
     try:
         return DescribedDataset(
@@ -101,6 +109,7 @@ def read_description(path: Path) -> DescribedDataset:
             tiles_per_slide=told["tiles"],
             n_tiles=told.get("n_tiles", told["tiles"]),
             revision=told["revision"],
+            file=path,
             paths=tuple(path.parent / entry["path"] for entry in told["slide"]),
         )
     except PlismbenchError as error:

@@ -65,7 +65,8 @@ def examine(root: Path, dataset: RegisteredDataset = PLISM, gated: Sequence[Extr
     if hub.verdict is Verdict.PASS:
         yield _login()
         for spec in gated:
-            yield _access(spec)
+            if spec.weights.startswith(_HUB_WEIGHTS):
+                yield _access(spec)
     yield _tiles(Workspace(root, dataset.name), dataset)
 
 
@@ -167,7 +168,7 @@ def _login() -> Check:
 def _access(spec: ExtractorSpec) -> Check:
     from huggingface_hub import HfApi
 
-    repo = spec.weights.removeprefix(_HUB_WEIGHTS)
+    repo = "/".join(spec.weights.removeprefix(_HUB_WEIGHTS).split("/")[:2])  # a file may follow
     try:
         with hub_errors(repo, spec.revision, kind="model"):
             HfApi().auth_check(repo)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -201,8 +201,20 @@ def plan_extraction(
     precision: Precision,
     batch_size: int | None,
     existing: Existing,
+    commits: Mapping[str, str] | None = None,
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.
+
+    Args:
+        spec: the model.
+        source: the tiles.
+        slides: those asked for.
+        workspace: where the store is.
+        device: a torch device, ``cpu`` or ``cuda``.
+        precision: of the forward pass.
+        batch_size: tiles a forward pass.
+        existing: what to do with slides that are there.
+        commits: of each repository that the source reads; one store holds one commit of each.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
@@ -215,9 +227,11 @@ def plan_extraction(
         fingerprint=spec.fingerprint(),
         dataset=source.dataset.name,
         revision=source.dataset.revision,
+        dataset_option=source.dataset.option,
         precision=str(precision),
         device=device,
         versions={name: version(name) for name in ("plismbench", "torch", "timm", "numpy")},
+        tiles_commit=dict(commits or {}),
     )
     folder = workspace.embeddings(spec.name)
     require_writable(folder)
@@ -231,4 +245,6 @@ def plan_extraction(
         )
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
+    if todo:
+        store = store.with_tiles_of(manifest.tiles_commit)
     return Extraction(spec, source, store, todo, skipped, device, precision, batch_size, unlike)

@@ -1,6 +1,7 @@
 """What the Hugging Face Hub answers when it does not give what was asked, as one sentence and a next step."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 
 from plismbench.errors import AccessDenied, PlismbenchError, Unavailable
@@ -17,7 +18,8 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
 
     Raises:
         AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
-        Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing.
+        Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing; if something
+            else answers in its place, such as the page of a network that wants a login.
     """
     from huggingface_hub import constants, errors
 
@@ -28,6 +30,11 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
         yield
     except PlismbenchError:
         raise
+    except json.JSONDecodeError as error:
+        raise Unavailable(
+            f"What answers as {constants.ENDPOINT} for {repo} is not the Hub: it sent a page that is not JSON.",
+            hint="Log in to the network if it wants that in a browser; check the proxy and HF_ENDPOINT.",
+        ) from error
     except (anything, errors.OfflineModeIsEnabled, FileNotFoundError) as error:
         status = _status(error)
         if status in (401, 403):

@@ -95,6 +95,7 @@ def plan_import(
         fingerprint=f"imported-{hashlib.sha256(f'{name} {dim} {folder.resolve()}'.encode()).hexdigest()[:16]}",
         dataset=dataset.name,
         revision=dataset.revision,
+        dataset_option=dataset.option,
         precision=str(precision),
         origin=f"features.npy of plism-benchmark in {folder}",
     )

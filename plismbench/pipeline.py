@@ -186,5 +186,11 @@ def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.floa
         raise NonFiniteValue(
             f"'{extractor.spec.name}' in {extractor.precision} gives NaN, infinity or a value above 65,504"
             f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
-            hint=f"Try --precision {Precision.BF16 if extractor.precision is Precision.FP16 else Precision.FP32}.",
+            hint=_finite_hint(extractor.precision),
         )
+
+
+def _finite_hint(precision: Precision) -> str:
+    if precision is Precision.FP32:
+        return "No precision is wider: the model itself gives it, so look at its weights and its preprocessing."
+    return f"Try --precision {Precision.BF16 if precision is Precision.FP16 else Precision.FP32}."

@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from io import FileIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,7 +37,8 @@ PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"
 EFFICIENCY_FILE = "efficiency.json"
 
-_PART = ".part"
+PART = ".part"
+"""Ending of what is being written."""
 
 
 class Existing(StrEnum):
@@ -137,49 +137,10 @@ def writing(path: Path) -> Iterator[Path]:
             # mkstemp makes private files; a shared store needs what the umask allows.
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
             os.close(handle)
-
-
-@contextlib.contextmanager
-def continuing(path: Path) -> Iterator[FileIO | None]:
-    """A file beside ``path`` to append to, which keeps what earlier tries wrote; None once ``path`` is there.
-
-    It takes the place of ``path`` if the block ends without an error, and is kept if not. One process
-    has it at a time; others wait, and mostly find that nothing is left to do.
-
-    Raises:
-        StorageFailure: if the folder cannot be made or written, or the disk is full.
-    """
-    part = path.with_name(f".{path.name}{_PART}")
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = _open_alone(path, part)
-    if handle is None:
-        yield None
-        return
-    with handle:
-        yield handle
-        with storage_errors(path):
-            os.fsync(handle.fileno())
-            part.replace(path)
-            _sync_folder(path.parent)
-
-
-def _open_alone(path: Path, part: Path) -> FileIO | None:
-    while not path.exists():
-        handle = part.open("a+b", buffering=0)
-        if sys.platform != "win32":
-            with contextlib.suppress(OSError):  # this file system has no locks
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        # Whoever had the lock before may have renamed or removed the file that is open here.
-        with contextlib.suppress(FileNotFoundError):
-            if not path.exists() and os.path.samestat(os.fstat(handle.fileno()), part.stat()):
-                return handle
-        handle.close()
-    return None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -198,7 +159,7 @@ def remove_folder(path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Removes the temporary files that killed processes left in ``folder``, not those being written."""
     with storage_errors(folder):
-        for leftover in folder.glob(f".*{_PART}"):
+        for leftover in folder.glob(f".*{PART}"):
             with contextlib.suppress(FileNotFoundError), leftover.open("rb") as handle:
                 if _lock(handle.fileno()):
                     leftover.unlink()
@@ -224,7 +185,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 def _locked_part(folder: Path) -> tuple[int, Path]:
     """A new temporary file, open and locked until it is closed: sweeps leave it alone."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=".", suffix=_PART, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=PART, dir=folder)
         _lock(handle, wait=True)
         if Path(name).exists():
             return handle, Path(name)
@@ -248,7 +209,8 @@ def _umask() -> int:
     return current
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flushes the names in a folder to the disk."""
     if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -31,6 +31,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 
+LOGIN_PAGE = b"<html>Please log in to the guest network</html>"
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}")
 # What the Hub keeps in large file storage, where the hash that it publishes is a SHA-256.
 LARGE = {".bin", ".h5", ".parquet", ".pt", ".pth", ".safetensors"}
@@ -44,6 +45,7 @@ class FaultKind(StrEnum):
     TRUNCATE = "truncate"  # half of the body, then an orderly end: shorter than Content-Length says
     STALL = "stall"  # half of the body, then silence for `seconds`
     CORRUPT = "corrupt"  # all of the body, every byte of its middle third inverted
+    PAGE = "page"  # 200 and a page to log in, as a network in between answers
 
 
 @dataclass
@@ -348,9 +350,12 @@ class _Handler(BaseHTTPRequestHandler):
         fault = hub.fault_for(self.command, url.path)
         if fault is not None and fault.kind is FaultKind.STATUS:
             response = Response(fault.status, headers=dict(fault.headers))
+        elif fault is not None and fault.kind is FaultKind.PAGE:
+            response = Response(HTTPStatus.OK, LOGIN_PAGE, {"Content-Type": "text/html"})
         else:
             response = hub.answer(url.path, parse_qs(url.query), form or {})
-        first, last = self._cut(response)
+        is_page = fault is not None and fault.kind is FaultKind.PAGE
+        first, last = (None, None) if is_page else self._cut(response)
         hub.requests.append(Request(self.command, url.path, int(response.status), len(response.body), first, last))
         if fault is not None and fault.kind is FaultKind.CORRUPT:
             third = len(response.body) // 3

@@ -3,6 +3,7 @@ import pytest
 from plismbench.dataset import PLISM, Slide
 from plismbench.described import find_dataset, read_description
 from plismbench.errors import InvalidInput, UnknownName
+from plismbench.workspace import check_record
 
 GOOD = """\
 name = "rescans"
@@ -45,6 +46,12 @@ def test_a_description_is_a_data_set_with_paths_beside_it(write, tmp_path):
     assert find_dataset(str(tmp_path / "own.toml")) == dataset
 
 
+def test_no_data_set_is_kept_where_something_else_is(write, tmp_path):
+    name = check_record(tmp_path, "toy").relative_to(tmp_path).parts[0]
+    with pytest.raises(InvalidInput, match=f"keeps something else under; got '{name}'"):
+        read_description(write(GOOD.replace('"rescans"', f'"{name}"')))
+
+
 def test_what_can_be_left_out_has_a_meaning(write):
     dataset = read_description(write(GOOD.replace('title = "Our rescans"\n', "").replace("n_tiles = 100\n", "")))
     assert (dataset.title, dataset.n_tiles) == ("rescans", 256)
@@ -61,6 +68,8 @@ def test_a_name_is_still_a_name():
     [
         ("tiles = 256\n", "tiles 256\n", "(at line 4, column 7)"),
         ('name = "rescans"', 'name = "plism"', "line 1: a name is letters"),
+        ('name = "rescans"', 'name = "Demo"', "line 1: a name is letters"),
+        ('name = "rescans"', 'name = "checks"', "line 1: a name is letters"),
         ('name = "rescans"', 'name = "../up"', "line 1: a name is letters"),
         ('name = "rescans"', "name = 3", "line 1: 'name' is a text in quotes; got 3"),
         ('revision = "2"', 'revision = "a|b"', "line 3: a revision is letters"),

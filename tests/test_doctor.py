@@ -1,6 +1,7 @@
 import builtins
 import sys
 from collections import namedtuple
+from dataclasses import replace
 from importlib import metadata
 
 import pytest
@@ -131,6 +132,18 @@ def test_the_hub_the_account_and_a_gated_model(hub, check, tmp_path):
     hub.faults.append(Fault("whoami", status=401))
     assert "Ask for access on" in check("secret").fix
     assert check("secret").verdict is check("login").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("weights", ["hf-hub:acme/secret/pytorch_model.bin", "hf-hub:acme/secret/a/b.pth"])
+def test_a_gated_model_with_a_file_is_asked_for_by_its_repository(hub, weights):
+    found = doctor._access(replace(GATED, weights=weights))
+    assert (found.verdict, found.found) == (Verdict.PASS, "access to acme/secret")
+
+
+def test_a_gated_model_that_is_not_on_the_hub_is_not_asked_for(hub, tmp_path):
+    elsewhere = [replace(GATED, weights=weights) for weights in ("https://example.org/w.pth", "file:w.pth", "")]
+    assert "secret" not in {check.name for check in examine(tmp_path / "root", SMALL, elsewhere)}
+    assert hub.requested("auth-check") == []
 
 
 def test_without_a_hub_nothing_more_is_asked_of_it(hub, tmp_path):

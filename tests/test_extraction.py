@@ -223,13 +223,32 @@ def test_a_store_of_something_else_is_not_mixed(tmp_path):
         plan(tmp_path, other)
     with pytest.raises(FingerprintMismatch, match="precision fp32, not bf16"):
         plan(tmp_path, precision=Precision.BF16)
-    with pytest.raises(FingerprintMismatch, match="would lose 2 slides that are not asked for: GM_P"):
+    with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
         plan(tmp_path, other, slides=(SLIDES[0],), existing=Existing.REPLACE)
     assert len(contents(tmp_path / "tiny/embeddings/toy")) == 4
     replaced = plan(tmp_path, other, existing=Existing.REPLACE)
     run(replaced)
     assert replaced.store.manifest.fingerprint == other.fingerprint()
     assert len(contents(replaced.store.folder)) == len(SLIDES) + 1
+
+
+def test_a_store_holds_tiles_of_one_commit_of_each_repository(tmp_path):
+    first = plan(tmp_path, slides=SLIDES[:2], commits={"org/tiles": "a" * 40})
+    run(first)
+    with pytest.raises(FingerprintMismatch, match=f"has tiles of org/tiles at commit {'a' * 12}, not {'b' * 12}") as no:
+        plan(tmp_path, commits={"org/tiles": "b" * 40})
+    assert "--existing replace" in no.value.hint
+    with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
+        plan(tmp_path, slides=SLIDES[:1], existing=Existing.REPLACE, commits={"org/tiles": "b" * 40})
+    assert plan(tmp_path, slides=SLIDES[:2], commits={"org/tiles": "b" * 40}).slides == ()  # nothing to do is fine
+    # The other layout lies in another repository; what is left comes from there.
+    run(plan(tmp_path, slides=SLIDES[:3], commits={"org/h5": "c" * 40}))
+    found = EmbeddingStore.open(first.store.folder).manifest.tiles_commit
+    assert found == {"org/tiles": "a" * 40, "org/h5": "c" * 40}
+    with pytest.raises(FingerprintMismatch, match="org/h5"):
+        plan(tmp_path, commits={"org/h5": "d" * 40})
+    run(plan(tmp_path, existing=Existing.REPLACE, commits={"org/h5": "d" * 40}))
+    assert EmbeddingStore.open(first.store.folder).manifest.tiles_commit == {"org/h5": "d" * 40}
 
 
 def test_a_damaged_manifest_is_replaced_with_its_slides(tmp_path):
@@ -247,8 +266,17 @@ def test_what_is_no_number_in_float16_names_the_tile_and_is_not_kept(tmp_path, v
     extraction = plan(tmp_path, spec)
     with pytest.raises(NonFiniteValue, match=r"'toy' in fp32 .* for GM_AT2, tile \(0, 3\)") as caught:
         run(extraction)
-    assert "--precision" in caught.value.hint
+    assert "the model itself gives it" in caught.value.hint
+    assert "--precision" not in caught.value.hint
     assert not extraction.store.folder.exists() or contents(extraction.store.folder) == {}
+
+
+@pytest.mark.parametrize(("precision", "next_one"), [(Precision.FP16, "bf16"), (Precision.BF16, "fp32")])
+def test_a_narrow_precision_is_told_the_next_one(tmp_path, precision, next_one):
+    spec = dataclasses.replace(SPEC, loader="toy_loaders:spoilt", options={"value": "nan"})
+    with pytest.raises(NonFiniteValue) as caught:
+        run(plan(tmp_path, spec, precision=precision))
+    assert caught.value.hint == f"Try --precision {next_one}."
 
 
 def test_another_dim_than_declared_is_refused_and_nothing_is_kept(tmp_path):

@@ -22,6 +22,7 @@ from plismbench import dataset
 from plismbench.dataset import DEMO, Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.tiles.ids import fingerprint
+from plismbench.tiles.layout import Layout
 from plismbench.workspace import Workspace
 
 
@@ -140,7 +141,11 @@ def test_downloaded_and_streamed_tiles_give_the_same_files(run, small_plism, tmp
     assert len(expected) == 1 + len(SMALL.slides)
     for root in roots.values():
         found = {path.name: path.read_bytes() for path in (root / "plism/embeddings/color-stats").iterdir()}
-        assert found == expected
+        manifests = [json.loads(files.pop("manifest.json")) for files in (dict(expected), found)]
+        commits = [manifest.pop("tiles_commit") for manifest in manifests]
+        assert manifests[0] == manifests[1]
+        assert (commits[0] == commits[1]) is (root.name != "h5")
+        assert found == {name: content for name, content in expected.items() if name != "manifest.json"}
         assert run("leaderboard", "--root", root).out == run("leaderboard", "--root", roots["stream"]).out
 
 
@@ -175,7 +180,7 @@ def test_a_dry_run_knows_what_would_be_streamed(run, small_plism, monkeypatch):
     told = run("extract", "--model=mean-color", "--slides=all", "--dry-run")
     assert told.code == 0
     assert told.out.splitlines()[1].split() == ["fetch", "15", "MB"]  # 6 slides of 25 tiles of 99 kB
-    assert small_plism.requests == []
+    assert [request.path for request in small_plism.requests] == [f"/api/datasets/{Layout.TILES.repo}/revision/main"]
 
 
 def test_a_gated_model_is_one_line_and_leaves_nothing(run, small_plism, tmp_path):

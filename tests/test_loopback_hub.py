@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from loopback_hub import Fault, FaultKind, LoopbackHub
+from loopback_hub import LOGIN_PAGE, Fault, FaultKind, LoopbackHub
 
 CONTENT = bytes(range(256)) * 40
 FILE = "/datasets/acme/pictures/resolve/main/data/pictures.parquet"
@@ -131,6 +131,7 @@ def test_a_body_can_be_reset_cut_stalled_and_corrupted(hub: LoopbackHub) -> None
     corrupt = get(hub, FILE)
     assert len(corrupt) == len(CONTENT)
     assert corrupt != CONTENT
+    assert get(hub, FILE) == LOGIN_PAGE
     assert get(hub, FILE) == CONTENT
 
 

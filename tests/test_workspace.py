@@ -2,14 +2,12 @@ import errno
 import subprocess
 import sys
 import tempfile
-import threading
 
 import pytest
 
 from plismbench.errors import StorageFailure
 from plismbench.workspace import (
     Workspace,
-    continuing,
     default_root,
     folder_name,
     remove_folder,
@@ -111,40 +109,6 @@ def test_removing_a_folder_that_is_not_there_is_fine(tmp_path):
     remove_folder(tmp_path / "a")
     remove_folder(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_is_continued_keeps_what_was_written_and_appears_whole(tmp_path):
-    path = tmp_path / "new/shard"
-    with pytest.raises(ZeroDivisionError), continuing(path) as part:
-        part.write(b"first ")
-        raise ZeroDivisionError
-    assert not path.exists()
-    with continuing(path) as part:
-        part.write(b"second")
-        assert not path.exists()
-    assert path.read_bytes() == b"first second"
-    assert [found.name for found in path.parent.iterdir()] == ["shard"]
-    with continuing(path) as part:
-        assert part is None
-
-
-def test_a_file_is_continued_by_one_at_a_time(tmp_path):
-    path = tmp_path / "shard"
-    seen = []
-
-    def wait():
-        with continuing(path) as part:
-            seen.append(part)
-
-    with continuing(path) as part:
-        other = threading.Thread(target=wait)
-        other.start()
-        other.join(0.2)
-        assert other.is_alive()
-        part.write(b"whole")
-    other.join()
-    assert seen == [None]
-    assert path.read_bytes() == b"whole"
 
 
 def test_a_temporary_file_that_is_swept_before_it_is_locked_is_made_again(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """``plismbench download``."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,17 +56,20 @@ def download(
         f" Free in {root}: {size(plan.free)}."
     )
     if dry_run:
-        show("".join(f"{file.size}\t{file.path}\n" for file in plan.absent))
+        show("".join(f"{missing}\t{file.path}\n" for file, missing in zip(plan.absent, plan.missing, strict=True)))
         return
     if not verify:
         with progress("fetch", plan.n_bytes, "bytes") as advance:
             plan.run(workers, advance)
     problems = [*(_check_files(plan) if verify else ()), *_check_slides(downloaded(dataset, layout, workspace), chosen)]
     if problems:
+        asked = {"slides": slides, "stainings": stainings, "scanners": scanners, "exclude-slides": excluded}
+        choice = [f"--{name}={','.join(options.split_commas(values))}" for name, values in asked.items() if values]
+        again = shlex.join(["plismbench", "download", f"--root={root}", f"--layout={layout}", *choice])
         show("".join(f"{problem.name}\t{problem.what}\n" for problem in problems))
         raise Unavailable(
             f"{len(problems)} files or slides under {plan.folder} are not what was published.",
-            hint="Run the same command without --verify to fetch what is missing."
+            hint=f"Fetch it again: `{again}`."
             if verify
             else "Every file has the checksum of the Hub, so the published data themselves are damaged.",
         )

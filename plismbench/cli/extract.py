@@ -35,7 +35,11 @@ def extract(
     scanners: options.Scanners = None,
     excluded: options.ExcludedSlides = None,
     source: Annotated[
-        SourceKind, typer.Option(help="Where PLISM is read; auto: the disk if all slides are there, else the Hub.")
+        SourceKind,
+        typer.Option(
+            help="Where PLISM is read; auto: the disk if all slides are there, else the Hub; tiles, h5: that layout"
+            " on the disk; local: either."
+        ),
     ] = SourceKind.AUTO,
     pooling: Annotated[
         Pooling | None, typer.Option(help="Of the tokens; another than the model's own is kept as NAME+POOLING.")
@@ -88,6 +92,7 @@ def extract(
             precision=precision or default_precision(spec, device),
             batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
+            commits=chosen_source.commits,
         )
         if dry_run:
             n_tiles = len(plan.slides) * registered.tiles_per_slide

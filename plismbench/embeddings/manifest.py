@@ -1,9 +1,11 @@
 """What made the vectors of a store: one small JSON file beside them."""
 
 import json
-from dataclasses import asdict, dataclass, field
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from plismbench.errors import CorruptFile, FingerprintMismatch
 from plismbench.workspace import write_text
@@ -22,6 +24,8 @@ class Manifest:
         precision: of the forward pass.
         device, versions: where it ran first; they do not decide whether vectors fit together.
         origin: where vectors that were not extracted here came from.
+        dataset_option: what ``--dataset`` took, if not the name.
+        tiles_commit: the commit of each repository on the Hub that tiles were read from.
     """
 
     extractor: dict[str, Any]
@@ -32,12 +36,19 @@ class Manifest:
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     origin: str = ""
+    dataset_option: str = ""
+    tiles_commit: dict[str, str] = field(default_factory=dict)
     schema: str = MANIFEST_SCHEMA
 
     @property
     def name(self) -> str:
         """Name of the extractor."""
         return str(self.extractor["name"])
+
+    @property
+    def choice(self) -> str:
+        """The options of a command that say which extractor and data set this is."""
+        return f"--model {shlex.quote(self.name)} --dataset {shlex.quote(self.dataset_option or self.dataset)}"
 
     @property
     def dim(self) -> int:
@@ -66,6 +77,21 @@ class Manifest:
         ]
         if differences:
             raise FingerprintMismatch(f"{where} has {'; '.join(differences)}.", hint=hint)
+
+    def with_tiles_of(self, commits: Mapping[str, str], where: object) -> Self:
+        """This manifest after more tiles, of one commit of each repository.
+
+        Raises:
+            FingerprintMismatch: if it has tiles of another commit of one of them.
+        """
+        for repo, commit in commits.items():
+            before = self.tiles_commit.get(repo, commit)
+            if before != commit:
+                raise FingerprintMismatch(
+                    f"{where} has tiles of {repo} at commit {before[:12]}, not {commit[:12]}.",
+                    hint="Extract all of its slides again with --existing replace, or use another --root.",
+                )
+        return replace(self, tiles_commit=self.tiles_commit | dict(commits))
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -3,9 +3,10 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +121,11 @@ class EmbeddingStore:
         if not (folder / MANIFEST_FILE).exists():
             return False
         with contextlib.suppress(CorruptFile):
-            if cls.open(folder).manifest.identity == manifest.identity:
-                return False
+            store = cls.open(folder)
+            if store.manifest.identity == manifest.identity:
+                with contextlib.suppress(FingerprintMismatch):
+                    store.with_tiles_of(manifest.tiles_commit)
+                    return False
         lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
         if lost:
             raise FingerprintMismatch(
@@ -130,6 +134,14 @@ class EmbeddingStore:
                 hint="Ask for all of its slides, or use another --root.",
             )
         return True
+
+    def with_tiles_of(self, commits: Mapping[str, str]) -> Self:
+        """This store, ready for vectors of tiles at one commit of each repository; written with the next slide.
+
+        Raises:
+            FingerprintMismatch: if it has vectors of another commit.
+        """
+        return replace(self, manifest=self.manifest.with_tiles_of(commits, self.folder))
 
     def path(self, slide: Slide) -> Path:
         """Where a slide's vectors are."""
@@ -150,8 +162,7 @@ class EmbeddingStore:
             named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
             raise MissingEmbeddings(
                 f"'{self.manifest.name}' lacks {len(absent)} of {len(slides)} slides: {named}.",
-                hint=f"Run `plismbench extract --model {self.manifest.name} --dataset {self.manifest.dataset}`"
-                " for them, or evaluate fewer with --slides.",
+                hint=f"Run `plismbench extract {self.manifest.choice}` for them, or evaluate fewer with --slides.",
             )
 
     def write(self, embeddings: Embeddings) -> None:
@@ -163,8 +174,9 @@ class EmbeddingStore:
         """
         self._check_dim(embeddings)
         dim = self.manifest.dim
-        if not (self.folder / MANIFEST_FILE).exists():
-            write_manifest(self.folder / MANIFEST_FILE, self.manifest)
+        path = self.folder / MANIFEST_FILE
+        if not path.exists() or read_manifest(path).tiles_commit != self.manifest.tiles_commit:
+            write_manifest(path, self.manifest)
         sweep(self.folder)
         item = pa.field("item", pa.float16(), nullable=False)
         schema = pa.schema(
@@ -238,10 +250,7 @@ class EmbeddingStore:
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
     def _again(self, slide: Slide) -> str:
-        return (
-            f"Extract it again: `plismbench extract --model {self.manifest.name}"
-            f" --dataset {self.manifest.dataset} --slides {slide} --existing replace`."
-        )
+        return f"Extract it again: `plismbench extract {self.manifest.choice} --slides {slide} --existing replace`."
 
     def _identity(self, slide: Slide) -> dict[str, str]:
         return self.manifest.identity | {"slide": str(slide)}

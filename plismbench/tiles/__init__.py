@@ -1,21 +1,24 @@
 """Pixels in: where the tiles of a slide come from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from plismbench.dataset import DEMO, RegisteredDataset, Slide
 from plismbench.described import DescribedDataset
-from plismbench.errors import Unavailable
+from plismbench.errors import InvalidInput, Unavailable
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.source import TileSource
 from plismbench.workspace import Workspace
 
 
 class SourceKind(StrEnum):
-    """Where to read PLISM: ``auto`` is local if every slide is there, and else streams."""
+    """Where to read PLISM: ``auto`` is local if every slide is there, and else streams; ``local`` is any layout."""
 
     AUTO = "auto"
     LOCAL = "local"
+    TILES = "tiles"
+    H5 = "h5"
     STREAM = "stream"
 
 
@@ -27,11 +30,13 @@ class ChosenSource:
         tiles: the source.
         origin: where it reads, in words.
         tile_bytes: what a tile costs to fetch, on average.
+        commits: of each repository on the Hub that the tiles are from.
     """
 
     tiles: TileSource
     origin: str
     tile_bytes: int = 0
+    commits: Mapping[str, str] = field(default_factory=dict)
 
 
 def tile_source(
@@ -39,12 +44,20 @@ def tile_source(
 ) -> ChosenSource:
     """Where the pixels of some slides come from: drawn here for the demo, the disk or the Hub for PLISM.
 
-    A data set of one's own is always read from where its description says.
+    A data set of one's own is always read from where its description says. What is streamed is
+    streamed at one commit, that of this moment, whatever is pushed later.
 
     Raises:
-        Unavailable: if they shall be local, and are not.
+        InvalidInput: if a source is named for a data set that has only one.
+        Unavailable: if they shall be local, and are not; if the Hub does not say which commit is the newest.
+        AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
         CorruptFile: if what was downloaded has a damaged index.
     """
+    if kind is not SourceKind.AUTO and (dataset == DEMO or isinstance(dataset, DescribedDataset)):
+        raise InvalidInput(
+            f"--source {kind} says where PLISM is read; data set '{dataset.name}' has only one source.",
+            hint="Leave --source out.",
+        )
     # Each needs packages (scikit-image, huggingface_hub) that take long to import.
     if dataset == DEMO:
         from plismbench.tiles.demo import DemoTiles
@@ -55,20 +68,35 @@ def tile_source(
 
         return ChosenSource(OwnTiles(dataset), f"read from {dataset.path(slides[0]).parent}")
     if kind is not SourceKind.STREAM:
+        from plismbench.tiles.index import read_index
         from plismbench.tiles.local import downloaded, has_all
 
-        for layout in Layout:
+        named = {SourceKind.TILES: [Layout.TILES], SourceKind.H5: [Layout.H5]}
+        for layout in named.get(kind, list(Layout)):
             if has_all(dataset, layout, workspace, slides):
+                folder = workspace.tiles(layout, dataset.revision)
+                index = read_index(folder)
                 return ChosenSource(
                     downloaded(dataset, layout, workspace),
-                    f"read from {workspace.tiles(layout, dataset.revision)}",
+                    f"read from {folder}",
+                    commits={layout.repo: index.commit} if index else {},
                 )
-    if kind is SourceKind.LOCAL:
+    if kind not in (SourceKind.AUTO, SourceKind.STREAM):
+        layout_option = "" if kind is SourceKind.LOCAL else f" --layout {kind}"
         raise Unavailable(
-            f"Not all of the {len(slides)} slides are under {workspace.root}.",
-            hint="Run `plismbench download` with the same choice of slides, or use --source stream.",
+            f"Not all of the {len(slides)} slides are under {workspace.root}"
+            f"{f' in the layout {kind}' if layout_option else ''}.",
+            hint=f"Run `plismbench download{layout_option}` with the same choice of slides, or use --source stream.",
         )
-    from plismbench.tiles.hub import TILE_BYTES, HubTiles
+    from plismbench.hub import hub_errors
+    from plismbench.tiles.hub import TILE_BYTES, HubTiles, current_commit
 
-    source = HubTiles(dataset)
-    return ChosenSource(source, f"streamed from {source.repo}, nothing is kept on the disk", TILE_BYTES)
+    repo = Layout.TILES.repo
+    with hub_errors(repo, dataset.revision, kind="dataset"):
+        commit = current_commit(repo, dataset.revision)
+    return ChosenSource(
+        HubTiles(dataset, repo, commit),
+        f"streamed from {repo} at commit {commit[:12]}, nothing is kept on the disk",
+        TILE_BYTES,
+        {repo: commit},
+    )

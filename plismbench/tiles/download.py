@@ -14,9 +14,10 @@ from plismbench.hub import hub_errors
 from plismbench.tiles.hub import Published, PublishedFile
 from plismbench.tiles.index import Index, make_index, read_index, write_index
 from plismbench.tiles.layout import Layout
-from plismbench.tiles.local import is_there
+from plismbench.tiles.local import damage_mark, is_there
+from plismbench.tiles.parts import begun, continuing
 from plismbench.tiles.prefetch import for_each
-from plismbench.workspace import Workspace, continuing, require_writable, storage_errors
+from plismbench.workspace import Workspace, require_writable, storage_errors
 
 _PIECE = 16 * 1024 * 1024
 """Bytes asked for at a time: what a broken connection costs."""
@@ -34,17 +35,19 @@ class Download:
         folder: where it goes.
         files: those with tiles of the slides asked for.
         absent: those of them that are not there yet.
+        missing: of each of these, the bytes that no earlier try has fetched.
     """
 
     index: Index
     folder: Path
     files: tuple[PublishedFile, ...]
     absent: tuple[PublishedFile, ...]
+    missing: tuple[int, ...]
 
     @property
     def n_bytes(self) -> int:
-        """All that is absent."""
-        return sum(file.size for file in self.absent)
+        """All that is still to be fetched."""
+        return sum(self.missing)
 
     @property
     def free(self) -> int:
@@ -61,7 +64,7 @@ class Download:
 
         Args:
             workers: files at a time.
-            on_bytes: told how many more bytes are there.
+            on_bytes: told how many more bytes are there; less than none where a file must begin anew.
 
         Raises:
             StorageFailure: if there is too little room, or the disk cannot be written.
@@ -75,15 +78,20 @@ class Download:
             )
         if not self.absent:
             return
-        for file in self.absent:  # of another size: nothing that a download of ours left there
+        for file in self.absent:  # of another size, or damaged: nothing to go on with
             with storage_errors(self.folder / file.path):
                 (self.folder / file.path).unlink(missing_ok=True)
+                damage_mark(self.folder / file.path).unlink(missing_ok=True)
         from huggingface_hub import HfFileSystem
 
         repo = self.index.layout.repo
         published = Published(HfFileSystem(), repo, self.index.commit, self.index.files)
         with hub_errors(repo, self.index.commit, kind="dataset"):
-            for_each(lambda file, stop: _fetch(published, file, self.folder, on_bytes, stop), self.absent, workers)
+            for_each(
+                lambda todo, stop: _fetch(published, *todo, self.folder, on_bytes, stop),
+                zip(self.absent, self.missing, strict=True),
+                workers,
+            )
 
 
 def plan_download(
@@ -105,7 +113,9 @@ def plan_download(
         index = make_index(dataset, layout)
         write_index(folder, index)
     files = index.needed(slides)
-    return Download(index, folder, files, tuple(file for file in files if not is_there(folder / file.path, file.size)))
+    absent = tuple(file for file in files if not is_there(folder / file.path, file.size))
+    missing = tuple(file.size - min(begun(folder / file.path), file.size) for file in absent)
+    return Download(index, folder, files, absent, missing)
 
 
 def sha256_of(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> str:
@@ -119,15 +129,19 @@ def sha256_of(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> s
 
 
 def _fetch(
-    published: Published, file: PublishedFile, folder: Path, on_bytes: Callable[[int], None], stop: threading.Event
+    published: Published,
+    file: PublishedFile,
+    missing: int,
+    folder: Path,
+    on_bytes: Callable[[int], None],
+    stop: threading.Event,
 ) -> None:
     path = folder / file.path
     with continuing(path) as part:
         if part is None:  # another process was faster
-            on_bytes(file.size)
+            on_bytes(missing)
             return
-        before = part.seek(0, io.SEEK_END)
-        on_bytes(before)
+        on_bytes(part.seek(0, io.SEEK_END) - (file.size - missing))  # what another process did meanwhile
         for _ in range(_TRIES):
             _append(published, file, part, on_bytes, stop)
             found = sha256_of(Path(part.name)) if file.sha256 else ""
@@ -152,9 +166,13 @@ def _append(
             if stop.is_set():
                 raise InterruptedError("another file could not be fetched")
             remote.seek(done)
-            piece = memoryview(remote.read(min(_PIECE, file.size - done)))
-            if not piece:
-                break
+            asked = min(_PIECE, file.size - done)
+            piece = memoryview(remote.read(asked))
+            if len(piece) != asked:
+                raise Unavailable(
+                    f"What was asked for {asked:,} bytes of {file.path} sent {len(piece):,}: it is not the Hub.",
+                    hint="Log in to the network if it wants that in a browser; check the proxy and HF_ENDPOINT.",
+                )
             with storage_errors(Path(part.name)):
                 while piece:
                     written = part.write(piece)

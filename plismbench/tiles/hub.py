@@ -1,12 +1,12 @@
 """PLISM on the Hugging Face Hub: what is published there, and its tiles without a copy on the disk."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from operator import attrgetter
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plismbench.dataset import PLISM, RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, Unavailable
@@ -70,30 +70,32 @@ class Published:
         return Shards(self.files, tuple(self.address(file.path) for file in self.listed))
 
 
-def list_published(repo: str, revision: str, pattern: str) -> Published:
-    """The files of a repository whose name matches a pattern, by name, at the commit the revision stands for now.
+def current_commit(repo: str, revision: str) -> str:
+    """The commit that a revision of a repository stands for now: one request.
+
+    Use it within `hub_errors`.
+    """
+    from huggingface_hub import HfApi, constants
+
+    def ask() -> str:
+        return str(HfApi().dataset_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT).sha)
+
+    return _patiently(ask)
+
+
+def list_published(repo: str, commit: str, pattern: str) -> Published:
+    """The files of a repository at a commit whose name matches a pattern, by name.
 
     Use it within `hub_errors`.
 
     Raises:
         Unavailable: if there is no such file.
     """
-    from huggingface_hub import HfApi, HfFileSystem, constants
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import HfFileSystem
 
-    for wait in (*_WAITS, None):
-        try:
-            info = HfApi().dataset_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-            files = HfFileSystem()
-            published = Published(files, repo, str(info.sha), ())
-            entries: list[Any] = files.ls(published.address(str(PurePosixPath(pattern).parent)).removesuffix("/."))
-        except HfHubHTTPError as error:
-            if wait is None or error.response.status_code not in _BUSY:
-                raise
-            told = error.response.headers.get("Retry-After", "")
-            time.sleep(min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait)
-        else:
-            break
+    published = Published(HfFileSystem(), repo, commit, ())
+    folder = published.address(str(PurePosixPath(pattern).parent)).removesuffix("/.")
+    entries: list[Any] = _patiently(lambda: published.files.ls(folder))
     root = published.address("")
     listed = [
         PublishedFile(path, int(entry["size"]), (entry.get("lfs") or {}).get("sha256", ""))
@@ -101,8 +103,26 @@ def list_published(repo: str, revision: str, pattern: str) -> Published:
         if fnmatch(path := entry["name"].removeprefix(root), pattern)
     ]
     if not listed:
-        raise Unavailable(f"{repo} has no files {pattern} at revision '{revision}'.")
+        raise Unavailable(f"{repo} has no files {pattern} at commit {commit[:12]}.")
     return replace(published, listed=tuple(sorted(listed, key=attrgetter("path"))))
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """The answer to a question that huggingface_hub does not repeat by itself when the Hub is busy."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for wait in _WAITS:
+        try:
+            return ask()
+        except HfHubHTTPError as error:
+            if error.response.status_code not in _BUSY:
+                raise
+            told = error.response.headers.get("Retry-After", "")
+            time.sleep(min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait)
+    return ask()
 
 
 @dataclass(frozen=True)
@@ -111,10 +131,16 @@ class HubTiles:
 
     Any slide can be read alone: its row groups are found by bisection, nothing else is fetched, and
     nothing is kept on the disk.
+
+    Args:
+        dataset: what is read.
+        repo: where it is published.
+        commit: of the repository, the same for all slides; if empty, the Hub is asked anew for each slide.
     """
 
     dataset: RegisteredDataset = PLISM
     repo: str = Layout.TILES.repo
+    commit: str = ""
 
     def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
         """All tiles of a slide, by x, then by y: see `TileSource`.
@@ -125,5 +151,6 @@ class HubTiles:
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
         with hub_errors(self.repo, self.dataset.revision, kind="dataset"):
-            published = list_published(self.repo, self.dataset.revision, Layout.TILES.pattern)
+            commit = self.commit or current_commit(self.repo, self.dataset.revision)
+            published = list_published(self.repo, commit, Layout.TILES.pattern)
             yield from published.shards().batches(self.dataset, slide, size)

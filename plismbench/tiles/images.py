@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
@@ -38,11 +39,20 @@ class ImageFolder:
         """Every tile, by x, then by y.
 
         Raises:
-            CorruptFile: if a name has no place in it, two have the same, or there are too few or many.
+            CorruptFile: if a name has no place in it, two have the same, or there are too few or many; if a link
+                leads nowhere, or the folder cannot be read.
         """
         places = []
-        for file in self.path.iterdir():
-            if file.suffix.lower() in IMAGE_SUFFIXES:
+        try:
+            files = sorted(self.path.iterdir())
+        except OSError as error:
+            raise CorruptFile(
+                f"Cannot read the images of slide {self.slide} in {self.path}: {error.strerror}."
+            ) from error
+        for file in files:
+            if file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir():
+                if not file.exists():
+                    raise CorruptFile(f"A link that leads nowhere: {file.name} of slide {self.slide} in {self.path}.")
                 found = _NAME.fullmatch(file.stem)
                 if found is None:
                     raise CorruptFile(
@@ -71,12 +81,18 @@ class ImageFolder:
         with threads(os.cpu_count() or 1) as decoders:
             tiles = in_order(
                 decoders,
-                lambda place: decode_image(
-                    (self.path / place.name).read_bytes(), f"{place.name} of slide {self.slide} in {self.path}"
-                ),
+                self._read,
                 places,
                 ahead=size,
             )
             for start in range(0, len(places), size):
                 xy = np.array([place[:2] for place in places[start : start + size]], dtype=np.int32)
                 yield TileBatch(self.slide, xy, np.stack(list(islice(tiles, len(xy)))))
+
+    def _read(self, place: ImagePlace) -> npt.NDArray[np.uint8]:
+        name = f"{place.name} of slide {self.slide} in {self.path}"
+        try:
+            content = (self.path / place.name).read_bytes()
+        except OSError as error:
+            raise CorruptFile(f"Cannot read {name}: {error.strerror}.") from error
+        return decode_image(content, name)

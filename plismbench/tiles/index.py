@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, PlismbenchError, Unavailable
 from plismbench.hub import hub_errors
-from plismbench.tiles.hub import PublishedFile, list_published
+from plismbench.tiles.hub import PublishedFile, current_commit, list_published
 from plismbench.tiles.ids import slide_name
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.prefetch import threads
@@ -57,7 +57,8 @@ def make_index(dataset: RegisteredDataset, layout: Layout) -> Index:
         CorruptFile: if a shard is not what it should be.
     """
     with hub_errors(layout.repo, dataset.revision, kind="dataset"), threads(READERS) as readers:
-        published = list_published(layout.repo, dataset.revision, layout.pattern)
+        commit = current_commit(layout.repo, dataset.revision)
+        published = list_published(layout.repo, commit, layout.pattern)
         if layout is Layout.TILES:
             holders = published.shards().holders(dataset.slides, readers)
             slides = [tuple(map(str, holders[published.address(file.path)])) for file in published.listed]

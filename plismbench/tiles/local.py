@@ -83,8 +83,13 @@ def has_all(dataset: RegisteredDataset, layout: Layout, workspace: Workspace, sl
 
 
 def is_there(path: Path, size: int) -> bool:
-    """Whether a file exists and has its size."""
+    """Whether a file exists, has its size, and was not found damaged."""
     try:
-        return path.stat().st_size == size
+        return path.stat().st_size == size and not damage_mark(path).exists()
     except FileNotFoundError:
         return False
+
+
+def damage_mark(path: Path) -> Path:
+    """An empty file that stands beside a damaged one, until a download has replaced that."""
+    return path.with_name(f".{path.name}.damaged")

@@ -222,7 +222,11 @@ def _require_columns(footer: "pq.FileMetaData", path: str) -> None:
     """Raises CorruptFile unless the shard declares two texts and an image, in the way of `datasets`."""
     from datasets import Features, Image, Value  # 1 s to import
 
-    features = Features.from_arrow_schema(footer.schema.to_arrow_schema())
+    try:
+        features = Features.from_arrow_schema(footer.schema.to_arrow_schema())
+    except (ValueError, KeyError, TypeError) as error:  # what it makes of a damaged declaration
+        what = (str(error) or type(error).__name__).splitlines()[0]
+        raise CorruptFile(f"{_file_name(path)} does not declare its columns as `datasets` does: {what}") from error
     for column, expected in (("slide_id", Value("string")), ("tile_id", Value("string")), ("png", Image())):
         if type(features.get(column)) is not type(expected) or features[column].dtype != expected.dtype:
             raise CorruptFile(

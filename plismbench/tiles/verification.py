@@ -1,5 +1,6 @@
 """Whether downloaded files are what was published, found out without a network."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +9,7 @@ from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile, Unavailable
 from plismbench.tiles.download import sha256_of
 from plismbench.tiles.hub import PublishedFile
-from plismbench.tiles.local import DownloadedTiles
-from plismbench.workspace import storage_errors
+from plismbench.tiles.local import DownloadedTiles, damage_mark
 
 
 class Problem(NamedTuple):
@@ -20,10 +20,10 @@ class Problem(NamedTuple):
 
 
 def check_files(folder: Path, files: Iterable[PublishedFile], on_bytes: Callable[[int], None]) -> Iterator[Problem]:
-    """Reads every byte; what is not as published is named, and removed so that a download fetches it.
+    """Reads every byte; what is not as published is named, and marked so that a download fetches it again.
 
     Raises:
-        StorageFailure: if a file cannot be read, or a damaged one not removed.
+        StorageFailure: if a file cannot be read.
     """
     for file in files:
         path = folder / file.path
@@ -34,13 +34,17 @@ def check_files(folder: Path, files: Iterable[PublishedFile], on_bytes: Callable
         size = path.stat().st_size
         found = sha256_of(path, on_bytes)
         if size != file.size:
-            yield Problem(file.path, f"was damaged, and is removed: {size:,} bytes, not {file.size:,}")
+            yield Problem(file.path, f"is damaged: {size:,} bytes, not {file.size:,}")
         elif file.sha256 and found != file.sha256:
-            yield Problem(file.path, f"was damaged, and is removed: SHA-256 {found[:12]}…, not {file.sha256[:12]}…")
+            what = f"is damaged: SHA-256 {found[:12]}…, not {file.sha256[:12]}…"
+            try:
+                damage_mark(path).touch()
+            except OSError as error:
+                what += f"; remove it, as it cannot be marked for a download ({error.strerror})"
+            yield Problem(file.path, what)
         else:
-            continue
-        with storage_errors(path):
-            path.unlink()
+            with contextlib.suppress(OSError):
+                damage_mark(path).unlink(missing_ok=True)
 
 
 def check_slides(

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from loopback_hub import Fault, LoopbackHub
+from loopback_hub import Fault, FaultKind, LoopbackHub
 from small_plism import SMALL, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench import dataset
@@ -58,7 +58,7 @@ def test_what_is_wrong_is_listed_with_the_next_step(run, hub, tmp_path):
     assert found.code == 3
     assert found.out.splitlines()[0] == "GM_AT2_to_GMH_S60.tif.h5\tis not there"
     assert found.out.splitlines()[1].startswith("GM_AT2\tSlide GM_AT2 is not there")
-    assert "Run the same command without --verify" in found.error
+    assert f"`plismbench download --root={tmp_path}/root --layout=h5 --slides=all`" in found.error
     assert run("download", "--slides=all", "--layout=h5").code == 0
     assert run("download", "--slides=all", "--layout=h5", "--verify").code == 0
 
@@ -81,6 +81,31 @@ def test_misuse_is_one_line(run, hub, arguments, code, words):
     outcome = run("download", *arguments)
     assert outcome.code == code
     assert words in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("", FaultKind.PAGE), "is not the Hub: it sent a page that is not JSON"),
+        (Fault("/api/", status=302, headers={"Location": "/api/datasets/owkin/plism-dataset"}), "redirect"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["download", "--layout=h5", "--slides=HR_SQ"],
+        ["extract", "--model=color-stats", "--slides=HR_SQ", "--source=stream"],
+        ["doctor"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_network_that_answers_in_place_of_the_hub_is_one_line(run, hub, monkeypatch, command, fault, words):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    hub.faults.append(fault)
+    outcome = run(*command)
+    assert outcome.code == 3
+    assert outcome.error
+    assert words in (outcome.out if command == ["doctor"] else outcome.error)
 
 
 def test_a_refusal_is_one_line(run, hub):

@@ -1,5 +1,6 @@
 import errno
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -61,6 +62,13 @@ def test_missing_slides_are_named(store):
         store.require(SLIDES)
     with pytest.raises(MissingEmbeddings, match="GM_AT2"):
         store.read(SLIDE)
+
+
+def test_the_hint_for_data_of_ones_own_names_the_file_that_describes_them(tmp_path):
+    manifest = replace(make_manifest(dataset="rescans"), dataset_option="/data/my slides/own.toml")
+    with pytest.raises(MissingEmbeddings) as caught:
+        EmbeddingStore.create(tmp_path, manifest).read(SLIDE)
+    assert "`plismbench extract --model toy --dataset '/data/my slides/own.toml'`" in caught.value.hint
 
 
 def test_nothing_is_written_before_the_first_slide(tmp_path):

@@ -1,9 +1,11 @@
+import errno
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterator
@@ -74,14 +76,22 @@ def test_a_second_run_asks_for_nothing(hub: LoopbackHub, workspace: Workspace) -
     assert hub.requests == []
 
 
-def test_a_file_that_was_begun_is_continued(hub: LoopbackHub, workspace: Workspace, published: Path) -> None:
+def test_a_file_that_was_begun_is_continued_where_there_is_room_for_the_rest(
+    hub: LoopbackHub, workspace: Workspace, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planned = plan(workspace)
     first = planned.files[0]
     part = planned.folder / "data" / f".{Path(first.path).name}.part"
     part.parent.mkdir()
     part.write_bytes((published / "datasets" / Layout.TILES.repo / first.path).read_bytes()[:9000])
     hub.requests.clear()
-    fetch(workspace)
+    again = plan(workspace)
+    assert again.n_bytes == planned.n_bytes - 9000
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(9, 9, again.n_bytes))  # room for the rest only
+    told: list[int] = []
+    again.run(3, told.append)
+    assert sum(told) == again.n_bytes
     assert_complete(workspace, published)
     assert [request.first for request in hub.requested(rf"GET .*{first.path}")] == [9000]
 
@@ -140,6 +150,12 @@ def test_a_fault_that_passes_changes_nothing(
         (Fault(SHARDS, FaultKind.RESET), Unavailable, ["network"]),
         (Fault(SHARDS, FaultKind.TRUNCATE), Unavailable, ["network"]),
         (Fault(SHARDS, FaultKind.CORRUPT), Unavailable, ["arrived damaged 3 times", "SHA-256", "mirror"]),
+        (Fault(SHARDS, FaultKind.PAGE), Unavailable, ["network"]),
+        (
+            Fault(SHARDS, status=302, headers={"Location": f"/datasets/{Layout.TILES.repo}/resolve/main/a.parquet"}),
+            Unavailable,
+            [Layout.TILES.repo],
+        ),
         (Fault("GET", status=302, headers={"Location": "/datasets/loop"}), Unavailable, ["network"]),
     ],
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",
@@ -251,6 +267,32 @@ def test_two_processes_share_the_work(hub: LoopbackHub, workspace: Workspace, pu
     assert [process.wait() for process in processes] == [0, 0]
     assert_complete(workspace, published)
     assert sum(request.n_bytes for request in hub.requested(SHARDS)) == total  # nothing twice
+
+
+def test_two_downloads_without_locks_leave_each_other_alone(
+    hub: LoopbackHub, workspace: Workspace, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr("plismbench.tiles.download._PIECE", 20_000)
+    failures: list[Exception] = []
+
+    def go() -> None:
+        try:
+            fetch(workspace)
+        except Exception as error:  # noqa: BLE001
+            failures.append(error)
+
+    plan(workspace)
+    both = [threading.Thread(target=go) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert failures == []
+    assert_complete(workspace, published)
 
 
 @pytest.mark.parametrize("cached", [False, True])

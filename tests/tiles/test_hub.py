@@ -151,6 +151,40 @@ def test_a_source_travels_to_another_process(hub: LoopbackHub, tiles: dict[Slide
     assert run.stdout.decode().strip() == hashlib.sha256(tiles[SLIDE].pixels.tobytes()).hexdigest()
 
 
+STREAMED_BY_DATASETS = """
+import sys
+import datasets, numpy as np
+rows = datasets.load_dataset(sys.argv[1], split="train", streaming=True)
+ids, pixels = [], []
+for row in rows:
+    ids.append((row["slide_id"], row["tile_id"]))
+    pixels.append(np.asarray(row["png"]))
+np.savez(sys.argv[2], ids=np.array(ids), pixels=np.stack(pixels))
+"""
+
+
+def test_what_datasets_streams_is_the_same_bit_for_bit(hub: LoopbackHub, rows: Rows, tmp_path: Path) -> None:
+    kept = tmp_path / "streamed.npz"
+    run = subprocess.run(
+        [sys.executable, "-c", STREAMED_BY_DATASETS, REPO, str(kept)],
+        env=os.environ | hub.environment(tmp_path / "hf"),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    theirs = np.load(kept)
+    assert theirs["ids"].tolist() == [[row["slide_id"], row["tile_id"]] for row in rows]
+    assert not list((tmp_path / "hf").rglob("*.parquet"))  # really streamed
+    for slide in SMALL.slides:
+        of_slide = np.flatnonzero(np.char.startswith(theirs["ids"][:, 0], f"{slide}_to_"))
+        xy = np.array([name.split("_")[2:] for name in theirs["ids"][of_slide, 1]], dtype=np.int32)
+        by_x_then_y = np.lexsort((xy[:, 1], xy[:, 0]))  # they keep the order of the rows, which is that of text
+        ours = list(SOURCE.batches(slide, 10))
+        np.testing.assert_array_equal(np.concatenate([batch.xy for batch in ours]), xy[by_x_then_y])
+        pixels = np.concatenate([batch.pixels for batch in ours])
+        assert pixels.tobytes() == theirs["pixels"][of_slide[by_x_then_y]].tobytes()
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -202,6 +236,14 @@ def test_a_fault_that_passes_changes_nothing(
         (Fault(FILES, FaultKind.TRUNCATE), Unavailable, [REPO, "network"]),
         (Fault(FILES, FaultKind.CORRUPT), CorruptFile, [".parquet"]),
         (Fault("GET", status=302, headers={"Location": f"{API}/revision/main"}), Unavailable, [REPO, "network"]),
+        (
+            Fault(FILES, status=302, headers={"Location": f"/datasets/{REPO}/resolve/main/a.parquet"}),
+            Unavailable,
+            [REPO],
+        ),
+        (Fault("", FaultKind.PAGE), Unavailable, [REPO, "not the Hub", "proxy"]),
+        (Fault(f"{API}/tree", FaultKind.PAGE), Unavailable, [REPO, "not the Hub", "proxy"]),
+        (Fault(FILES, FaultKind.PAGE), CorruptFile, [".parquet"]),
     ],
     ids=lambda value: f"{value.kind}-{value.status}-{value.where}" if isinstance(value, Fault) else "",
 )

@@ -40,6 +40,29 @@ def test_a_name_is_x_and_y_whatever_stands_before(folder: Path, tiles: dict[Slid
     np.testing.assert_array_equal(read(folder)[0].pixels, tiles[SLIDE].pixels[:10])
 
 
+def test_a_folder_is_no_image_and_a_link_that_leads_nowhere_is_named(folder: Path) -> None:
+    (folder / "9_9.png").mkdir()
+    assert sum(len(batch) for batch in read(folder)) == 25
+    tile = folder / "tile_16_8_7.png"
+    tile.rename(folder / "elsewhere.bin")
+    tile.symlink_to(folder / "elsewhere.bin")
+    assert sum(len(batch) for batch in read(folder)) == 25
+    (folder / "elsewhere.bin").unlink()
+    with pytest.raises(CorruptFile, match=r"A link that leads nowhere: tile_16_8_7\.png of slide GIVH_S60 in "):
+        read(folder)
+
+
+def test_what_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(CorruptFile, match=r"Cannot read tile_16_8_7\.png of slide GIVH_S60 in .*: Permission denied"):
+        read(folder)
+    with pytest.raises(CorruptFile, match=r"Cannot read the images of slide GIVH_S60 in .*: No such file"):
+        read(folder / "gone")
+
+
 def test_what_is_wrong_is_named(folder: Path) -> None:
     tile = folder / "tile_16_8_7.png"
     content = tile.read_bytes()

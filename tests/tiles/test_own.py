@@ -35,7 +35,7 @@ def test_each_way_gives_the_same_tiles(dataset: DescribedDataset, tiles: dict[Sl
 
 
 def test_it_is_read_from_where_it_is(dataset: DescribedDataset, tmp_path: Path) -> None:
-    chosen = tile_source(dataset, Workspace(tmp_path / "root", "own"), dataset.slides, SourceKind.STREAM)
+    chosen = tile_source(dataset, Workspace(tmp_path / "root", "own"), dataset.slides, SourceKind.AUTO)
     assert (chosen.tiles, chosen.origin) == (OwnTiles(dataset), f"read from {tmp_path}")
 
 

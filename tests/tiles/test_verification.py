@@ -10,7 +10,7 @@ from plismbench.dataset import Slide
 from plismbench.tiles.download import Download, plan_download
 from plismbench.tiles.h5 import H5Tiles
 from plismbench.tiles.layout import Layout
-from plismbench.tiles.local import downloaded
+from plismbench.tiles.local import damage_mark, downloaded, is_there
 from plismbench.tiles.source import TileBatch
 from plismbench.tiles.verification import Problem, check_files, check_slides
 from plismbench.workspace import Workspace
@@ -44,8 +44,8 @@ def test_what_was_downloaded_is_what_was_published(plan: Download, hub: Loopback
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (flip, "was damaged, and is removed: SHA-256"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "was damaged, and is removed: "),
+        (flip, "is damaged: SHA-256"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is damaged: "),
         (Path.unlink, "is not there"),
     ],
     ids=["one bit", "one byte less", "gone"],
@@ -56,14 +56,34 @@ def test_a_damaged_file_is_named_and_the_next_download_mends_it(
     bad = plan.files[1]
     before = (plan.folder / bad.path).read_bytes()
     damage(plan.folder / bad.path)
+    damaged = (plan.folder / bad.path).read_bytes() if (plan.folder / bad.path).exists() else None
     (problem,) = check_files(plan.folder, plan.files, lambda _: None)
+    if damaged is not None:
+        assert (plan.folder / bad.path).read_bytes() == damaged  # a check deletes nothing
     assert problem.name == bad.path
     assert words in problem.what
     again = plan_download(SMALL, plan.index.layout, Workspace(tmp_path / "root", "plism"), SMALL.slides)
     assert again.absent == (bad,)
     again.run(1, lambda _: None)
     assert (plan.folder / bad.path).read_bytes() == before
+    assert list((plan.folder / bad.path).parent.glob(".*")) == []
     assert list(check_files(plan.folder, plan.files, lambda _: None)) == []
+
+
+def test_what_cannot_be_marked_is_said_and_what_is_whole_again_is_unmarked(plan: Download) -> None:
+    path = plan.folder / plan.files[1].path
+    flip(path)
+    mark = damage_mark(path)
+    mark.symlink_to("no/such/folder")
+    (problem,) = check_files(plan.folder, plan.files, lambda _: None)
+    assert "remove it, as it cannot be marked for a download (No such file or directory)" in problem.what
+    mark.unlink()
+    assert len(list(check_files(plan.folder, plan.files, lambda _: None))) == 1
+    assert mark.exists()
+    assert not is_there(path, plan.files[1].size)
+    flip(path)
+    assert list(check_files(plan.folder, plan.files, lambda _: None)) == []
+    assert is_there(path, plan.files[1].size)
 
 
 def test_slides_that_show_other_places_are_named(tiles: dict[Slide, TileBatch], tmp_path: Path) -> None:
