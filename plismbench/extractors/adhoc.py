@@ -104,7 +104,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
 
     Raises:
         Unavailable: if there is no such file.
-        CorruptFile: if it is not TOML.
+        CorruptFile: if it is not TOML, or the weights are not the file whose SHA-256 is ``revision``.
         InvalidInput: if a field is unknown, missing, or out of its range.
     """
     file = _existing(path)
@@ -121,7 +121,10 @@ def toml_spec(path: Path) -> ExtractorSpec:
     told = {"name": file.stem, "loader": _TIMM_LOADER} | told
     if str(told.get("weights", "")).startswith(_FILE):
         weights = _existing(file.parent / Path(told["weights"].removeprefix(_FILE)).expanduser())
-        told = {"revision": _sha256(weights)} | told | {"weights": f"{_FILE}{weights.resolve()}"}
+        digest = _sha256(weights)
+        if told.get("revision", digest) != digest:
+            raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
+        told |= {"revision": digest, "weights": f"{_FILE}{weights.resolve()}"}
     try:
         return ExtractorSpec(**told)
     except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due

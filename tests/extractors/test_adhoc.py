@@ -10,6 +10,7 @@ from plismbench.extractors.adhoc import hub_spec, python_spec, timm_spec, toml_s
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import Pooling
+from plismbench.extractors.weights import file_sha256
 
 TOML = """
 dim = 24
@@ -101,6 +102,18 @@ def test_a_toml_file_has_the_fields_of_a_spec(tmp_path):
     image = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(load_module(spec)(image), network(image))
+
+
+def test_the_revision_of_a_toml_file_is_held_against_its_weights(tmp_path):
+    (tmp_path / "weights").mkdir()
+    torch.save(small().state_dict(), tmp_path / "weights/x.pth")
+    path = tmp_path / "x.toml"
+    path.write_text(f'revision = "{"0" * 64}"\n{TOML}')
+    with pytest.raises(CorruptFile, match=r"x\.pth has SHA-256 [0-9a-f]{64}; .*x\.toml pins 0000"):
+        toml_spec(path)
+    digest = file_sha256(tmp_path / "weights/x.pth")
+    path.write_text(f'revision = "{digest}"\n{TOML}')
+    assert toml_spec(path).revision == digest
 
 
 def test_a_toml_file_names_a_dino_training_state(tmp_path):
