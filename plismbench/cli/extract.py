@@ -57,6 +57,7 @@ def extract(
     from plismbench.execution.local import LocalExecutor
     from plismbench.extraction import estimate_extraction, plan_extraction
     from plismbench.extractors.extractor import default_batch_size, default_device, default_precision
+    from plismbench.extractors.pinning import pinned
     from plismbench.reporting.printing import duration, size
     from plismbench.tiles import tile_source
 
@@ -64,7 +65,8 @@ def extract(
     chosen_source = tile_source(registered, workspace, chosen, source)
     if device == "auto":
         device = default_device()
-    for spec in specs:
+    for named in specs:
+        spec = pinned(named)  # other weights have another fingerprint
         plan = plan_extraction(
             spec,
             chosen_source.tiles,

@@ -71,6 +71,7 @@ def hub_spec(text: str) -> ExtractorSpec:
             not take.
     """
     from plismbench.extractors.hubconfig import hub_architecture
+    from plismbench.extractors.pinning import pinned
     from plismbench.extractors.weights import hub_json
 
     place, _, revision = text.partition("@")
@@ -83,6 +84,7 @@ def hub_spec(text: str) -> ExtractorSpec:
         revision=revision or None,
         source=f"https://huggingface.co/{place}",
     )
+    bare = pinned(bare)  # or the weights might be of a later commit than the configuration
     options = {**hub_architecture(bare), "num_classes": 0, "layout": "dino"}
     told = hub_json(bare, "config.json").get("pretrained_cfg", {})
     spec = dataclasses.replace(

@@ -51,7 +51,8 @@ class ExtractorSpec:
         interpolation: ``bilinear`` or ``bicubic``, always antialiased; used only when resizing.
         weights: where they are: ``hf-hub:ORG/REPO`` or ``hf-hub:ORG/REPO/FILE``, ``timm:NAME``, an
             ``https://`` address, ``file:PATH``, a package, or ``""`` for none.
-        revision: commit of the weights, where the place has commits; SHA-256 of a file at an address.
+        revision: commit of the weights, where the place has commits; SHA-256 of a file. Where none is
+            given, `pinning.pinned` finds it before vectors are made, as the fingerprint has it.
         options: what the loader needs besides; plain JSON.
         precision: what the authors recommend on a GPU.
         trained_on_plism: such a model is not comparable with the others.
