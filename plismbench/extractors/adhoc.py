@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plismbench.errors import CorruptFile, InvalidInput, Unavailable, UnknownName
+from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 _TIMM_LOADER = "plismbench.extractors.loaders:timm_model"
@@ -86,16 +86,20 @@ def hub_spec(text: str) -> ExtractorSpec:
     )
     bare = pinned(bare)  # or the weights might be of a later commit than the configuration
     options = {**hub_architecture(bare), "num_classes": 0, "layout": "dino"}
-    told = hub_json(bare, "config.json").get("pretrained_cfg", {})
-    spec = dataclasses.replace(
-        bare,
-        options=options,
-        image_size=int((told.get("input_size") or [224])[-1]),
-        mean=told.get("mean") or bare.mean,
-        std=told.get("std") or bare.std,
-        interpolation=told.get("interpolation") or bare.interpolation,
-        license=told.get("license") or "",
-    )
+    config = hub_json(bare, "config.json")
+    told = config.get("pretrained_cfg", config)  # until 2023 timm wrote all in one table
+    try:
+        spec = dataclasses.replace(
+            bare,
+            options=options,
+            image_size=int((told.get("input_size") or [224])[-1]),
+            mean=told.get("mean") or bare.mean,
+            std=told.get("std") or bare.std,
+            interpolation=told.get("interpolation") or bare.interpolation,
+            license=told.get("license") or "",
+        )
+    except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due
+        raise InvalidInput(f"config.json of {place}: {error}.") from error
     return _measured(spec, str(options["architecture"]))
 
 
@@ -172,14 +176,25 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
 
 
 def module_of_file(path: Path) -> ModuleType:
-    """A Python file, imported; whatever it raises comes out."""
+    """A Python file, imported.
+
+    Raises:
+        MissingPackage: if it imports what is not installed.
+        InvalidInput: if it is no Python, or raises.
+    """
     name = f"plismbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
         raise InvalidInput(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
-    found.loader.exec_module(module)
+    try:
+        found.loader.exec_module(module)
+    except ImportError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        raise MissingPackage(f"{path} does not import: {error}.", hint=f"Install it: `pip install {package}`.") from error
+    except Exception as error:
+        raise InvalidInput(f"{path} does not run: {_one_line(error)}.") from error
     return module
 
 
@@ -203,8 +218,13 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     """The same with the dim, the kind of pooling and the number of parameters of a network."""
     import torch
 
-    with torch.inference_mode():
-        output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
+    try:
+        with torch.inference_mode():
+            output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
+    except Exception as error:
+        raise InvalidInput(
+            f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {_one_line(error)}."
+        ) from error
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) not in (2, 3):
         raise InvalidInput(
@@ -217,6 +237,10 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         prefix_tokens=int(getattr(module, "num_prefix_tokens", 1)) if len(shape) == 3 else 0,
         n_params=sum(parameter.numel() for parameter in module.parameters()),
     )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:
@@ -232,6 +256,8 @@ def _sha256(file: Path) -> str:
 
 def _existing(path: str | Path) -> Path:
     file = Path(path).expanduser()
+    if file.is_dir():
+        raise InvalidInput(f"{path} is a folder; a file is expected.")
     if not file.is_file():
         raise Unavailable(f"There is no file {path}.")
     return file

@@ -1,6 +1,7 @@
 """uint8 tiles to float16 vectors, on a device, in a precision."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
+from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, ShapeMismatch
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
@@ -47,14 +48,28 @@ class Extractor:
 
         Raises:
             ShapeMismatch: if the network gives another shape than the spec says.
+            BrokenPlugin: if the network is not ours, and raises.
         """
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device, non_blocking=True)
             prepared = self.prepare(batch)
             autocast = _AUTOCAST.get(self.precision)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
-                output = self.module(prepared)
+                output = self._forward(prepared)
             return self.pool(output, len(pixels)).to(torch.float16).cpu().numpy()
+
+    def _forward(self, prepared: Tensor) -> Any:
+        try:
+            return self.module(prepared)
+        except (PlismbenchError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if self.spec.loader.startswith("plismbench."):
+                raise  # a bug of ours keeps its traceback
+            what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+            raise BrokenPlugin(
+                f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels: {what}."
+            ) from error
 
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.
