@@ -45,7 +45,7 @@ A gated model needs its terms accepted on its page, and then `hf auth login` or 
 {_table(_INPUT, [_input(spec) for spec in models])}
 
 Prov-GigaPath and GigaPath-Flash enlarge a tile to 256 px and see its centre of 224. A revision is a commit,
-or the SHA-256 of a file; where there is none, none is known.
+or the SHA-256 of a file; where there is none, none is known, and `extract` takes the one that it finds.
 
 ## Without weights
 

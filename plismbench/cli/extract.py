@@ -74,6 +74,7 @@ def extract(
 
     from plismbench.extraction import count_nothing, estimate_extraction, extract_together, plan_extraction
     from plismbench.extractors.extractor import default_device, default_precision
+    from plismbench.extractors.pinning import pinned
     from plismbench.reporting.printing import duration, size
     from plismbench.tiles import tile_source
 
@@ -82,7 +83,8 @@ def extract(
     if device == "auto":
         device = default_device()
     plans = []
-    for spec in specs:
+    for named in specs:
+        spec = pinned(named)  # other weights have another fingerprint
         plan = plan_extraction(
             spec,
             chosen_source.tiles,

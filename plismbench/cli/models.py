@@ -59,10 +59,12 @@ def check(
 
     from plismbench.dataset import DEMO
     from plismbench.extractors.extractor import default_device
+    from plismbench.extractors.pinning import pinned
     from plismbench.inspection import inspect_extractor, record_vectors
     from plismbench.reporting.models import findings_table, findings_text
     from plismbench.tiles.demo import DemoTiles
 
+    spec = pinned(spec)
     device = default_device() if device == "auto" else device
     batch = next(DemoTiles().batches(DEMO.default_slides[0], 32))
     path = check_record(root, spec.name)

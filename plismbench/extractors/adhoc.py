@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plismbench.errors import CorruptFile, InvalidInput, Unavailable, UnknownName
+from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 _TIMM_LOADER = "plismbench.extractors.loaders:timm_model"
@@ -71,6 +71,7 @@ def hub_spec(text: str) -> ExtractorSpec:
             not take.
     """
     from plismbench.extractors.hubconfig import hub_architecture
+    from plismbench.extractors.pinning import pinned
     from plismbench.extractors.weights import hub_json
 
     place, _, revision = text.partition("@")
@@ -83,17 +84,22 @@ def hub_spec(text: str) -> ExtractorSpec:
         revision=revision or None,
         source=f"https://huggingface.co/{place}",
     )
+    bare = pinned(bare)  # or the weights might be of a later commit than the configuration
     options = {**hub_architecture(bare), "num_classes": 0, "layout": "dino"}
-    told = hub_json(bare, "config.json").get("pretrained_cfg", {})
-    spec = dataclasses.replace(
-        bare,
-        options=options,
-        image_size=int((told.get("input_size") or [224])[-1]),
-        mean=told.get("mean") or bare.mean,
-        std=told.get("std") or bare.std,
-        interpolation=told.get("interpolation") or bare.interpolation,
-        license=told.get("license") or "",
-    )
+    config = hub_json(bare, "config.json")
+    told = config.get("pretrained_cfg", config)  # until 2023 timm wrote all in one table
+    try:
+        spec = dataclasses.replace(
+            bare,
+            options=options,
+            image_size=int((told.get("input_size") or [224])[-1]),
+            mean=told.get("mean") or bare.mean,
+            std=told.get("std") or bare.std,
+            interpolation=told.get("interpolation") or bare.interpolation,
+            license=told.get("license") or "",
+        )
+    except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due
+        raise InvalidInput(f"config.json of {place}: {error}.") from error
     return _measured(spec, str(options["architecture"]))
 
 
@@ -104,7 +110,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
 
     Raises:
         Unavailable: if there is no such file.
-        CorruptFile: if it is not TOML.
+        CorruptFile: if it is not TOML, or the weights are not the file whose SHA-256 is ``revision``.
         InvalidInput: if a field is unknown, missing, or out of its range.
     """
     file = _existing(path)
@@ -121,7 +127,10 @@ def toml_spec(path: Path) -> ExtractorSpec:
     told = {"name": file.stem, "loader": _TIMM_LOADER} | told
     if str(told.get("weights", "")).startswith(_FILE):
         weights = _existing(file.parent / Path(told["weights"].removeprefix(_FILE)).expanduser())
-        told = {"revision": _sha256(weights)} | told | {"weights": f"{_FILE}{weights.resolve()}"}
+        digest = _sha256(weights)
+        if told.get("revision", digest) != digest:
+            raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
+        told |= {"revision": digest, "weights": f"{_FILE}{weights.resolve()}"}
     try:
         return ExtractorSpec(**told)
     except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due
@@ -167,14 +176,27 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
 
 
 def module_of_file(path: Path) -> ModuleType:
-    """A Python file, imported; whatever it raises comes out."""
+    """A Python file, imported.
+
+    Raises:
+        MissingPackage: if it imports what is not installed.
+        InvalidInput: if it is no Python, or raises.
+    """
     name = f"plismbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
         raise InvalidInput(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
-    found.loader.exec_module(module)
+    try:
+        found.loader.exec_module(module)
+    except ImportError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        raise MissingPackage(
+            f"{path} does not import: {error}.", hint=f"Install it: `pip install {package}`."
+        ) from error
+    except Exception as error:
+        raise InvalidInput(f"{path} does not run: {_one_line(error)}.") from error
     return module
 
 
@@ -198,8 +220,11 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     """The same with the dim, the kind of pooling and the number of parameters of a network."""
     import torch
 
-    with torch.inference_mode():
-        output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
+    try:
+        with torch.inference_mode():
+            output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
+    except Exception as error:
+        raise InvalidInput(f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {_one_line(error)}.") from error
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) not in (2, 3):
         raise InvalidInput(
@@ -212,6 +237,10 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         prefix_tokens=int(getattr(module, "num_prefix_tokens", 1)) if len(shape) == 3 else 0,
         n_params=sum(parameter.numel() for parameter in module.parameters()),
     )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:
@@ -227,6 +256,8 @@ def _sha256(file: Path) -> str:
 
 def _existing(path: str | Path) -> Path:
     file = Path(path).expanduser()
+    if file.is_dir():
+        raise InvalidInput(f"{path} is a folder; a file is expected.")
     if not file.is_file():
         raise Unavailable(f"There is no file {path}.")
     return file

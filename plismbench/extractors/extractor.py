@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
+from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, ShapeMismatch
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
@@ -62,18 +63,32 @@ class Extractor:
 
         Raises:
             ShapeMismatch: if the network gives another shape than the spec says.
+            BrokenPlugin: if the network is not ours, and raises.
         """
         autocast = _AUTOCAST.get(self.precision)
         with torch.inference_mode():
             prepared = self.prepare(batch)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
-                output = self.module(prepared)
+                output = self._forward(prepared)
             return self.pool(output, len(batch)).to(torch.float16)
 
     @property
     def n_params(self) -> int:
         """Parameters of the network, counted."""
         return sum(parameter.numel() for parameter in self.module.parameters())
+
+    def _forward(self, prepared: Tensor) -> Any:
+        try:
+            return self.module(prepared)
+        except (PlismbenchError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if self.spec.loader.startswith("plismbench."):
+                raise  # a bug of ours keeps its traceback
+            what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+            raise BrokenPlugin(
+                f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels: {what}."
+            ) from error
 
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.

@@ -12,6 +12,7 @@ from plismbench.extractors.weights import HUB, hub_json, hub_place
 
 Claim = tuple[str, Any, Any]
 # The checkpoint overwrites the first; the others are about the classifier, or the size that `input_size` tells.
+_NOT_TAKEN = {"checkpoint_path", "cache_dir", "features_only"}
 _NOT_COMPARED = {"init_values", "num_classes", "global_pool", "img_size"}
 
 
@@ -29,7 +30,15 @@ def hub_architecture(spec: ExtractorSpec) -> dict[str, Any]:
             hint="Describe the model in a TOML file, with `architecture` and `layout` among its options.",
         )
     pooling = {"global_pool": config["global_pool"]} if "global_pool" in config else {}
-    return {**pooling, **config.get("model_args", {}), "architecture": config["architecture"]}
+    return {**pooling, **_model_args(config, spec), "architecture": config["architecture"]}
+
+
+def _model_args(config: Mapping[str, Any], spec: ExtractorSpec) -> dict[str, Any]:
+    """What a repository says of its architecture, without what would have timm read files or give something else."""
+    told = config.get("model_args") or {}
+    if not isinstance(told, Mapping):
+        raise InvalidInput(f"config.json of {hub_place(spec)[0]} has model_args that are no table.")
+    return {key: value for key, value in told.items() if key not in _NOT_TAKEN and not key.startswith("pretrained")}
 
 
 def check_hub_config(spec: ExtractorSpec, module: nn.Module) -> None:
@@ -67,7 +76,7 @@ def _timm(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Module) -> 
     yield "mean", told.get("mean"), spec.mean
     yield "std", told.get("std"), spec.std
     yield "input_size", (told.get("input_size") or [None])[-1], spec.image_size
-    for key, value in config.get("model_args", {}).items():
+    for key, value in _model_args(config, spec).items():
         if key in spec.options and key not in _NOT_COMPARED:
             yield key, value, spec.options[key]
 

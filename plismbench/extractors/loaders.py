@@ -10,12 +10,12 @@ from torch import nn
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
+from plismbench.extractors.pinning import TIMM, timm_repository
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
 from plismbench.extractors.weights import HUB, read_weights
 from plismbench.hub import hub_errors, require_model
 
-_TIMM = "timm:"
 _EXTRAS = {"transformers": "'plismbench[transformers]'"}
 
 
@@ -66,7 +66,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         InvalidInput: if they do not fit the architecture, or contradict the configuration that lies
             beside them.
     """
-    if spec.weights.startswith(_TIMM):
+    if spec.weights.startswith(TIMM):
         return _of_timm(spec)
     if spec.weights.startswith(HUB) and "architecture" not in spec.options:
         spec = replace(spec, options=hub_architecture(spec) | dict(spec.options))
@@ -82,15 +82,17 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
 def _of_timm(spec: ExtractorSpec) -> nn.Module:
     import timm
 
-    name = spec.weights.removeprefix(_TIMM)
-    repo = timm.get_pretrained_cfg_value(name, "hf_hub_id") or f"timm/{name}"
+    name = spec.weights.removeprefix(TIMM)
+    repo = timm_repository(spec) or f"timm/{name}"
     # With another number of classes than the checkpoint's, timm does not say what does not fit: take
     # the classifier off afterwards.
     options = {key: named(value) for key, value in spec.options.items() if key != "num_classes"}
     with hub_errors(repo, spec.revision, kind="model"):
         require_model(repo, spec.revision)
+        # timm reads ORG/REPO@COMMIT; at an address, which has no commits, the spec has none either.
+        overlay = {"hf_hub_id": f"{repo}@{spec.revision}"} if spec.revision else None
         try:
-            module = timm.create_model(name, pretrained=True, **options)
+            module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
         except RuntimeError as error:  # torch says so of keys and shapes that do not match
             if "state_dict" not in str(error):
                 raise

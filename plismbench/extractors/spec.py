@@ -51,7 +51,8 @@ class ExtractorSpec:
         interpolation: ``bilinear`` or ``bicubic``, always antialiased; used only when resizing.
         weights: where they are: ``hf-hub:ORG/REPO`` or ``hf-hub:ORG/REPO/FILE``, ``timm:NAME``, an
             ``https://`` address, ``file:PATH``, a package, or ``""`` for none.
-        revision: commit of the weights, where the place has commits; SHA-256 of a file at an address.
+        revision: commit of the weights, where the place has commits; SHA-256 of a file. Where none is
+            given, `pinning.pinned` finds it before vectors are made, as the fingerprint has it.
         options: what the loader needs besides; plain JSON.
         precision: what the authors recommend on a GPU.
         trained_on_plism: such a model is not comparable with the others.
@@ -90,6 +91,11 @@ class ExtractorSpec:
     source: str = ""
 
     def __post_init__(self) -> None:
+        for names, kinds, words in _KINDS:
+            for name in names:
+                value = getattr(self, name)
+                if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+                    raise InvalidInput(f"Extractor '{self.name}': {name} is {words}; got {value!r}.")
         # Values from TOML or JSON arrive as lists and words.
         object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
         object.__setattr__(self, "std", tuple(float(value) for value in self.std))
@@ -191,3 +197,13 @@ _FOR_PEOPLE = {
     "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "published",
     "differs",
 }  # fmt: skip
+# Values from TOML, JSON or a plug-in are of any kind.
+_KINDS: tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...] = (
+    (("name", "loader", "interpolation", "weights", "title", "organisation", "license", "source"), (str,), "text"),
+    (("dim", "image_size", "resize", "prefix_tokens"), (int,), "a whole number"),
+    (("n_params",), (int, type(None)), "a whole number"),
+    (("revision",), (str, type(None)), "text"),
+    (("trained_on_plism", "published", "gated"), (bool,), "true or false"),
+    (("options",), (Mapping,), "a table"),
+    (("mean", "std", "differs"), (list, tuple), "a list"),
+)

@@ -15,6 +15,7 @@ from plismbench.extractors.layouts import LAYOUTS, rearranged
 from plismbench.extractors.spec import ExtractorSpec
 
 # Options that are ours; all others are timm's keyword arguments.
+_LAYERS = {"torch.nn", "timm.layers", __name__}
 _OURS = {"architecture", "layout", "position", "head", "normalise", "norm_eps", "pooler"}
 
 
@@ -40,8 +41,8 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
         arguments["norm_layer"] = partial(nn.LayerNorm, eps=spec.options["norm_eps"])
     try:
         module = timm.create_model(architecture, pretrained=False, **arguments)
-    except (TypeError, AssertionError) as error:
-        raise InvalidInput(f"timm does not build '{spec.name}': {' '.join(str(error).split())}.") from error
+    except Exception as error:  # whatever an argument of a wrong kind leads to
+        raise InvalidInput(f"timm does not build '{spec.name}': {' '.join(str(error).split()).rstrip('.')}.") from error
     if not isinstance(module, nn.Module):
         raise TypeError(f"timm gave {type(module).__name__}")
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", (1,))[0]
@@ -232,8 +233,15 @@ def _fit_positions(found: dict[str, Tensor], trunk: str, wanted: Tensor, positio
 
 
 def named(value: Any) -> Any:
-    """What a dotted name of timm, torch or ours stands for; any other value as it is."""
-    if isinstance(value, str) and value.startswith(("timm.", "torch.", "plismbench.")):
-        module_name, _, attribute = value.rpartition(".")
-        return getattr(importlib.import_module(module_name), attribute)
-    return value
+    """What ``torch.nn.NAME``, ``timm.layers.NAME`` or a name of this module stands for; any other value as it is.
+
+    Raises:
+        InvalidInput: if another module is named, as importing it runs its code, or no layer is.
+    """
+    if not isinstance(value, str) or not value.startswith(("timm.", "torch.", "plismbench.")):
+        return value
+    module_name, _, name = value.rpartition(".")
+    layer = getattr(importlib.import_module(module_name), name, None) if module_name in _LAYERS else None
+    if not isinstance(layer, type) or not issubclass(layer, nn.Module):
+        raise InvalidInput(f"There is no layer '{value}'.", hint="Write torch.nn.NAME or timm.layers.NAME.")
+    return layer

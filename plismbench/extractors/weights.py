@@ -20,10 +20,13 @@ from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 
 HUB = "hf-hub:"
-_FILE = "file:"
+FILE = "file:"
+ADDRESS = ("https://", "http://")
 _USUAL = ("model.safetensors", "pytorch_model.bin")
 # A training state holds the network under one of these, beside an optimiser and the like.
 _INSIDE = ("teacher", "state_dict", "model")
+# How a file of torch begins, a zip or (before 2020) a pickle; safetensors have the length of a JSON table first.
+_MAGIC = (b"PK\x03\x04", b"\x80")
 
 
 def read_weights(spec: ExtractorSpec) -> dict[str, Tensor]:
@@ -36,10 +39,13 @@ def read_weights(spec: ExtractorSpec) -> dict[str, Tensor]:
     """
     if spec.weights.startswith(HUB):
         return _tensors(_from_hub(spec), spec)
-    if spec.weights.startswith(_FILE):
-        return _tensors(Path(spec.weights.removeprefix(_FILE)).expanduser(), spec)
-    if spec.weights.startswith(("https://", "http://")):
-        return _tensors(_from_address(spec), spec)
+    if spec.weights.startswith(FILE):
+        path = own_file(spec)
+        if spec.revision and file_sha256(path) != spec.revision:
+            raise CorruptFile(f"{path} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.")
+        return _tensors(path, spec)
+    if spec.weights.startswith(ADDRESS):
+        return _tensors(file_of_address(spec), spec)
     raise InvalidInput(
         f"Extractor '{spec.name}' has weights '{spec.weights}', which is no place.",
         hint="Write hf-hub:ORG/REPO, hf-hub:ORG/REPO/FILE, https://… or file:PATH.",
@@ -47,10 +53,38 @@ def read_weights(spec: ExtractorSpec) -> dict[str, Tensor]:
 
 
 def hub_place(spec: ExtractorSpec) -> tuple[str, str | None]:
-    """``ORG/REPO`` and, where the spec names one, the file of weights on the Hub."""
+    """``ORG/REPO`` and, where the spec names one, the file of weights on the Hub.
+
+    Raises:
+        InvalidInput: if the Hub can have no such repository.
+    """
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
     org, _, rest = spec.weights.removeprefix(HUB).partition("/")
     repo, _, file = rest.partition("/")
+    try:
+        validate_repo_id(f"{org}/{repo}")
+    except HFValidationError:
+        raise InvalidInput(
+            f"Extractor '{spec.name}' has weights '{spec.weights}', which is no repository of the Hub.",
+            hint="Write hf-hub:ORG/REPO or hf-hub:ORG/REPO/FILE.",
+        ) from None
     return f"{org}/{repo}", file or None
+
+
+def own_file(spec: ExtractorSpec) -> Path:
+    """The file that weights of ``file:PATH`` name.
+
+    Raises:
+        Unavailable: if there is none.
+        InvalidInput: if it is a folder.
+    """
+    path = Path(spec.weights.removeprefix(FILE)).expanduser()
+    if path.is_dir():
+        raise InvalidInput(f"Checkpoint {path} of extractor '{spec.name}' is a folder.", hint="Name a file in it.")
+    if not path.exists():
+        raise Unavailable(f"There is no checkpoint {path}, which extractor '{spec.name}' names.")
+    return path
 
 
 def hub_json(spec: ExtractorSpec, name: str) -> dict[str, Any]:
@@ -100,12 +134,19 @@ def _hub_file(repo: str, name: str, revision: str | None) -> Path | None:
         return None
 
 
-def _from_address(spec: ExtractorSpec) -> Path:
-    """Downloads once, into torch's own cache, whole or not at all; no two addresses have one name there."""
+def file_of_address(spec: ExtractorSpec) -> Path:
+    """The file at an address, downloaded once, into torch's own cache, whole or not at all.
+
+    No two addresses have one name there. What lies there is held against the spec's SHA-256 each time.
+
+    Raises:
+        Unavailable: if it cannot be had.
+        CorruptFile: if it is not the file that the spec pins, or no file of weights.
+    """
     address = spec.weights
-    name = f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rpartition('/')[2]}"
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    path = cached_address(address, Path(torch.hub.get_dir()))
     if path.exists():
+        _check_answer(path, spec, hint=f"Remove {path} and run the same command again.")
         return path
     with writing(path) as part:
         try:
@@ -118,9 +159,26 @@ def _from_address(spec: ExtractorSpec) -> Path:
             raise Unavailable(f"Cannot reach {address}: {error}.", hint="Check the network.") from error
         if part.stat().st_size != announced:
             raise Unavailable(f"{address} broke off after {part.stat().st_size:,} of {announced:,} bytes.")
-        if spec.revision and file_sha256(part) != spec.revision:
-            raise CorruptFile(f"{address} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.")
+        _check_answer(part, spec, hint="Open the address in a browser; a network may want a login first.")
     return path
+
+
+def cached_address(address: str, torch_home: Path) -> Path:
+    """Where the file of an address lies, or would lie, below torch's folder of downloads."""
+    name = f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rpartition('/')[2]}"
+    return torch_home / "checkpoints" / name
+
+
+def _check_answer(path: Path, spec: ExtractorSpec, hint: str) -> None:
+    """Refuses another file than the pinned one, and a page where weights are due."""
+    with path.open("rb") as stream:
+        begin = stream.read(9)
+    if not begin.startswith(_MAGIC) and begin[8:] != b"{":
+        raise CorruptFile(f"{spec.weights} gave no file of torch or safetensors; it begins with {begin!r}.", hint=hint)
+    if spec.revision and file_sha256(path) != spec.revision:
+        raise CorruptFile(
+            f"{spec.weights} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.", hint=hint
+        )
 
 
 def file_sha256(path: Path) -> str:
@@ -130,8 +188,6 @@ def file_sha256(path: Path) -> str:
 
 
 def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
-    if not path.exists():
-        raise Unavailable(f"There is no checkpoint {path}, which extractor '{spec.name}' names.")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -147,7 +203,10 @@ def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
     except Exception as error:
         if type(error).__name__ not in ("SafetensorError", "RuntimeError", "EOFError"):
             raise
-        raise CorruptFile(f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.") from error
+        raise CorruptFile(
+            f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.",
+            hint=f"Remove {path}, so that it is downloaded again." if spec.weights.startswith(ADDRESS) else None,
+        ) from error
     for key in _INSIDE:
         if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
             held = held[key]

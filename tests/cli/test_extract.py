@@ -1,3 +1,6 @@
+import dataclasses
+import hashlib
+import json
 import re
 import sys
 
@@ -148,3 +151,17 @@ def test_a_dry_run_of_a_replacement_drops_nothing(run, toy, tmp_path, monkeypatc
     assert run(*arguments).code == 0
     assert {path: path.read_bytes() for path in folder.iterdir()}.keys() == before.keys()
     assert {path: path.read_bytes() for path in folder.iterdir()} != before
+
+
+def test_weights_that_became_others_are_not_mixed_with_the_old(run, toy, tmp_path, monkeypatch):
+    weights = tmp_path / "x.pth"
+    spec = dataclasses.replace(SPEC, name="own", weights=f"file:{weights}")
+    monkeypatch.setattr(registry, "get", lambda *_: spec)
+    weights.write_bytes(b"first")
+    assert run("extract", "--model=own", "--dataset=tiny", "--scanners=P").code == 0
+    weights.write_bytes(b"second")
+    outcome = run("extract", "--model=own", "--dataset=tiny")
+    assert outcome.code == 2
+    assert "has extractor own (" in outcome.error
+    manifest = json.loads((tmp_path / "root/tiny/embeddings/own/manifest.json").read_text())
+    assert manifest["extractor"]["revision"] == hashlib.sha256(b"first").hexdigest()

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import timm
@@ -5,11 +7,12 @@ import torch
 from checkpoints import SMALL, dino_training_state, publish, randomised
 from loopback_hub import LoopbackHub
 
-from plismbench.errors import CorruptFile, InvalidInput, Unavailable, UnknownName
+from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName
 from plismbench.extractors.adhoc import hub_spec, python_spec, timm_spec, toml_spec
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import Pooling
+from plismbench.extractors.weights import file_sha256
 
 TOML = """
 dim = 24
@@ -103,6 +106,18 @@ def test_a_toml_file_has_the_fields_of_a_spec(tmp_path):
         torch.testing.assert_close(load_module(spec)(image), network(image))
 
 
+def test_the_revision_of_a_toml_file_is_held_against_its_weights(tmp_path):
+    (tmp_path / "weights").mkdir()
+    torch.save(small().state_dict(), tmp_path / "weights/x.pth")
+    path = tmp_path / "x.toml"
+    path.write_text(f'revision = "{"0" * 64}"\n{TOML}')
+    with pytest.raises(CorruptFile, match=r"x\.pth has SHA-256 [0-9a-f]{64}; .*x\.toml pins 0000"):
+        toml_spec(path)
+    digest = file_sha256(tmp_path / "weights/x.pth")
+    path.write_text(f'revision = "{digest}"\n{TOML}')
+    assert toml_spec(path).revision == digest
+
+
 def test_a_toml_file_names_a_dino_training_state(tmp_path):
     network = randomised(timm.create_model("vit_small_patch14_dinov2", img_size=28, global_pool="", **SMALL))
     (tmp_path / "weights").mkdir()
@@ -120,7 +135,16 @@ def test_a_toml_file_names_a_dino_training_state(tmp_path):
         ("dim = ", CorruptFile, r"x\.toml is not TOML"),
         ("name = 'x'", InvalidInput, "does not say `dim`"),
         ("dim = 3\npoling = 'cls'", UnknownName, "Did you mean 'pooling'"),
-        ("dim = 'three'", InvalidInput, "not supported between instances"),
+        ("dim = 'three'", InvalidInput, "dim is a whole number; got 'three'"),
+        ("dim = 3\nweights = 5", InvalidInput, "weights is text; got 5"),
+        ("dim = 3\nname = 5", InvalidInput, "name is text; got 5"),
+        ("dim = 3\nrevision = 5", InvalidInput, "revision is text; got 5"),
+        ("dim = 3\nimage_size = 224.5", InvalidInput, r"image_size is a whole number; got 224\.5"),
+        ("dim = 3\ngated = 1", InvalidInput, "gated is true or false; got 1"),
+        ("dim = 3\nmean = 'abc'", InvalidInput, "mean is a list; got 'abc'"),
+        ("dim = 3\nmean = ['a', 'b', 'c']", InvalidInput, "could not convert"),
+        ("dim = 3\noptions = 5", InvalidInput, "options is a table; got 5"),
+        ("dim = 3\nweights = 'file:.'", InvalidInput, "is a folder"),
         ("dim = 3\npooling = 'max'", InvalidInput, "pooling is one of"),
         ("dim = 3\nweights = 'file:no.pth'", Unavailable, r"no file .*no\.pth"),
     ],
@@ -148,6 +172,9 @@ NUMBER = 3
 
 def volume(spec):
     return torch.nn.Identity()
+
+def broken(spec):
+    return torch.nn.Linear(7, 7)
 """
 
 
@@ -170,10 +197,72 @@ def test_a_python_file_gives_a_loader_or_a_spec(tmp_path):
     [
         ("lod", UnknownName, "Did you mean 'load'"),
         ("NUMBER", InvalidInput, "is int; a spec or a loader is expected"),
+        ("broken", InvalidInput, r"'my_model:broken' fails on a tile of 224 pixels: RuntimeError"),
         ("volume", InvalidInput, r"gives \(1, 3, 224, 224\); \(n, dim\)"),
     ],
 )
 def test_a_python_file_with_a_mistake(tmp_path, attribute, kind, words):
     (tmp_path / "my_model.py").write_text(PYTHON)
-    with pytest.raises(kind, match=words):
+    with pytest.raises(kind, match=words) as caught:
         python_spec(tmp_path / "my_model.py", attribute)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("import a_package_that_nobody_has", MissingPackage, "No module named 'a_package_that_nobody_has'"),
+        ("def load(spec)", InvalidInput, r"my_model\.py does not run: SyntaxError: expected ':'"),
+        ("1 / 0", InvalidInput, "ZeroDivisionError"),
+    ],
+)
+def test_a_python_file_that_does_not_run(tmp_path, text, kind, words):
+    (tmp_path / "my_model.py").write_text(text)
+    with pytest.raises(kind, match=words) as caught:
+        python_spec(tmp_path / "my_model.py", "load")
+    assert "\n" not in str(caught.value)
+
+
+TINY = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"input_size": [3, 160, 160]}}
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"model_args": {"norm_layer": "torch.nope.Layer"}}, "There is no layer 'torch.nope.Layer'"),
+        ({"model_args": {"act_layer": "torch.nn.Nope"}}, "There is no layer 'torch.nn.Nope'"),
+        ({"model_args": {"act_layer": "timm.layers.drop_path"}}, "There is no layer 'timm.layers.drop_path'"),
+        ({"model_args": {"act_layer": "torch.testing._internal.common_utils.MagicMock"}}, "There is no layer"),
+        ({"model_args": {"depth": "x"}}, "timm does not build 'hf-hub:Org/Bad'"),
+        ({"model_args": {"no_such_argument": 1}}, "timm does not build 'hf-hub:Org/Bad'"),
+        ({"model_args": [1]}, "model_args that are no table"),
+        ({"pretrained_cfg": {"mean": "abc"}}, "mean is a list; got 'abc'"),
+        ({"pretrained_cfg": {"input_size": 3}}, "config.json of Org/Bad"),
+        ({"pretrained_cfg": [1]}, "config.json of Org/Bad"),
+    ],
+)
+def test_a_configuration_with_a_mistake(tmp_path, config, words):
+    publish(tmp_path / "hub", "Org/Bad", config__json=TINY | config)
+    with (
+        LoopbackHub(tmp_path / "hub") as hub,
+        hub.in_this_process(tmp_path / "hf"),
+        pytest.raises(InvalidInput, match=words) as caught,
+    ):
+        hub_spec("Org/Bad")
+    assert "\n" not in str(caught.value)
+    assert "torch.testing._internal.common_utils" not in sys.modules
+
+
+def test_what_is_no_repository_of_the_hub():
+    with pytest.raises(InvalidInput, match=r"'hf-hub:foo', which is no repository"):
+        hub_spec("foo")
+
+
+def test_an_old_configuration_has_all_in_one_table(tmp_path):
+    old = {"architecture": "test_vit", "num_features": 64, "input_size": [3, 160, 160], "mean": [0.7, 0.6, 0.7],
+           "std": [0.2, 0.2, 0.2], "interpolation": "bilinear"}  # fmt: skip
+    publish(tmp_path / "hub", "Org/Old", config__json=old)
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        spec = hub_spec("Org/Old")
+    assert (spec.image_size, spec.mean, spec.std) == (160, (0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
+    assert spec.interpolation == "bilinear"

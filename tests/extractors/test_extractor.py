@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 from torchvision.transforms import v2 as transforms
 
-from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch
+from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, ShapeMismatch
 from plismbench.extractors.extractor import (
     Extractor,
     checked_device,
@@ -111,6 +111,17 @@ def test_one_tile_keeps_its_axis(pixels):
 def test_other_shapes_than_declared_are_refused(pixels, module, changes, words):
     with pytest.raises(ShapeMismatch, match=words):
         extractor(module, **changes)(pixels)
+
+
+def test_a_network_that_raises_is_named_unless_it_is_ours(pixels):
+    module = Function(lambda image: image.view(7, 7))
+    with pytest.raises(
+        BrokenPlugin, match="network of extractor 'toy' fails on tiles of 224 pixels: RuntimeError"
+    ) as it:
+        extractor(module)(pixels)
+    assert "\n" not in str(it.value)
+    with pytest.raises(RuntimeError):
+        extractor(module, loader="plismbench.extractors.loaders:timm_model")(pixels)
 
 
 def test_values_that_float16_cannot_hold_come_out_as_infinity(pixels):

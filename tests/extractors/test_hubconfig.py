@@ -81,6 +81,14 @@ def test_what_is_known_to_differ_is_let_pass(tmp_path):
     check(spec, tmp_path, config__json=TIMM_CONFIG | {"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}})
 
 
+def test_arguments_that_have_timm_read_files_are_not_taken(tmp_path):
+    besides = {"checkpoint_path": "/x", "pretrained": True, "pretrained_cfg": {}, "cache_dir": "/x",
+               "features_only": True}  # fmt: skip
+    publish(tmp_path / "hub", "Org/Tiny", config__json=TIMM_CONFIG | {"model_args": {"depth": 2, **besides}})
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        assert hub_architecture(SPEC) == {"architecture": "vit_small_patch16_224", "depth": 2}
+
+
 def test_an_architecture_is_read_with_its_arguments(tmp_path):
     publish(tmp_path / "hub", "Org/Tiny", config__json=TIMM_CONFIG | {"global_pool": "avg"})
     publish(tmp_path / "hub", "Org/Other", config__json={"model_type": "vit"})

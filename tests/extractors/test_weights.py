@@ -8,7 +8,7 @@ from loopback_hub import Fault, FaultKind, LoopbackHub
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.weights import hub_json, hub_place, read_weights
+from plismbench.extractors.weights import file_sha256, hub_json, hub_place, read_weights
 
 SPEC = ExtractorSpec(name="tiny", loader=TIMM, weights="hf-hub:Org/Tiny", revision="1" * 40, dim=2)
 STATE = {"a.weight": torch.arange(4.0), "b": torch.ones(2, 2)}
@@ -61,7 +61,7 @@ def test_half_a_file_is_named(tmp_path, name):
     path = tmp_path / "models/Org/Tiny" / name
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(CorruptFile, match=f"{name} cannot be read"):
-        read_weights(at(f"file:{path}"))
+        read_weights(at(f"file:{path}", None))
 
 
 def test_a_file_that_is_not_there(tmp_path, hub):
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_there(tmp_path, hub):
     with pytest.raises(Unavailable, match=r"Org/Tiny has no model\.safetensors and no pytorch_model\.bin"):
         read_weights(SPEC)
     with pytest.raises(Unavailable, match="There is no checkpoint"):
-        read_weights(at(f"file:{tmp_path / 'x.pth'}"))
+        read_weights(at(f"file:{tmp_path / 'x.pth'}", None))
     with pytest.raises(InvalidInput, match="weights 'zenodo:1', which is no place"):
         read_weights(at("zenodo:1"))
 
@@ -88,6 +88,55 @@ def test_an_address_that_gives_another_file_leaves_none(tmp_path, hub):
     with pytest.raises(CorruptFile, match=r"x\.torch is not the file that 'tiny' pins"):
         read_weights(spec)
     assert list((tmp_path / "torch/checkpoints").iterdir()) == []
+
+
+def test_a_pin_holds_for_what_is_cached(tmp_path, hub):
+    folder = publish(tmp_path / "hub", "Org/Tiny", x__torch=STATE)
+    address = f"{hub.url}/Org/Tiny/resolve/main/x.torch"
+    read_weights(at(address, None))
+    (cached,) = (tmp_path / "torch/checkpoints").iterdir()
+    with pytest.raises(CorruptFile, match="is not the file that 'tiny' pins") as caught:
+        read_weights(at(address, "0" * 64))
+    assert caught.value.hint == f"Remove {cached} and run the same command again."
+    digest = hashlib.sha256((folder / "x.torch").read_bytes()).hexdigest()
+    cached.write_bytes(cached.read_bytes() + b"0")
+    with pytest.raises(CorruptFile, match="is not the file"):
+        read_weights(at(address, digest))
+
+
+def test_a_pin_holds_for_a_file(tmp_path):
+    path = publish(tmp_path, "Org/Tiny", x__pth=STATE) / "x.pth"
+    assert set(read_weights(at(f"file:{path}", file_sha256(path)))) == set(STATE)
+    with pytest.raises(CorruptFile, match=r"x\.pth is not the file that 'tiny' pins, of SHA-256 000"):
+        read_weights(at(f"file:{path}", "0" * 64))
+
+
+def test_a_page_in_place_of_weights_is_not_kept(tmp_path, hub):
+    folder = publish(tmp_path / "hub", "Org/Tiny", x__torch=STATE)
+    address = f"{hub.url}/Org/Tiny/resolve/main/x.torch"
+    right = (folder / "x.torch").read_bytes()
+    (folder / "x.torch").write_text("<html>Please log in</html>")
+    with pytest.raises(CorruptFile, match=r"gave no file of torch or safetensors; it begins with b'<html>"):
+        read_weights(at(address, None))
+    assert list((tmp_path / "torch/checkpoints").iterdir()) == []
+    (folder / "x.torch").write_bytes(right)
+    read_weights(at(address, None))
+    (cached,) = (tmp_path / "torch/checkpoints").iterdir()
+    cached.write_bytes(right[:100])
+    with pytest.raises(CorruptFile, match="cannot be read") as caught:
+        read_weights(at(address, None))
+    assert str(cached) in caught.value.hint
+
+
+@pytest.mark.parametrize("weights", ["hf-hub:foo", "hf-hub:a--b/c..d", "hf-hub:/x"])
+def test_what_is_no_repository(weights):
+    with pytest.raises(InvalidInput, match="which is no repository of the Hub"):
+        hub_place(at(weights))
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(InvalidInput, match="is a folder"):
+        read_weights(at(f"file:{tmp_path}"))
 
 
 def test_an_address_that_does_not_answer(tmp_path, hub):

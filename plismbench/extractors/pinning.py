@@ -1,0 +1,85 @@
+"""Which weights a spec means today, where it does not say so itself."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from plismbench.errors import Unavailable
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.weights import ADDRESS, FILE, HUB, file_of_address, file_sha256, hub_place, own_file
+from plismbench.hub import hub_errors
+
+TIMM = "timm:"
+_REMOTE = "plismbench.extractors.remote:remote_model"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def pinned(spec: ExtractorSpec) -> ExtractorSpec:
+    """The same with the commit or the SHA-256 of its weights as revision, so that its fingerprint has it.
+
+    A branch or nothing becomes the commit that the Hub has now, or that is in the cache where the Hub
+    cannot be asked. A file is hashed, and so is one at an address, downloaded if need be. A pin stays
+    as it is; so does a model that runs code of its repository, which no one but its author may pin.
+
+    Raises:
+        AccessDenied, Unavailable: if the weights cannot be had.
+        InvalidInput: if they are in no such place.
+        CorruptFile: if they are no weights.
+    """
+    if spec.loader == _REMOTE:
+        return spec
+    if spec.weights.startswith((HUB, TIMM)):
+        repo = timm_repository(spec) if spec.weights.startswith(TIMM) else hub_place(spec)[0]
+        if repo is None or _COMMIT.fullmatch(spec.revision or ""):
+            return spec
+        return replace(spec, revision=_commit(repo, spec.revision))
+    if spec.revision:
+        return spec  # what is read is held against it
+    if spec.weights.startswith(FILE):
+        return replace(spec, revision=file_sha256(own_file(spec)))
+    if spec.weights.startswith(ADDRESS):
+        return replace(spec, revision=file_sha256(file_of_address(spec)))
+    return spec
+
+
+def is_pinned(spec: ExtractorSpec) -> bool:
+    """Whether the fingerprint of a spec is that of its vectors, without asking anyone."""
+    if spec.weights.startswith((HUB, TIMM)):
+        return _COMMIT.fullmatch(spec.revision or "") is not None
+    return bool(spec.revision) or not spec.weights.startswith((FILE, *ADDRESS))
+
+
+def timm_repository(spec: ExtractorSpec) -> str | None:
+    """Where on the Hub timm has the weights of ``timm:NAME``; None where it has them at an address."""
+    import timm
+
+    repo = timm.get_pretrained_cfg_value(spec.weights.removeprefix(TIMM), "hf_hub_id")
+    return str(repo).partition("@")[0] if repo else None
+
+
+def _commit(repo: str, revision: str | None) -> str:
+    from huggingface_hub import HfApi, constants
+
+    try:
+        with hub_errors(repo, revision, kind="model"):
+            sha = HfApi().model_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT).sha
+    except Unavailable:
+        found = _cached_commit(repo, revision)
+        if found is None:
+            raise
+        return found
+    if sha is None:
+        raise Unavailable(f"The Hub does not say which commit '{revision or 'main'}' of {repo} is.")
+    return sha
+
+
+def _cached_commit(repo: str, revision: str | None) -> str | None:
+    """The commit that a branch was when it was last fetched, or the only one that was ever fetched."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
+    branch = folder / "refs" / (revision or "main")
+    if branch.is_file():
+        return branch.read_text().strip()
+    commits = [path.name for path in folder.glob("snapshots/*")] if revision is None else []
+    return commits[0] if len(commits) == 1 else None

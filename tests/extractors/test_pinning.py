@@ -1,0 +1,126 @@
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+import timm
+import torch
+from checkpoints import TIMM, publish, randomised
+from loopback_hub import Fault, LoopbackHub
+
+from plismbench.errors import AccessDenied, Unavailable
+from plismbench.extractors import registry
+from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.loaders import load_module
+from plismbench.extractors.pinning import is_pinned, pinned, timm_repository
+from plismbench.extractors.spec import ExtractorSpec
+
+SPEC = ExtractorSpec(
+    name="tiny", loader=TIMM, dim=64, weights="hf-hub:Org/Tiny", options={"architecture": "test_vit", "num_classes": 0}
+)
+CONFIG = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"input_size": [3, 160, 160]}}
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        yield hub
+
+
+def state(seed):
+    return randomised(timm.create_model("test_vit", num_classes=0), seed).state_dict()
+
+
+def at(weights, revision=None):
+    return dataclasses.replace(SPEC, weights=weights, revision=revision)
+
+
+@pytest.mark.parametrize("name", ["hf-hub:Org/Tiny", "hf-hub:Org/Tiny@main"])
+def test_other_weights_on_the_hub_are_another_fingerprint(tmp_path, hub, name):
+    specs, vectors = [], []
+    for seed in (0, 1):
+        publish(tmp_path / "hub", "Org/Tiny", config__json=CONFIG, model__safetensors=state(seed))
+        specs.append(registry.get(name))
+        vectors.append(load_extractor(specs[-1], "cpu", "fp32")(PIXELS))
+    assert not np.allclose(*vectors)
+    assert specs[0].fingerprint() != specs[1].fingerprint()
+    # The first is still what it was.
+    np.testing.assert_array_equal(load_extractor(specs[0], "cpu", "fp32")(PIXELS), vectors[0])
+
+
+def test_a_registered_model_without_a_revision_gets_the_commit_of_today(tmp_path, hub):
+    folder = publish(tmp_path / "hub", "Org/Tiny", model__safetensors=state(0))
+    first = pinned(SPEC)
+    assert first.revision == hub.commit(folder)
+    assert pinned(first) is first
+    load_module(first)
+    publish(tmp_path / "hub", "Org/Tiny", model__safetensors=state(1), README__json={})
+    second = pinned(SPEC)
+    assert second.fingerprint() != first.fingerprint()
+    hub.faults.append(Fault("/api/models", status=500))
+    assert pinned(SPEC) == first  # the only one in the cache
+    hub.faults.clear()
+    load_module(second)  # now there are two, and none was fetched as a branch
+    hub.faults.append(Fault("/api/models", status=500))
+    with pytest.raises(Unavailable):
+        pinned(SPEC)
+
+
+def test_a_catalog_pin_asks_no_one(hub):
+    spec = registry.get("h0-mini")
+    assert pinned(spec) is spec
+    assert pinned(registry.get("constant")) == registry.get("constant")
+    assert hub.requests == []
+    with pytest.raises(AccessDenied):
+        pinned(SPEC)
+
+
+def test_code_of_a_repository_is_never_pinned_for_its_author(hub):
+    spec = dataclasses.replace(SPEC, loader="plismbench.extractors.remote:remote_model")
+    assert pinned(spec) is spec
+
+
+def test_a_file_and_an_address_are_hashed(tmp_path, hub):
+    path = publish(tmp_path / "hub", "Org/Tiny", x__pth=state(0)) / "x.pth"
+    specs = [at(f"file:{path}"), at(f"{hub.url}/Org/Tiny/resolve/main/x.pth")]
+    for spec in specs:
+        assert not is_pinned(spec)
+        assert pinned(spec).revision == hashlib.sha256(path.read_bytes()).hexdigest()
+    before = pinned(specs[0]).fingerprint()
+    torch.save(state(1), path)
+    assert pinned(specs[0]).fingerprint() != before
+    pin = at(f"file:{path}", "0" * 64)
+    assert pinned(pin) is pin
+    path.unlink()
+    with pytest.raises(Unavailable, match="There is no checkpoint"):
+        pinned(specs[0])
+
+
+def test_weights_of_timm_are_read_at_their_commit(tmp_path, hub):
+    repo = timm_repository(at("timm:test_vit.r160_in1k"))
+    config = {"architecture": "test_vit", "num_classes": 1000, "pretrained_cfg": {"num_classes": 1000}}
+    whole = randomised(timm.create_model("test_vit")).state_dict()
+    folder = publish(tmp_path / "hub", repo, config__json=config, model__safetensors=whole)
+    spec = dataclasses.replace(pinned(at("timm:test_vit.r160_in1k")), options={"num_classes": 0})
+    assert spec.revision == hub.commit(folder)
+    load_module(spec)
+    assert hub.requested(f"/resolve/{spec.revision}/model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("weights", "revision", "there"),
+    [
+        ("", None, True),
+        ("hf-hub:a/b", None, False),
+        ("hf-hub:a/b", "main", False),
+        ("hf-hub:a/b", "1" * 40, True),
+        ("timm:resnet18", None, False),
+        ("https://a.org/x", None, False),
+        ("https://a.org/x", "1" * 64, True),
+        ("plip-package", None, True),
+    ],
+)
+def test_whether_a_fingerprint_is_known(weights, revision, there):
+    assert is_pinned(at(weights, revision)) is there
