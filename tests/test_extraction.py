@@ -60,7 +60,7 @@ def run(extraction):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.glob("*")}
 
 
 def test_vectors_are_those_of_the_network(tmp_path):
