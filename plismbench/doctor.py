@@ -13,7 +13,7 @@ from plismbench.errors import CorruptFile, PlismbenchError
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
 from plismbench.tiles.layout import Layout
-from plismbench.workspace import Workspace, require_writable
+from plismbench.workspace import Workspace, nearest, require_writable
 
 _HUB_WEIGHTS = "hf-hub:"
 # Bytes: all of PLISM's vectors at dim 1,536; both layouts.
@@ -130,7 +130,7 @@ def _disk(root: Path) -> Check:
         require_writable(root)
     except PlismbenchError as error:
         return Check("disk", Verdict.FAIL, error.message, error.hint or "")
-    free = shutil.disk_usage(root).free
+    free = shutil.disk_usage(nearest(root)).free
     found = f"{free / _GB:,.1f} GB free in {root}"
     if free < _EMBEDDINGS:
         return Check("disk", Verdict.FAIL, f"{found}; a model's vectors take up to 4.6 GB", "use another --root")

@@ -187,8 +187,12 @@ def estimate_extraction(
         extractor(pixels)
         batches += 1
     rate = batches * batch_size / (time.perf_counter() - begun)
-    # A tile takes a vector of float16 and two coordinates of int32.
-    return Estimate(n_tiles, n_tiles * (2 * spec.dim + 8), rate)
+    return Estimate(n_tiles, written_bytes(spec, n_tiles), rate)
+
+
+def written_bytes(spec: ExtractorSpec, n_tiles: int) -> int:
+    """What the vectors of so many tiles take: for each, float16 numbers and two coordinates of int32."""
+    return n_tiles * (2 * spec.dim + 8)
 
 
 def plan_extraction(

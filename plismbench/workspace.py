@@ -98,15 +98,18 @@ def check_record(root: Path, extractor: str) -> Path:
 
 
 def require_writable(folder: Path) -> None:
-    """Finds out before hours of work, not after, that nothing can be written.
+    """Finds out before hours of work, not after, that nothing can be written; leaves nothing behind.
 
     Raises:
-        StorageFailure: if the folder cannot be made, or takes no file.
+        StorageFailure: if the folder, or what is there of the path to it, takes no file.
     """
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+    with storage_errors(folder), tempfile.TemporaryFile(dir=nearest(folder)):
+        pass
+
+
+def nearest(folder: Path) -> Path:
+    """A folder, or the innermost of those it will be made in that exists."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def folder_name(extractor: str) -> str:

@@ -56,7 +56,7 @@ def run(extraction):
 
 def contents(folder):
     """Names and bytes of a store, without how long it took."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != EFFICIENCY_FILE}
+    return {path.name: path.read_bytes() for path in folder.glob("*") if path.name != EFFICIENCY_FILE}
 
 
 def test_vectors_are_those_of_the_network(tmp_path):

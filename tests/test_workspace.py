@@ -80,8 +80,8 @@ def test_a_root_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageFailure, match="Not a directory"):
         require_writable(tmp_path / "file" / "root")
-    require_writable(tmp_path / "root")
-    assert list((tmp_path / "root").iterdir()) == []
+    require_writable(tmp_path / "root/deep/er")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 KILLED_WHILE_WRITING = """

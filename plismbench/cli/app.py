@@ -1,6 +1,8 @@
 """The command ``plismbench``: puts the commands together and turns errors into one line and an exit code."""
 
+import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -63,6 +65,16 @@ def plismbench(
     """How far a pathology model's embeddings move with the stain and the scanner, measured on PLISM."""
 
 
+def _end_at_once_if_something_waits() -> None:
+    """Ends the process past threads that wait for a silent server: pyarrow holds an orderly end until they are done."""
+    from plismbench.tiles.prefetch import THREAD_NAME
+
+    if any(thread.name == THREAD_NAME for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_INTERRUPTED)
+
+
 def main() -> None:
     """Runs the command line.
 
@@ -77,4 +89,5 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing
             say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
+            _end_at_once_if_something_waits()
         raise

@@ -62,7 +62,10 @@ def extract(
     ] = None,
     existing: options.OnExisting = Existing.SKIP,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would take; loads the model to time it on noise.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say what it would take; last, it fetches and loads the model to time it on noise."
+        ),
     ] = False,
 ) -> None:
     """Embed the tiles of a data set with a model; finished slides are kept, so it goes on where it stopped."""
@@ -72,7 +75,13 @@ def extract(
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     specs = [registry.get(name).variant(pooling=pooling) for name in options.split_commas(model)]
 
-    from plismbench.extraction import count_nothing, estimate_extraction, extract_together, plan_extraction
+    from plismbench.extraction import (
+        count_nothing,
+        estimate_extraction,
+        extract_together,
+        plan_extraction,
+        written_bytes,
+    )
     from plismbench.extractors.extractor import default_device, default_precision
     from plismbench.extractors.pinning import pinned
     from plismbench.reporting.printing import duration, size
@@ -98,15 +107,18 @@ def extract(
         )
         if dry_run:
             n_tiles = len(plan.slides) * registered.tiles_per_slide
+            show(
+                f"{spec.name}: {len(plan.slides)} slides to do, {len(plan.skipped)} there; {chosen_source.origin}.\n"
+                f"  fetch    {size(n_tiles * chosen_source.tile_bytes)}\n"
+                f"  write    {size(written_bytes(spec, n_tiles))} to {plan.store.folder}"
+            )
+            say(f"{spec.name}: loading it, to time it on noise …")
             estimate = estimate_extraction(
                 spec, n_tiles, device=device, precision=plan.precision, batch_size=plan.batch_size
             )
             show(
-                f"{spec.name}: {len(plan.slides)} slides to do, {len(plan.skipped)} there; {chosen_source.origin}.\n"
-                f"  fetch    {size(n_tiles * chosen_source.tile_bytes)}\n"
                 f"  compute  {duration(estimate.seconds)} at {estimate.tiles_per_second:,.1f} tiles/s"
-                f" on {device} in {plan.precision}\n"
-                f"  write    {size(estimate.written)} to {plan.store.folder}"
+                f" on {device} in {plan.precision}"
             )
             continue
         if plan.skipped:

@@ -32,6 +32,7 @@ def show(result: "RenderableType | str") -> None:
     """Prints a result: text as it is, a table as wide as the terminal."""
     if isinstance(result, str):
         sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
+        sys.stdout.flush()
         return
     from rich.console import Console
 

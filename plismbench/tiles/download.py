@@ -17,7 +17,7 @@ from plismbench.tiles.layout import Layout
 from plismbench.tiles.local import damage_mark, is_there
 from plismbench.tiles.parts import begun, continuing
 from plismbench.tiles.prefetch import for_each
-from plismbench.workspace import Workspace, require_writable, storage_errors
+from plismbench.workspace import Workspace, nearest, require_writable, storage_errors
 
 _PIECE = 16 * 1024 * 1024
 """Bytes asked for at a time: what a broken connection costs."""
@@ -52,10 +52,7 @@ class Download:
     @property
     def free(self) -> int:
         """Bytes that the disk has room for."""
-        folder = self.folder
-        while not folder.exists():
-            folder = folder.parent
-        return shutil.disk_usage(folder).free
+        return shutil.disk_usage(nearest(self.folder)).free
 
     def run(self, workers: int, on_bytes: Callable[[int], None]) -> None:
         """Fetches what is absent, several files at a time.

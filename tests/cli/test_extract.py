@@ -8,6 +8,7 @@ import pytest
 from stores import make_manifest
 
 from plismbench import tiles
+from plismbench.errors import Unavailable
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
 
@@ -132,12 +133,24 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(run, toy, tmp_path
     before = {path: path.read_bytes() for path in folder.iterdir()}
     told = run("extract", "--model=toy", "--dataset=tiny", "--dry-run")
     assert told.code == 0
-    first, fetch, compute, write = told.out.splitlines()
+    first, fetch, write, compute = told.out.splitlines()
     assert first == "toy: 3 slides to do, 3 there; made up."
     assert fetch.split() == ["fetch", "0", "bytes"]
     assert re.fullmatch(r"  compute  \d+ s at [\d,.]+ tiles/s on cpu in fp32", compute)
     assert write.split(maxsplit=1)[1] == f"2.2 kB to {folder}"  # 90 tiles of 8 × 2 + 8 bytes
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_dry_run_says_what_it_can_before_it_loads_the_model_and_leaves_nothing(run, toy, tmp_path, monkeypatch):
+    def fail(*_):
+        raise Unavailable("no network")
+
+    monkeypatch.setattr("plismbench.extraction.load_extractor", fail)
+    told = run("extract", "--model=toy", "--dataset=tiny", "--dry-run")
+    assert told.code == 3
+    assert [line.split()[0] for line in told.out.splitlines()] == ["toy:", "fetch", "write"]
+    assert "no network" in told.error
+    assert not (tmp_path / "root").exists()
 
 
 def test_a_dry_run_of_a_replacement_drops_nothing(run, toy, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -126,7 +127,7 @@ def test_a_consumer_that_stops_early_stops_the_reading(rows: Rows, tmp_path: Pat
         images = [request for request in hub.requested(FILES) if 1000 < request.n_bytes < 10_000]
         assert 2 <= len(images) < 20
     assert set(threading.enumerate()) <= before | {
-        thread for thread in threading.enumerate() if thread.name.startswith("pymp")
+        thread for thread in threading.enumerate() if thread.name.startswith(("pymp", "tqdm"))
     }
 
 
@@ -306,6 +307,46 @@ def test_without_a_network_the_next_step_comes_within_seconds(tmp_path: Path, en
     assert "owkin/plism-dataset-tiles" in run.stdout
     assert "--dataset demo" in run.stdout
     assert time.monotonic() - started < 15
+
+
+STREAM = """
+from small_plism import SMALL
+from plismbench import dataset
+dataset.DATASETS["plism"] = SMALL
+from plismbench.cli.app import main
+main()
+"""
+
+
+@pytest.mark.parametrize("seen", [1, 12])
+def test_an_interruption_while_the_server_is_silent_ends_at_once(hub: LoopbackHub, tmp_path: Path, seen: int) -> None:
+    tests = str(Path(__file__).parents[1])
+    program = f"import sys; sys.path.insert(0, {tests!r})" + STREAM
+    hub.faults.append(Fault(FILES, FaultKind.STALL, times=None if seen == 1 else 0))
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            program,
+            "extract",
+            "--model=mean-color",
+            "--slides=GIVH_S60",
+            f"--root={tmp_path}/root",
+        ],
+        env=os.environ | hub.environment(tmp_path / "hf"),
+        stderr=subprocess.PIPE,
+    )
+    while len(hub.requested(FILES)) < seen:
+        if len(hub.requested(FILES)) >= 8:  # footers and ids are there: the images are not
+            hub.faults[0].times = None
+        time.sleep(0.001)
+    time.sleep(0.5)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 5
+    assert process.returncode == 130
+    assert told.endswith(b"plismbench: Interrupted. What was finished is kept; the same command goes on from there.\n")
 
 
 PIXELS = np.arange(224 * 224 * 4, dtype=np.uint8).reshape(224, 224, 4)

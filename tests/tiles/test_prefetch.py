@@ -95,12 +95,19 @@ def test_a_failure_stops_the_others_and_is_raised_when_they_have_ended() -> None
     assert sorted(ended) == sorted(set(begun) - {0})
 
 
-def test_an_interrupted_program_does_not_wait_for_what_is_under_way() -> None:
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "for_each(lambda item, stop: threading.Event().wait(60), [1], 1)",
+        "with threads(2) as pool: list(in_order(pool, lambda item: threading.Event().wait(60), [1, 2, 3], 1))",
+    ],
+    ids=["for_each", "threads"],
+)
+def test_an_interrupted_program_does_not_wait_for_what_is_under_way(wait: str) -> None:
     program = (
         "import os, signal, threading\n"
-        "from plismbench.tiles.prefetch import for_each\n"
-        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
-        "for_each(lambda item, stop: threading.Event().wait(60), [1], 1)\n"
+        "from plismbench.tiles.prefetch import for_each, in_order, threads\n"
+        f"threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n{wait}\n"
     )
     begun = time.monotonic()
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
