@@ -192,7 +192,8 @@ def module_of_file(path: Path) -> ModuleType:
         found.loader.exec_module(module)
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
-        raise MissingPackage(f"{path} does not import: {error}.", hint=f"Install it: `pip install {package}`.") from error
+        hint = f"Install it: `pip install {package}`."
+        raise MissingPackage(f"{path} does not import: {error}.", hint=hint) from error
     except Exception as error:
         raise InvalidInput(f"{path} does not run: {_one_line(error)}.") from error
     return module
@@ -222,9 +223,7 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         with torch.inference_mode():
             output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
     except Exception as error:
-        raise InvalidInput(
-            f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {_one_line(error)}."
-        ) from error
+        raise InvalidInput(f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {_one_line(error)}.") from error
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) not in (2, 3):
         raise InvalidInput(

@@ -25,7 +25,7 @@ def toy(monkeypatch, tiny):
         "nan": ExtractorSpec(name="nan", loader="toy_loaders:spoilt", dim=8, options={"value": "nan"}),
         "wide": ExtractorSpec(name="wide", loader="toy_loaders:wider", dim=8),
     }
-    monkeypatch.setattr(registry, "get", lambda name: specs.get(name) or get(name))
+    monkeypatch.setattr(registry, "get", lambda name, pooling=None: specs.get(name) or get(name, pooling))
 
 
 def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tmp_path):
