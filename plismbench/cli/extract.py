@@ -73,7 +73,7 @@ def extract(
 
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
-    specs = [registry.get(name).variant(pooling=pooling) for name in options.split_commas(model)]
+    specs = [registry.get(name, pooling) for name in options.split_commas(model)]
 
     from plismbench.extraction import (
         count_nothing,

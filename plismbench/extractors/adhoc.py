@@ -192,9 +192,8 @@ def module_of_file(path: Path) -> ModuleType:
         found.loader.exec_module(module)
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
-        raise MissingPackage(
-            f"{path} does not import: {error}.", hint=f"Install it: `pip install {package}`."
-        ) from error
+        hint = f"Install it: `pip install {package}`."
+        raise MissingPackage(f"{path} does not import: {error}.", hint=hint) from error
     except Exception as error:
         raise InvalidInput(f"{path} does not run: {_one_line(error)}.") from error
     return module

@@ -62,12 +62,13 @@ def names() -> tuple[str, ...]:
     return tuple(entry.name for entry in registered() if entry.problem is None)
 
 
-def get(name: str) -> ExtractorSpec:
-    """The extractor of that name.
+def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
+    """The extractor of that name, pooled otherwise if asked for.
 
     That is a registered one, as it is, or at another size, pooled otherwise: ``conch@448``,
     ``h0-mini+cls+mean``. Or one that its name describes: ``timm:NAME``, ``timm:NAME@CHECKPOINT``,
-    ``hf-hub:ORG/REPO``, ``PATH.toml``, ``PATH.py:FUNCTION``.
+    ``hf-hub:ORG/REPO``, ``PATH.toml``, ``PATH.py:FUNCTION``. ``pooling`` takes the place of one in the
+    name; that of the registered model gives the registered model.
 
     Raises:
         UnknownName: if there is none.
@@ -82,17 +83,22 @@ def get(name: str) -> ExtractorSpec:
         from plismbench.extractors import adhoc
 
         if kind == "timm":
-            return adhoc.timm_spec(rest)
-        if kind == "hf-hub":
-            return adhoc.hub_spec(rest)
-        return adhoc.toml_spec(Path(name)) if name.endswith(".toml") else adhoc.python_spec(Path(path), attribute)
+            described = adhoc.timm_spec(rest)
+        elif kind == "hf-hub":
+            described = adhoc.hub_spec(rest)
+        elif name.endswith(".toml"):
+            described = adhoc.toml_spec(Path(name))
+        else:
+            described = adhoc.python_spec(Path(path), attribute)
+        return described.variant(pooling=pooling)
     entries = registered()
     match = _VARIANT.fullmatch(name)
     if match and not any(entry.name == name for entry in entries):
-        pooling, size = match["pooling"], match["size"]
         base = _registered(entries, match["base"], name)
-        return base.variant(pooling=Pooling(pooling) if pooling else None, image_size=int(size) if size else None)
-    return _registered(entries, name, name)
+        if pooling is None and match["pooling"]:
+            pooling = Pooling(match["pooling"])
+        return base.variant(pooling=pooling, image_size=int(match["size"]) if match["size"] else None)
+    return _registered(entries, name, name).variant(pooling=pooling)
 
 
 def _registered(entries: Iterable[Registration], name: str, asked: str) -> ExtractorSpec:

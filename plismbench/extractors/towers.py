@@ -242,6 +242,7 @@ def named(value: Any) -> Any:
         return value
     module_name, _, name = value.rpartition(".")
     layer = getattr(importlib.import_module(module_name), name, None) if module_name in _LAYERS else None
-    if not isinstance(layer, type) or not issubclass(layer, nn.Module):
+    kind = layer.func if isinstance(layer, partial) else layer  # such as SwiGLUPacked
+    if not isinstance(kind, type) or not issubclass(kind, nn.Module):
         raise InvalidInput(f"There is no layer '{value}'.", hint="Write torch.nn.NAME or timm.layers.NAME.")
     return layer

@@ -58,7 +58,8 @@ def hub_place(spec: ExtractorSpec) -> tuple[str, str | None]:
     Raises:
         InvalidInput: if the Hub can have no such repository.
     """
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
 
     org, _, rest = spec.weights.removeprefix(HUB).partition("/")
     repo, _, file = rest.partition("/")

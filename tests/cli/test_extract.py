@@ -28,7 +28,7 @@ def toy(monkeypatch, tiny):
         "colour": ExtractorSpec(name="colour", loader="plismbench.extractors.baselines:color_stats", dim=57),
         "wide": ExtractorSpec(name="wide", loader="toy_loaders:wider", dim=8),
     }
-    monkeypatch.setattr(registry, "get", lambda name: specs.get(name) or get(name))
+    monkeypatch.setattr(registry, "get", lambda name, pooling=None: specs.get(name) or get(name, pooling))
 
 
 def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tmp_path):

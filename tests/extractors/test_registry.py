@@ -8,7 +8,7 @@ import pytest
 
 from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName
 from plismbench.extractors import registry
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 GUEST = Path(__file__).parent.parent / "guest_package"
 
@@ -166,3 +166,13 @@ def test_files_are_specs(tmp_path):
     assert registry.get(f"{tmp_path}/my-model.toml").name == "my-model"
     (tmp_path / "mine.py").write_text("import torch\ndef load(spec):\n    return torch.nn.Flatten()")
     assert registry.get(f"{tmp_path}/mine.py:load").dim == 3 * 224 * 224
+
+
+@pytest.mark.parametrize("name", ["h0-mini", "h0-mini+mean", "h0-mini+cls+mean"])
+def test_a_pooling_is_that_of_the_registered_model(name):
+    base = registry.get("h0-mini")
+    assert registry.get(name, Pooling.CLS) is base
+    assert registry.get(name, Pooling.CLS).published
+    assert registry.get(name, Pooling.MEAN) == registry.get("h0-mini+mean")
+    assert registry.get(name, Pooling.CLS_MEAN).name == "h0-mini+cls+mean"
+    assert registry.get(name.replace("h0-mini", "h0-mini@448"), Pooling.CLS).name == "h0-mini@448"
