@@ -39,3 +39,20 @@ def spoilt(spec):
 
 def wider(spec):
     return Projection(spec.dim + 1)
+
+
+class Halved(Projection):
+    """The same, in float16 whatever it is asked for."""
+
+    def forward(self, image):
+        return super().forward(image).half()
+
+
+def unseeded(spec):
+    module = Projection(spec.dim)
+    torch.nn.init.normal_(module.weight)
+    return module
+
+
+def halved(spec):
+    return Halved(spec.dim)
