@@ -10,9 +10,10 @@ from torch import nn
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import InvalidInput
+from plismbench.extractors.places import HUB
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower
-from plismbench.extractors.weights import HUB, hub_json, hub_place
+from plismbench.extractors.weights import hub_json, hub_place
 
 Claim = tuple[str, Any, Any]
 _NOT_TAKEN = {"checkpoint_path", "cache_dir", "features_only"}
@@ -145,7 +146,7 @@ def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -
     yield "num_attention_heads", told.get("num_attention_heads"), module.blocks[0].attn.num_heads
     yield "patch_size", told.get("patch_size"), module.patch_embed.patch_size[0]
     yield "layer_norm_eps", told.get("layer_norm_eps"), module.norm.eps
-    from timm.layers import GluMlp, SwiGLU
+    from timm.layers.mlp import GluMlp, SwiGLU
 
     gated = isinstance(module.blocks[0].mlp, (GluMlp, SwiGLU))
     yield "use_swiglu_ffn", told.get("use_swiglu_ffn"), gated
