@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torchvision.transforms import ToTensor
 from torchvision.transforms import v2 as transforms
 
 from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, ShapeMismatch
@@ -89,7 +90,7 @@ POLICIES = {
     (spec.resize, spec.image_size, spec.interpolation) for spec in CATALOG if (spec.resize or spec.image_size) != 224
 } | {(0, size, way) for size in (392, 448) for way in ("bilinear", "bicubic")}
 # Largest difference in 255ths, measured on these tiles and said in docs/extractors.md.
-WORST = {"bilinear": 1.01, "bicubic": 5.0}
+WORST = {"bilinear": 1.01, "bicubic": 4.66}
 
 
 @pytest.mark.parametrize(("resize", "side", "interpolation"), sorted(POLICIES))
@@ -101,8 +102,8 @@ def test_each_policy_is_torchvisions_to_within_what_the_page_says(pixels, resize
     image = found.prepare(torch.from_numpy(pixels)).permute(0, 2, 3, 1).numpy() * 255
     expected = np.stack([np.asarray(author(Image.fromarray(tile))) for tile in pixels])
     assert image.shape == expected.shape
-    print(resize, side, interpolation, np.abs(image - expected).max(), np.abs(image - expected).mean())
     assert np.abs(image - expected).max() <= WORST[interpolation]
+    assert np.abs(image - expected).mean() <= 0.33
 
 
 NORMALISATIONS = sorted({(spec.mean, spec.std) for spec in CATALOG if (spec.resize or spec.image_size) == 224})
@@ -114,8 +115,7 @@ def test_a_tile_of_the_networks_own_size_is_exact(pixels, mean, std):
         [
             transforms.Resize(224, transforms.InterpolationMode.BICUBIC),
             transforms.CenterCrop(224),
-            transforms.ToImage(),
-            transforms.ToDtype(torch.float32, scale=True),
+            ToTensor(),  # as timm and the cards have it; v2 multiplies by 1 / 255, an ulp off
             transforms.Normalize(mean, std),
         ]
     )
