@@ -43,7 +43,7 @@ class Finding:
     passed: bool | None = None
 
 
-def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: Path) -> Iterator[Finding]:
+def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: Path | None) -> Iterator[Finding]:
     """Runs a model on some tiles in float32, and says what it saw, finding by finding.
 
     Distances are the largest 1 - cosine of a tile's two vectors.
@@ -52,7 +52,8 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
         spec: the model.
         pixels: (n, height, width, 3) uint8.
         device: where it runs.
-        record: vectors of an earlier day, if there are any, which `record_vectors` wrote.
+        record: vectors of an earlier day, if there are any, which `record_vectors` wrote; None to
+            compare with none.
 
     Raises:
         PlismbenchError: as `load_extractor` does.
@@ -61,13 +62,20 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     n_params = sum(parameter.numel() for parameter in extractor.module.parameters())
     same = None if spec.n_params is None else n_params == spec.n_params
     yield Finding("parameters", n_params, spec.n_params, same)
+    given: list[str] = []
+    watch = extractor.module.register_forward_hook(
+        lambda _module, _inputs, output: given.append(str(getattr(output, "dtype", "")).removeprefix("torch."))
+    )
     try:
         vectors = extractor(pixels)
     except ShapeMismatch as error:
         yield Finding("shape", error.message, spec.dim, passed=False)
         return
+    finally:
+        watch.remove()
     yield Finding("shape", " × ".join(map(str, vectors.shape)), f"{len(pixels)} × {spec.dim}", passed=True)
-    yield Finding("dtype", str(vectors.dtype), "float16", vectors.dtype == np.float16)
+    # Before it is cast: a network that works in another type is not what fp32 asks for.
+    yield Finding("dtype", given[-1], "float32", given[-1] == "float32")
     finite = bool(np.isfinite(vectors).all())
     yield Finding("finite values", "all" if finite else "not all", "all", finite)
     if not finite:
@@ -86,7 +94,12 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     yield _distance(f"{half} against fp32", halved, vectors, limit)
     yield Finding("tiles per second", rate)
     yield Finding("peak memory, bytes", _peak_memory(extractor))
-    yield from _against_record(spec, vectors, record)
+    del extractor  # two at once may not fit
+    rebuilt = load_extractor(spec, device, Precision.FP32)(pixels)
+    yield Finding("a second build", "equal" if np.array_equal(rebuilt, vectors) else "differs", "equal",
+                  bool(np.array_equal(rebuilt, vectors)))  # fmt: skip
+    if record is not None:
+        yield from _against_record(spec, vectors, record)
 
 
 def record_vectors(spec: ExtractorSpec, pixels: Pixels, device: str, record: Path) -> None:

@@ -67,6 +67,16 @@ def test_what_is_not_repeatable_is_found(tmp_path, monkeypatch):
     assert failed(inspect(tmp_path, spec, OfTheBatch(), monkeypatch)) == {"batch of 1 against 6"}
 
 
+def test_a_network_that_is_drawn_anew_when_it_is_built_is_found(tmp_path):
+    assert failed(inspect(tmp_path, dataclasses.replace(SPEC, loader="toy_loaders:unseeded"))) == {"a second build"}
+
+
+def test_a_network_that_works_in_another_type_is_found(tmp_path):
+    found = inspect(tmp_path, dataclasses.replace(SPEC, loader="toy_loaders:halved"))
+    assert failed(found) == {"dtype"}
+    assert found["dtype"].value == "float16"
+
+
 def test_half_precision_is_held_against_a_limit_only_where_it_is_recommended(tmp_path, monkeypatch):
     monkeypatch.setattr(inspection, "_HALF_PRECISION", 0.0)
     assert failed(inspect(tmp_path)) == {"fp16 against fp32"}

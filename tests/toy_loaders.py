@@ -64,3 +64,20 @@ def wider(spec):
 
 def deadly(spec):
     return Deadly(spec.dim, **spec.options)
+
+
+class Halved(Projection):
+    """The same, in float16 whatever it is asked for."""
+
+    def forward(self, image):
+        return super().forward(image).half()
+
+
+def unseeded(spec):
+    module = Projection(spec.dim)
+    torch.nn.init.normal_(module.weight)
+    return module
+
+
+def halved(spec):
+    return Halved(spec.dim)

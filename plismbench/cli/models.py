@@ -48,11 +48,12 @@ def check(
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the vectors of a few demo tiles; later checks compare with them.")
+        bool,
+        typer.Option("--record", help="Keep the vectors of a few demo tiles, for later checks to compare with."),
     ] = False,
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:
-    """Build a model and run it on demo tiles: shape, determinism, precision, speed. Exit code 1 if one is wrong."""
+    """Build a model twice and run it on demo tiles: shape, determinism, precision, speed. Exit code 1 if wrong."""
     from plismbench.extractors import registry
 
     spec = registry.get(name)
@@ -68,7 +69,7 @@ def check(
     device = default_device() if device == "auto" else device
     batch = next(DemoTiles().batches(DEMO.default_slides[0], 32))
     path = check_record(root, spec.name)
-    findings = tuple(inspect_extractor(spec, batch.pixels, device, path))
+    findings = tuple(inspect_extractor(spec, batch.pixels, device, None if record else path))
     show(findings_table(findings) if table_format is TableFormat.TABLE else findings_text(findings, table_format))
     if any(finding.passed is False for finding in findings):
         say(f"{spec.name}: not as it should be.")

@@ -83,8 +83,8 @@ class Extractor:
         except (PlismbenchError, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            if self.spec.loader.startswith("plismbench."):
-                raise  # a bug of ours keeps its traceback
+            if self.compiled or self.spec.loader.startswith("plismbench."):
+                raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
             what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
             raise BrokenPlugin(
                 f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels: {what}."

@@ -2,18 +2,32 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import nn
 
+from plismbench.dataset import TILE_SIZE
 from plismbench.errors import InvalidInput
+from plismbench.extractors.places import HUB
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.weights import HUB, hub_json, hub_place
+from plismbench.extractors.towers import build_tower
+from plismbench.extractors.weights import hub_json, hub_place
 
 Claim = tuple[str, Any, Any]
-# The checkpoint overwrites the first; the others are about the classifier, or the size that `input_size` tells.
 _NOT_TAKEN = {"checkpoint_path", "cache_dir", "features_only"}
-_NOT_COMPARED = {"init_values", "num_classes", "global_pool", "img_size"}
+# The checkpoint overwrites the first; then what is about the classifier, or the size that `input_size` tells; the
+# others do nothing when nothing is trained, or at the size that the network is built for.
+_NOT_COMPARED = {
+    "init_values", "num_classes", "global_pool", "img_size", "weight_init", "fix_init", "dynamic_img_size",
+    "dynamic_img_pad", "drop_rate", "drop_path_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate",
+    "attn_drop_rate",
+}  # fmt: skip
+# What layers that do the same need not both have: torch's GELU says how it approximates, timm's does not.
+_PLAIN = {"inplace": False, "approximate": "none"}
+# How Pillow, and so transformers, numbers them.
+_RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
 
 def hub_architecture(spec: ExtractorSpec) -> dict[str, Any]:
@@ -77,8 +91,52 @@ def _timm(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Module) -> 
     yield "std", told.get("std"), spec.std
     yield "input_size", (told.get("input_size") or [None])[-1], spec.image_size
     for key, value in _model_args(config, spec).items():
-        if key in spec.options and key not in _NOT_COMPARED:
-            yield key, value, spec.options[key]
+        if key in _NOT_COMPARED or (key in spec.options and _same(value, spec.options[key])):
+            continue
+        ours = _other_than(spec, module, key, value)
+        if ours is not None:
+            yield key, value, spec.options.get(key, ours)
+    yield from _interpolation(told.get("interpolation"), spec)
+
+
+def _interpolation(theirs: Any, spec: ExtractorSpec) -> Iterator[Claim]:
+    """Said only where tiles are resized: at their own size they are taken as they are."""
+    if (spec.resize or spec.image_size) != TILE_SIZE:
+        yield "interpolation", theirs, spec.interpolation
+
+
+def _other_than(spec: ExtractorSpec, module: nn.Module, key: str, value: Any) -> Any:
+    """What the network has that it would not have with this argument; None if it is the same network.
+
+    The network of the spec is built once more, with the repository's word for one argument.
+    """
+    ours = {name: told for name, told in spec.options.items() if name != "norm_eps" or key != "norm_layer"}
+    try:
+        with torch.device("meta"):
+            other = _parts(build_tower(replace(spec, options={**ours, key: value})))
+    except InvalidInput:
+        return "something that cannot be built so"
+    own = _parts(module)
+    unlike = [name for name in (*own, *other) if own.get(name) != other.get(name)]
+    # The number of the argument's own name says most, then another kind of layer, then what follows from either.
+    unlike.sort(key=lambda name: (not name.endswith(f".{key}"), not name.startswith("kind of ")))
+    return f"{own.get(unlike[0], 'nothing')} ({unlike[0]})" if unlike else None
+
+
+def _parts(module: nn.Module) -> dict[str, Any]:
+    """Everything by which two networks without weights can differ: kinds of layers, their numbers, their shapes."""
+    found: dict[str, Any] = {}
+    for name, layer in module.eval().named_modules():
+        at = f"{name}." if name else ""
+        numbers = {
+            word: value
+            for word, value in vars(layer).items()
+            if isinstance(value, (bool, int, float, str, tuple)) and word[0] != "_" and value != _PLAIN.get(word)
+        }
+        shapes = {word: tuple(value.shape) for word, value in layer.named_parameters(recurse=False)}
+        found |= {f"{at}{word}": value for word, value in (numbers | shapes).items()}
+        found[f"kind of {name or 'network'}"] = type(layer).__name__
+    return found
 
 
 def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> Iterator[Claim]:
@@ -88,8 +146,13 @@ def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -
     yield "num_attention_heads", told.get("num_attention_heads"), module.blocks[0].attn.num_heads
     yield "patch_size", told.get("patch_size"), module.patch_embed.patch_size[0]
     yield "layer_norm_eps", told.get("layer_norm_eps"), module.norm.eps
-    if "head" in spec.options:
+    from timm.layers.mlp import GluMlp, SwiGLU
+
+    gated = isinstance(module.blocks[0].mlp, (GluMlp, SwiGLU))
+    yield "use_swiglu_ffn", told.get("use_swiglu_ffn"), gated
+    if not gated:  # a gated one has no use for what the configuration says
         yield "hidden_act", told.get("hidden_act"), _activation(module)
+    if "head" in spec.options:
         yield "projection_dim", config.get("projection_dim", told.get("projection_dim")), spec.dim
 
 
@@ -101,6 +164,7 @@ def _preprocessor(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Mod
     if isinstance(size, Mapping):
         size = size.get("height", size.get("shortest_edge"))
     yield "input_size", size, spec.image_size
+    yield from _interpolation(_RESAMPLING.get(config.get("resample", -1)), spec)
 
 
 def _open_clip(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> Iterator[Claim]:
@@ -111,7 +175,11 @@ def _open_clip(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> I
     yield "embed_dim", told.get("embed_dim"), spec.dim
     yield "layers", vision.get("layers"), len(module.blocks)
     yield "width", vision.get("width"), module.num_features
+    if "head_width" in vision and "width" in vision:
+        yield "num_heads", vision["width"] // vision["head_width"], module.blocks[0].attn.num_heads
+    yield "patch_size", vision.get("patch_size"), module.patch_embed.patch_size[0]
     yield "input_size", vision.get("image_size"), spec.image_size
+    yield from _interpolation(pictures.get("interpolation"), spec)
     if "timm_model_name" not in vision:
         yield "activation", "quick_gelu" if told.get("quick_gelu") else "gelu", _activation(module)
     yield "mean", pictures.get("mean"), spec.mean

@@ -10,10 +10,11 @@ from torch import nn
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
-from plismbench.extractors.pinning import TIMM, timm_repository
+from plismbench.extractors.pinning import timm_repository
+from plismbench.extractors.places import HUB, TIMM
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
-from plismbench.extractors.weights import HUB, read_weights
+from plismbench.extractors.weights import read_weights
 from plismbench.hub import hub_errors, require_model
 
 _EXTRAS = {"transformers": "'plismbench[transformers]'"}

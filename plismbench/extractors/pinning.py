@@ -1,17 +1,13 @@
 """Which weights a spec means today, where it does not say so itself."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from plismbench.errors import Unavailable
+from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE, TIMM
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.weights import ADDRESS, FILE, HUB, file_of_address, file_sha256, hub_place, own_file
+from plismbench.extractors.weights import file_of_address, file_sha256, hub_place, own_file
 from plismbench.hub import hub_errors
-
-TIMM = "timm:"
-_REMOTE = "plismbench.extractors.remote:remote_model"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def pinned(spec: ExtractorSpec) -> ExtractorSpec:
@@ -26,11 +22,11 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
         InvalidInput: if they are in no such place.
         CorruptFile: if they are no weights.
     """
-    if spec.loader == _REMOTE:
+    if spec.loader == REMOTE:
         return spec
     if spec.weights.startswith((HUB, TIMM)):
         repo = timm_repository(spec) if spec.weights.startswith(TIMM) else hub_place(spec)[0]
-        if repo is None or _COMMIT.fullmatch(spec.revision or ""):
+        if repo is None or COMMIT.fullmatch(spec.revision or ""):
             return spec
         return replace(spec, revision=_commit(repo, spec.revision))
     if spec.revision:
@@ -40,13 +36,6 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
     if spec.weights.startswith(ADDRESS):
         return replace(spec, revision=file_sha256(file_of_address(spec)))
     return spec
-
-
-def is_pinned(spec: ExtractorSpec) -> bool:
-    """Whether the fingerprint of a spec is that of its vectors, without asking anyone."""
-    if spec.weights.startswith((HUB, TIMM)):
-        return _COMMIT.fullmatch(spec.revision or "") is not None
-    return bool(spec.revision) or not spec.weights.startswith((FILE, *ADDRESS))
 
 
 def timm_repository(spec: ExtractorSpec) -> str | None:

@@ -15,13 +15,11 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable
+from plismbench.extractors.places import ADDRESS, FILE, HUB, cached_address
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 
-HUB = "hf-hub:"
-FILE = "file:"
-ADDRESS = ("https://", "http://")
 _USUAL = ("model.safetensors", "pytorch_model.bin")
 # A training state holds the network under one of these, beside an optimiser and the like.
 _INSIDE = ("teacher", "state_dict", "model")
@@ -162,12 +160,6 @@ def file_of_address(spec: ExtractorSpec) -> Path:
             raise Unavailable(f"{address} broke off after {part.stat().st_size:,} of {announced:,} bytes.")
         _check_answer(part, spec, hint="Open the address in a browser; a network may want a login first.")
     return path
-
-
-def cached_address(address: str, torch_home: Path) -> Path:
-    """Where the file of an address lies, or would lie, below torch's folder of downloads."""
-    name = f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rpartition('/')[2]}"
-    return torch_home / "checkpoints" / name
 
 
 def _check_answer(path: Path, spec: ExtractorSpec, hint: str) -> None:

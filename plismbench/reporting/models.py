@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from plismbench.extractors.places import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import csv_text, document, parameters, printable
+from plismbench.reporting.printing import UNKNOWN, csv_text, document, printable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from plismbench.extractors.spec import ExtractorSpec
@@ -24,25 +26,46 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def models_table(registered: Sequence[Registration]) -> "Table":
-    """For a terminal: what is there, from whom, and what is broken."""
+def models_table(registered: Sequence[Registration]) -> "RenderableType":
+    """For a terminal of 80 columns, a line a model; below it what is from a plug-in, and what is broken and why.
+
+    Tokens are those in front of the patches; weights are here, to be fetched, or gated.
+    """
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, justify in (("model", "left"), ("dim", "right"), ("params", "right"), ("licence", "left")):
-        table.add_column(heading, justify=justify, no_wrap=heading == "model")  # type: ignore[arg-type]
-    table.add_column("from", overflow="fold")  # a reason is never cut short
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    numbers = {"dim", "params", "tok"}
+    for heading in ("model", "from", "dim", "params", "tok", "licence", "here", "needs"):
+        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
+    notes = []
     for entry in registered:
         if entry.spec is None:
-            cells = [entry.name, "", "", "", f"{entry.owner}: broken, {entry.problem}"]
-        else:
-            spec = entry.spec
-            licence = spec.license + (" (gated)" if spec.gated else "")
-            origin = entry.owner if entry.problem is None else f"{entry.owner}: {entry.problem}"
-            cells = [entry.name, f"{spec.dim:,}", parameters(spec.n_params), licence, origin]
+            notes.append(f"{entry.name}, {entry.owner}: broken, {entry.problem}")
+            continue
+        spec = entry.spec
+        millions = UNKNOWN if spec.n_params is None else f"{spec.n_params / 1e6:,.0f}M"
+        here = "yes" if is_cached(spec) else "gated" if spec.gated else "no"
+        cells = (
+            entry.name, _short(spec.organisation or entry.owner, 10), f"{spec.dim:,}", millions,
+            str(spec.prefix_tokens), _short(_licence(spec.license), 11), here, extra_of(spec) or "",
+        )  # fmt: skip
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+        if entry.problem is not None:
+            notes.append(f"{entry.name}, {entry.owner}: {entry.problem}")
+        elif entry.owner != "plismbench":
+            notes.append(f"{entry.name}: of {entry.owner}")
+    return Group(table, *(Text(printable(note)) for note in notes))
+
+
+def _licence(text: str) -> str:
+    """In a word or two; `models show` has all of it."""
+    return "non-comm." if "non-commercial" in text.lower() else text.partition(",")[0].removesuffix("-4.0")
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rstrip(' ,')}…"
 
 
 def models_text(registered: Sequence[Registration], table_format: TableFormat) -> str:
@@ -84,7 +107,12 @@ def findings_text(findings: Sequence["Finding"], table_format: TableFormat) -> s
 
 
 def _told(spec: "ExtractorSpec") -> dict[str, Any]:
-    return spec.as_dict() | {"fingerprint": spec.fingerprint()}
+    # Without a revision the fingerprint is not known before the weights are looked up.
+    return spec.as_dict() | {
+        "fingerprint": spec.fingerprint() if is_pinned(spec) else None,
+        "extra": extra_of(spec),
+        "cached": is_cached(spec),
+    }
 
 
 def _finding(finding: "Finding") -> tuple[str, ...]:
@@ -129,4 +157,7 @@ def _text(headings: Sequence[str], rows: Sequence[Sequence[str]], table_format: 
 def _row(entry: Registration) -> dict[str, Any]:
     told = {} if entry.spec is None else entry.spec.as_dict()
     facts = {field: told.get(field) for field in _FIELDS[1:]}
+    facts |= {"extra": None, "cached": None}
+    if entry.spec is not None:
+        facts |= {"extra": extra_of(entry.spec), "cached": is_cached(entry.spec)}
     return {"name": entry.name, "owner": entry.owner, "problem": entry.problem, **facts}

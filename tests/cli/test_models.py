@@ -1,10 +1,12 @@
 import json
 
+import pytest
+
 
 def test_what_is_registered_is_listed(run):
     outcome = run("models")
     assert outcome.code == 0
-    names = [line.split()[0] for line in outcome.out.splitlines()[1:] if line[0] != " "]
+    names = [line.split()[0] for line in outcome.out.splitlines()[1:] if " of " not in line]
     assert {"h0-mini", "h-optimus-0", "constant", "random-vit-s"} <= set(names)
     assert names == sorted(names)
 
@@ -38,7 +40,17 @@ def test_a_check_passes_is_kept_and_catches_a_change(run, tmp_path, monkeypatch)
     kept = json.loads(path.read_text())
     kept["vectors"][0] = kept["vectors"][0][::-1]
     path.write_text(json.dumps(kept))
-    changed = run("models", "check", "small-pixels", "--record")
+    changed = run("models", "check", "small-pixels")
     assert changed.code == 1
     assert "against the record" in next(line for line in changed.out.splitlines() if "WRONG" in line)
-    assert json.loads(path.read_text()) == kept  # what failed is not recorded
+    assert json.loads(path.read_text()) == kept  # nothing is recorded unasked
+
+
+@pytest.mark.parametrize("old", ["[]", "{", '{"fingerprint": "0", "vectors": [[1]]}'])
+def test_a_record_that_is_no_use_is_replaced(run, tmp_path, old):
+    path = tmp_path / "root/checks/constant.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(old)
+    assert run("models", "check", "constant", "--record").code == 0
+    assert run("models", "check", "constant").code == 0
+    assert len(json.loads(path.read_text())["vectors"]) == 4

@@ -5,9 +5,11 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torchvision.transforms import ToTensor
 from torchvision.transforms import v2 as transforms
 
 from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, ShapeMismatch
+from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.extractor import (
     Extractor,
     checked_device,
@@ -81,6 +83,44 @@ def test_the_centre_is_cut_out_as_gigapath_does(pixels):
     assert image.shape == expected.shape == (4, 224, 224, 3)
     assert np.abs(image - expected).max() <= 5
     assert np.abs(image - expected).mean() < 0.4
+
+
+# Every way in which the catalog, or a size that docs name, prepares a tile: (resize, image_size, interpolation).
+POLICIES = {
+    (spec.resize, spec.image_size, spec.interpolation) for spec in CATALOG if (spec.resize or spec.image_size) != 224
+} | {(0, size, way) for size in (392, 448) for way in ("bilinear", "bicubic")}
+# Largest difference in 255ths, measured on these tiles and said in docs/extractors.md.
+WORST = {"bilinear": 1.01, "bicubic": 4.66}
+
+
+@pytest.mark.parametrize(("resize", "side", "interpolation"), sorted(POLICIES))
+def test_each_policy_is_torchvisions_to_within_what_the_page_says(pixels, resize, side, interpolation):
+    way = transforms.InterpolationMode(interpolation)
+    author = transforms.Compose([transforms.Resize(resize or side, way), transforms.CenterCrop(side)])
+    changes = {"mean": (0, 0, 0), "std": (1, 1, 1)}
+    found = extractor(nn.Identity(), resize=resize, image_size=side, interpolation=interpolation, **changes)
+    image = found.prepare(torch.from_numpy(pixels)).permute(0, 2, 3, 1).numpy() * 255
+    expected = np.stack([np.asarray(author(Image.fromarray(tile))) for tile in pixels])
+    assert image.shape == expected.shape
+    assert np.abs(image - expected).max() <= WORST[interpolation]
+    assert np.abs(image - expected).mean() <= 0.33
+
+
+NORMALISATIONS = sorted({(spec.mean, spec.std) for spec in CATALOG if (spec.resize or spec.image_size) == 224})
+
+
+@pytest.mark.parametrize(("mean", "std"), NORMALISATIONS)  # CLIP's among them
+def test_a_tile_of_the_networks_own_size_is_exact(pixels, mean, std):
+    author = transforms.Compose(
+        [
+            transforms.Resize(224, transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(224),
+            ToTensor(),  # as timm and the cards have it; v2 multiplies by 1 / 255, an ulp off
+            transforms.Normalize(mean, std),
+        ]
+    )
+    expected = torch.stack([author(Image.fromarray(tile)) for tile in pixels])
+    assert torch.equal(extractor(nn.Identity(), mean=mean, std=std).prepare(torch.from_numpy(pixels)), expected)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ OPEN_CLIP = {
     "model_cfg": {"embed_dim": 16, "vision_cfg": {"image_size": 64, "layers": 2, "width": 24}},
     "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
 }
+HEADS = dataclasses.replace(SPEC, options={k: v for k, v in SPEC.options.items() if k not in SMALL} | {
+    "embed_dim": 24, "depth": 2, "num_classes": 0})  # fmt: skip
 HF = dataclasses.replace(SPEC, options={**SPEC.options, "layout": "transformers"})
 
 
@@ -45,6 +47,13 @@ def check(spec, tmp_path, **files):
         (HF, {"config__json": HF_CONFIG, "preprocessor_config__json": PREPROCESSOR}),
         (CLIP, {"open_clip_config__json": OPEN_CLIP}),
         (SPEC, {"README__json": {}}),
+        # The same layer by another name, and what only training has a use for.
+        (SPEC, {"config__json": TIMM_CONFIG | {"model_args": {"act_layer": "gelu", "drop_path_rate": 0.4}}}),
+        # A tile of the network's own size is not resized.
+        (
+            dataclasses.replace(SPEC, image_size=224, options=SPEC.options | {"img_size": 224}),
+            {"config__json": TIMM_CONFIG | {"pretrained_cfg": {"interpolation": "bilinear"}}},
+        ),
     ],
 )
 def test_what_agrees_or_says_nothing_is_fine(tmp_path, spec, files):
@@ -62,6 +71,25 @@ def test_what_agrees_or_says_nothing_is_fine(tmp_path, spec, files):
          r"says mean \[0.5, 0.5, 0.5\]; extractor 'tiny' says \(0.485, 0.456, 0.406\)"),
         (SPEC, {"config__json": TIMM_CONFIG | {"pretrained_cfg": {"input_size": [3, 48, 48]}}},
          "says input_size 48; extractor 'tiny' says 32"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"model_args": {"qkv_norm": 1}}}, "says qkv_norm 1; .* cannot be built"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"model_args": {"patch_size": 8}}},
+         r"says patch_size 8; extractor 'tiny' says \(16, 16\) \(patch_embed.patch_size\)"),
+        (HEADS, {"config__json": TIMM_CONFIG | {"model_args": {"num_heads": 12}}},
+         r"says num_heads 12; extractor 'tiny' says 6 \(blocks.0.attn.num_heads\)"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"model_args": {"act_layer": "torch.nn.SiLU"}}},
+         r"says act_layer torch.nn.SiLU; extractor 'tiny' says GELU \(kind of blocks.0.mlp.act\)"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"model_args": {"norm_layer": "torch.nn.LayerNorm"}}},
+         r"says norm_layer torch.nn.LayerNorm; extractor 'tiny' says 1e-06 \(.*norm.*eps\)"),
+        (SPEC, {"config__json": TIMM_CONFIG | {"pretrained_cfg": {"interpolation": "bilinear"}}},
+         "says interpolation bilinear; extractor 'tiny' says bicubic"),
+        (HF, {"config__json": HF_CONFIG, "preprocessor_config__json": PREPROCESSOR | {"resample": 2}},
+         "preprocessor_config.json of Org/Tiny says interpolation bilinear"),
+        (HF, {"config__json": HF_CONFIG | {"hidden_act": "quick_gelu"}}, "says hidden_act quick_gelu; .* says gelu"),
+        (HF, {"config__json": HF_CONFIG | {"use_swiglu_ffn": True}}, "says use_swiglu_ffn True; .* says False"),
+        (CLIP, {"open_clip_config__json": {"model_cfg": {"vision_cfg": {"width": 24, "head_width": 8}}}},
+         "says num_heads 3; .* says 2"),
+        (CLIP, {"open_clip_config__json": OPEN_CLIP | {"preprocess_cfg": {"interpolation": "bilinear"}}},
+         "says interpolation bilinear"),
         (HF, {"config__json": HF_CONFIG | {"layer_norm_eps": 1e-12}}, "says layer_norm_eps 1e-12; .* says 1e-06"),
         (HF, {"config__json": HF_CONFIG | {"num_attention_heads": 4}}, "says num_attention_heads 4; .* says 2"),
         (HF, {"config__json": HF_CONFIG, "preprocessor_config__json": PREPROCESSOR | {"image_std": [1, 1, 1]}},

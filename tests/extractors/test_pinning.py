@@ -12,7 +12,8 @@ from plismbench.errors import AccessDenied, Unavailable
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.pinning import is_pinned, pinned, timm_repository
+from plismbench.extractors.pinning import pinned, timm_repository
+from plismbench.extractors.places import is_pinned
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(
@@ -107,20 +108,3 @@ def test_weights_of_timm_are_read_at_their_commit(tmp_path, hub):
     assert spec.revision == hub.commit(folder)
     load_module(spec)
     assert hub.requested(f"/resolve/{spec.revision}/model.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("weights", "revision", "there"),
-    [
-        ("", None, True),
-        ("hf-hub:a/b", None, False),
-        ("hf-hub:a/b", "main", False),
-        ("hf-hub:a/b", "1" * 40, True),
-        ("timm:resnet18", None, False),
-        ("https://a.org/x", None, False),
-        ("https://a.org/x", "1" * 64, True),
-        ("plip-package", None, True),
-    ],
-)
-def test_whether_a_fingerprint_is_known(weights, revision, there):
-    assert is_pinned(at(weights, revision)) is there

@@ -1,9 +1,12 @@
 import csv
+import dataclasses
 import io
 import json
 
+from huggingface_hub import constants
 from rich.console import Console
 
+from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.registry import Registration
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.inspection import Finding
@@ -21,16 +24,30 @@ def test_what_is_broken_says_why():
     console = Console(width=100, file=io.StringIO(), color_system=None)
     console.print(models_table(REGISTERED))
     lines = console.file.getvalue().splitlines()
-    assert "some-plugin: broken, ImportError: no [module]�" in lines[1]
-    assert lines[2].split() == ["toy", "1,536", "85.7", "M", "MIT", "(gated)", "plismbench"]
+    assert lines[1].split() == ["toy", "plismbench", "1,536", "86M", "0", "MIT", "yes"]
+    assert lines[2] == "bad, some-plugin: broken, ImportError: no [module]�"
+
+
+def test_a_line_a_model_in_80_columns(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    console.print(models_table([Registration(spec.name, "plismbench", spec) for spec in CATALOG]))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == len(CATALOG) + 1
+    by_name = {line.split()[0]: line.split() for line in lines}
+    assert by_name["uni2-h"] == ["uni2-h", "Mahmood", "L…", "1,536", "681M", "9", "CC-BY-NC-ND", "gated"]
+    assert by_name["lunit-resnet50-mocov2"][-2] == "non-comm."
+    assert by_name["rudolfv-2-b"] == [
+        "rudolfv-2-b", "Aignostics", "1,536", "–", "9", "non-comm.", "gated", "transformers",
+    ]  # fmt: skip
 
 
 def test_a_name_that_stands_twice_says_so():
     console = Console(width=80, file=io.StringIO(), color_system=None)
     console.print(models_table([Registration("toy", owner, SPEC, "claimed by a and b") for owner in ("a", "b")]))
     text = " ".join(console.file.getvalue().split())
-    assert "a: claimed by a and b" in text
-    assert "b: claimed by a and b" in text
+    assert "toy, a: claimed by a and b" in text
+    assert "toy, b: claimed by a and b" in text
 
 
 def test_as_data():
@@ -39,6 +56,7 @@ def test_as_data():
     assert [row["name"] for row in told["models"]] == ["bad", "toy"]
     assert told["models"][0]["problem"].startswith("ImportError")
     assert told["models"][1]["n_params"] == 85_700_000
+    assert (told["models"][1]["extra"], told["models"][1]["cached"]) == (None, True)
     lines = list(csv.DictReader(io.StringIO(models_text(REGISTERED, TableFormat.CSV))))
     assert lines[1]["license"] == "MIT"
     assert "| toy" in models_text(REGISTERED, TableFormat.MARKDOWN)
@@ -67,3 +85,5 @@ def test_a_spec_is_told_field_by_field():
     assert 'dim,"1,536"' in text
     assert "gated,yes" in text
     assert f"fingerprint,{SPEC.fingerprint()}" in text
+    unknown = dataclasses.replace(SPEC, weights="hf-hub:a/b")  # what it will be is not known
+    assert "fingerprint,\n" in spec_text(unknown, TableFormat.CSV).replace("\r", "")

@@ -12,7 +12,7 @@ _DINOV2 = vit(
     "dinov2-vit-g14-reg", "DINOv2 ViT-g/14", "vit_giant_patch14_reg4_dinov2",
     {**DYNAMIC, "img_size": 518, "layout": "dino"}, organisation="Meta",
     weights="hf-hub:timm/vit_giant_patch14_reg4_dinov2.lvd142m", dim=1536, prefix_tokens=5,
-    n_params=1_136_483_840, license="Apache-2.0", published=True, differs=("input_size",),  # trained at 518 px
+    n_params=1_136_483_840, license="Apache-2.0", differs=("input_size",),  # trained at 518 px
 )  # fmt: skip
 _DINOV3 = vit(
     "dinov3-vit-b16", "DINOv3 ViT-B/16", "vit_base_patch16_dinov3", {"img_size": 256}, organisation="Meta",
@@ -37,12 +37,12 @@ _LUNIT_RESNET = replace(
 GENERAL = (
     _DINOV2,
     replace(_DINOV2, name="dinov2-vit-l14", title="DINOv2 ViT-L/14", dim=1024, prefix_tokens=1, image_size=518,
-            weights="hf-hub:timm/vit_large_patch14_dinov2.lvd142m", n_params=304_367_616, published=False,
+            weights="hf-hub:timm/vit_large_patch14_dinov2.lvd142m", n_params=304_367_616,
             revision="4741e1cafbf45415e77074bb0cb42dba76c8684a", differs=(),
             options={**_DINOV2.options, "architecture": "vit_large_patch14_dinov2"},
             source=HUB + "timm/vit_large_patch14_dinov2.lvd142m"),
     replace(_DINOV2, name="dinov2-vit-b14", title="DINOv2 ViT-B/14", dim=768, prefix_tokens=1, image_size=518,
-            weights="hf-hub:timm/vit_base_patch14_dinov2.lvd142m", n_params=86_579_712, published=False, differs=(),
+            weights="hf-hub:timm/vit_base_patch14_dinov2.lvd142m", n_params=86_579_712, differs=(),
             options={**_DINOV2.options, "architecture": "vit_base_patch14_dinov2"},
             source=HUB + "timm/vit_base_patch14_dinov2.lvd142m"),
     _DINOV3,

@@ -26,7 +26,7 @@ _VIRCHOW = vit(
     "virchow", "Virchow", "vit_huge_patch14_224", {**LAYER_SCALE, **SWIGLU, "mlp_ratio": 5.3375},
     organisation="Paige, Microsoft Research",
     weights="hf-hub:paige-ai/Virchow", revision="19eebc84ae33e79f1b2d866e6ff90ae50e522f9a",
-    dim=2560, pooling=Pooling.CLS_MEAN, n_params=631_229_184, license="Apache-2.0", gated=True, published=True,
+    dim=2560, pooling=Pooling.CLS_MEAN, n_params=631_229_184, license="Apache-2.0", gated=True,
 )  # fmt: skip
 
 TIMM_HUB = (
@@ -42,7 +42,8 @@ TIMM_HUB = (
             source="https://huggingface.co/bioptimus/H-optimus-1"),
     _VIRCHOW,
     # Its registers have position embeddings (261 rows), unlike those of the other models with registers.
-    replace(_VIRCHOW, name="virchow2", title="Virchow2", prefix_tokens=5, options={**_VIRCHOW.options, "reg_tokens": 4},
+    replace(_VIRCHOW, name="virchow2", title="Virchow2", published=True, prefix_tokens=5,
+            options={**_VIRCHOW.options, "reg_tokens": 4},
             weights="hf-hub:paige-ai/Virchow2", revision="3158645804b69e3f3bc4439d4116edddf0840a72",
             n_params=631_239_424, license=_NO_DERIVATIVES, source="https://huggingface.co/paige-ai/Virchow2"),
     _UNI,

@@ -1,0 +1,50 @@
+"""Where weights are, by the look of a spec alone: light enough for a list of all models."""
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+
+from plismbench.extractors.spec import ExtractorSpec
+
+HUB, TIMM, FILE = "hf-hub:", "timm:", "file:"
+ADDRESS = ("https://", "http://")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+REMOTE = "plismbench.extractors.remote:remote_model"
+
+
+def is_pinned(spec: ExtractorSpec) -> bool:
+    """Whether the fingerprint of a spec is that of its vectors, without asking anyone."""
+    if spec.weights.startswith((HUB, TIMM)):
+        return COMMIT.fullmatch(spec.revision or "") is not None
+    return bool(spec.revision) or not spec.weights.startswith((FILE, *ADDRESS))
+
+
+def is_cached(spec: ExtractorSpec) -> bool | None:
+    """Whether the weights lie on this machine, without asking anyone; None where that cannot be told."""
+    if not spec.weights:
+        return True
+    if spec.weights.startswith(FILE):
+        return Path(spec.weights.removeprefix(FILE)).expanduser().is_file()
+    if spec.weights.startswith(ADDRESS):
+        cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+        return cached_address(spec.weights, Path(os.environ.get("TORCH_HOME", cache)).expanduser() / "hub").is_file()
+    if not spec.weights.startswith(HUB):
+        return None
+    from huggingface_hub import constants
+
+    parts = spec.weights.removeprefix(HUB).split("/")
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{'--'.join(parts[:2])}" / "snapshots"
+    wanted = ["/".join(parts[2:])] if parts[2:] else ["*.safetensors", "pytorch_model.bin"]
+    return any(any(folder.glob(f"{spec.revision or '*'}/{name}")) for name in wanted)
+
+
+def extra_of(spec: ExtractorSpec) -> str | None:
+    """The extra of plismbench that a model needs to be installed, ``plismbench[EXTRA]``."""
+    return "transformers" if spec.loader == REMOTE else None
+
+
+def cached_address(address: str, torch_home: Path) -> Path:
+    """Where the file of an address lies, or would lie, below torch's folder of downloads."""
+    name = f"{sha256(address.encode()).hexdigest()[:12]}-{address.rpartition('/')[2]}"
+    return torch_home / "checkpoints" / name
