@@ -88,7 +88,17 @@ def extract(
     from plismbench.tiles import tile_source
 
     workspace = Workspace(root, registered.name)
-    chosen_source = tile_source(registered, workspace, chosen, source)
+    try:
+        chosen_source = tile_source(registered, workspace, chosen, source)
+    except Unavailable:
+        folders = [workspace.embeddings(spec.name) for spec in specs]
+        whole = all((folder / f"{slide}.parquet").exists() for folder in folders for slide in chosen)
+        if existing is not Existing.SKIP or not whole:
+            raise
+        for spec in specs:  # a finished store needs no network
+            say(f"{spec.name}: {len(chosen)} of {len(chosen)} slides are there already.")
+            say(f"{spec.name}: nothing to do; the Hub could not be asked whether it has newer tiles.")
+        return
     if device == "auto":
         device = default_device()
     plans = []
