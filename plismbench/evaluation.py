@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -99,7 +98,7 @@ class Evaluation:
             slides.want(wanted)
             # A slide is searched with all threads, then the pairs that it completes have one each.
             with thread_budget(self.threads):
-                yield from zip(batch, executor.map(partial(_same, compare), slides.both(batch)), strict=True)
+                yield from zip(batch, executor.map(compare, slides.both(batch)), strict=True)
 
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
         if len(parts) != self.n_pairs:
@@ -239,10 +238,6 @@ def _batches(pairs: Sequence[SlidePair], block: int) -> Iterator[tuple[list[Slid
     ordered = sorted(pairs, key=lambda pair: (of[pair.a], of[pair.b], pair.b, pair.a))
     for (first, last), batch in groupby(ordered, key=lambda pair: (of[pair.a], pair.b)):
         yield [slide for slide in slides if of[slide] in (first, of[last])], list(batch)
-
-
-def _same(compare: Comparison) -> Comparison:
-    return compare
 
 
 def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:

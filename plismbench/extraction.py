@@ -12,8 +12,9 @@ import numpy as np
 from plismbench.dataset import TILE_SIZE, Slide
 from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
 from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import AlreadyExists, WorkerLost
+from plismbench.errors import WorkerLost
 from plismbench.execution.executor import Executor
 from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import default_batch_size, load_extractor
@@ -21,7 +22,7 @@ from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task
 from plismbench.tiles.source import TileSource
-from plismbench.workspace import Existing, Workspace, remove_folder, require_writable
+from plismbench.workspace import Existing, Workspace, remove_folder
 
 _MEASURED_SECONDS = 2.0
 
@@ -237,18 +238,8 @@ def plan_extraction(
         versions={name: version(name) for name in ("plismbench", "torch", "timm", "numpy")},
         tiles_commit=dict(commits or {}),
     )
-    folder = workspace.embeddings(spec.name)
-    require_writable(folder)
-    unlike = existing is Existing.REPLACE and EmbeddingStore.is_unlike(folder, manifest, slides)
-    store = EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest)
-    there = tuple(slide for slide in slides if store.has(slide))
-    if there and existing is Existing.ERROR:
-        raise AlreadyExists(
-            f"'{spec.name}' has {len(there)} of these slides already: {there[0]}{', …' if len(there) > 1 else ''}.",
-            hint="Keep them with --existing skip, or drop them with --existing replace.",
-        )
-    skipped = there if existing is Existing.SKIP else ()
-    todo = tuple(slide for slide in slides if slide not in skipped)
-    if todo:
-        store = store.with_tiles_of(manifest.tiles_commit)
-    return Extraction(spec, source, store, todo, skipped, device, precision, batch_size, unlike)
+    opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing)
+    store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
+    return Extraction(
+        spec, source, store, opened.todo, opened.skipped, device, precision, batch_size, opened.unlike
+    )  # fmt: skip

@@ -8,12 +8,13 @@ from pathlib import Path
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.official import features_files, read_features
+from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, MissingEmbeddings
+from plismbench.errors import CorruptFile, MissingEmbeddings
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.ids import require_tiles
-from plismbench.workspace import Existing, Workspace, remove_folder, require_writable
+from plismbench.workspace import Existing, Workspace, remove_folder
 
 
 @dataclass(frozen=True)
@@ -99,18 +100,9 @@ def plan_import(
         precision=str(precision),
         origin=f"features.npy of plism-benchmark in {folder}",
     )
-    path = workspace.embeddings(name)
-    require_writable(path)
-    unlike = existing is Existing.REPLACE and EmbeddingStore.is_unlike(path, manifest, slides)
-    store = EmbeddingStore(path, manifest) if unlike else EmbeddingStore.create(path, manifest)
-    there = tuple(slide for slide in slides if store.has(slide))
-    if there and existing is Existing.ERROR:
-        raise AlreadyExists(
-            f"'{name}' has {len(there)} of these slides already: {there[0]}{', …' if len(there) > 1 else ''}.",
-            hint="Keep them with --existing skip, or write them again with --existing replace.",
-        )
-    skipped = there if existing is Existing.SKIP else ()
-    return Import(store, dataset, {slide: found[slide] for slide in slides if slide not in skipped}, skipped, unlike)
+    opened = open_for_writing(workspace.embeddings(name), manifest, slides, existing)
+    files = {slide: found[slide] for slide in opened.todo}
+    return Import(opened.store, dataset, files, opened.skipped, opened.unlike)
 
 
 def _spec(name: str, dim: int) -> ExtractorSpec:

@@ -1,6 +1,5 @@
 """One parquet file of float16 vectors a slide."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,6 @@ from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
 from plismbench.errors import (
     CorruptFile,
-    FingerprintMismatch,
     InvalidInput,
     MissingEmbeddings,
     NonFiniteValue,
@@ -110,30 +108,6 @@ class EmbeddingStore:
             )
             return store
         return cls(folder, manifest)
-
-    @classmethod
-    def is_unlike(cls, folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
-        """Whether something else made the store in a folder, so that it must go before these slides come.
-
-        Raises:
-            FingerprintMismatch: if it holds slides besides these, which would be lost.
-        """
-        if not (folder / MANIFEST_FILE).exists():
-            return False
-        with contextlib.suppress(CorruptFile):
-            store = cls.open(folder)
-            if store.manifest.identity == manifest.identity:
-                with contextlib.suppress(FingerprintMismatch):
-                    store.with_tiles_of(manifest.tiles_commit)
-                    return False
-        lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
-        if lost:
-            raise FingerprintMismatch(
-                f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
-                f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
-                hint="Ask for all of its slides, or use another --root.",
-            )
-        return True
 
     def with_tiles_of(self, commits: Mapping[str, str]) -> Self:
         """This store, ready for vectors of tiles at one commit of each repository; written with the next slide.

@@ -55,8 +55,7 @@ class ProcessExecutor:
                 theirs.close()  # so that the end of the process closes the pipe
                 workers[ours] = process
             while workers:
-                for connection in wait(list(workers)):
-                    assert isinstance(connection, Connection)  # noqa: S101 - what was passed
+                for connection in set(workers).intersection(wait(list(workers))):
                     try:
                         word, value = connection.recv()
                         if word is _Word.WANT:

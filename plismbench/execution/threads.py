@@ -19,19 +19,19 @@ class ThreadExecutor:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def map(self, start: Callable[[], Callable[[Item], Outcome]], items: Iterable[Item]) -> Iterator[Outcome]:
+    def map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """The outcome of every item, in the order of the items."""
         from threadpoolctl import threadpool_limits
 
-        worker, items = start(), list(items)
+        items = list(items)
         at_once = min(self._threads, len(items))
         if at_once <= 1:
-            yield from map(worker, items)
+            yield from map(work, items)
             return
         pool = ThreadPoolExecutor(at_once)
         try:
             with threadpool_limits(self._threads // at_once, user_api="blas"):
-                yield from pool.map(worker, items)
+                yield from pool.map(work, items)
         finally:
             pool.shutdown(cancel_futures=True)
 

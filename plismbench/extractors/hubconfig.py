@@ -156,7 +156,7 @@ def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -
         yield "projection_dim", config.get("projection_dim", told.get("projection_dim")), spec.dim
 
 
-def _preprocessor(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Module) -> Iterator[Claim]:  # noqa: ARG001
+def _preprocessor(config: Mapping[str, Any], spec: ExtractorSpec, _: nn.Module) -> Iterator[Claim]:
     if config.get("do_normalize", True):
         yield "mean", config.get("image_mean"), spec.mean
         yield "std", config.get("image_std"), spec.std

@@ -16,8 +16,8 @@ class ExactEngine:
         """NumPy's."""
         return {"numpy": np.__version__}
 
-    def place(self, vectors: Float32, lead: int) -> Float64:  # noqa: ARG002 - nothing is left out here
-        """Widens a slide."""
+    def place(self, vectors: Float32, _lead: int) -> Float64:
+        """Widens a slide; no column is left out of a product, so none leads."""
         return vectors.astype(np.float64)
 
     def nearest(self, slide: Float64, k: int) -> Neighbors:

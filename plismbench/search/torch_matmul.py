@@ -58,8 +58,8 @@ class TorchEngine:
             raise NeedsAction("No CUDA device is available to torch.", hint="Use --device cpu.")
         return cls(("cuda" if there else "cpu") if device == AUTO else device)
 
-    def place(self, vectors: Float32, lead: int) -> Tensor:  # noqa: ARG002 - a GPU multiplies faster than it looks up
-        """Copies a slide to the device."""
+    def place(self, vectors: Float32, _lead: int) -> Tensor:
+        """Copies a slide to the device, which multiplies whole vectors faster than it looks candidates up."""
         import torch
 
         return torch.from_numpy(vectors).to(self._device)

@@ -19,8 +19,8 @@ def test_outcomes_come_in_the_order_of_the_items(threads):
         time.sleep(0.01 * (3 - item))
         return item**2
 
-    assert list(ThreadExecutor(threads).map(lambda: work, range(4))) == [0, 1, 4, 9]
-    assert list(ThreadExecutor(threads).map(lambda: work, [])) == []
+    assert list(ThreadExecutor(threads).map(work, range(4))) == [0, 1, 4, 9]
+    assert list(ThreadExecutor(threads).map(work, [])) == []
 
 
 def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
@@ -32,13 +32,13 @@ def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
         return numpy_threads()
 
     before = numpy_threads()
-    assert list(ThreadExecutor(2).map(lambda: work, range(4))) == [1] * 4
+    assert list(ThreadExecutor(2).map(work, range(4))) == [1] * 4
     assert numpy_threads() == before
 
 
 def test_one_item_has_all_threads():
     with thread_budget(2):
-        assert list(ThreadExecutor(2).map(lambda: lambda _: numpy_threads(), [0])) == [2]
+        assert list(ThreadExecutor(2).map(lambda _: numpy_threads(), [0])) == [2]
 
 
 def test_a_budget_holds_for_all_libraries_and_ends():
@@ -59,5 +59,5 @@ def test_an_error_comes_out_and_stops_the_rest():
         return item
 
     with pytest.raises(ValueError, match="no"):
-        list(ThreadExecutor(2).map(lambda: work, range(100)))
+        list(ThreadExecutor(2).map(work, range(100)))
     assert len(begun) < 50

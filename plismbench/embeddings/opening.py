@@ -1,0 +1,77 @@
+"""A store that slides are about to be written to: what is kept, what is to do, and what must go first."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch
+from plismbench.workspace import MANIFEST_FILE, Existing, require_writable
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A store and what was asked of it.
+
+    Args:
+        store: where the vectors go; nothing is written yet.
+        todo: slides to write.
+        skipped: slides that are there, and kept.
+        unlike: something else made what the folder holds; it must go before the first slide is written.
+    """
+
+    store: EmbeddingStore
+    todo: tuple[Slide, ...]
+    skipped: tuple[Slide, ...]
+    unlike: bool
+
+
+def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...], existing: Existing) -> Opened:
+    """Opens or begins a store for some slides.
+
+    Args:
+        folder: of the store.
+        manifest: of what will make the vectors.
+        slides: those asked for.
+        existing: what to do with those that are there.
+
+    Raises:
+        AlreadyExists: if a slide is there and ``existing`` is ``error``.
+        FingerprintMismatch: if the store holds vectors that something else made, and it is not
+            replaced as a whole.
+        StorageFailure: if the store cannot be written.
+    """
+    require_writable(folder)
+    unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
+    store = EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest)
+    there = tuple(slide for slide in slides if store.has(slide))
+    if there and existing is Existing.ERROR:
+        raise AlreadyExists(
+            f"'{manifest.name}' has {len(there)} of these slides already: {there[0]}{', …' if len(there) > 1 else ''}.",
+            hint="Keep them with --existing skip, or drop them with --existing replace.",
+        )
+    skipped = there if existing is Existing.SKIP else ()
+    todo = tuple(slide for slide in slides if slide not in skipped)
+    return Opened(store, todo, skipped, unlike)
+
+
+def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
+    """Whether something else made a store; an error if dropping it would lose slides not asked for."""
+    if not (folder / MANIFEST_FILE).exists():
+        return False
+    with contextlib.suppress(CorruptFile):
+        store = EmbeddingStore.open(folder)
+        if store.manifest.identity == manifest.identity:
+            with contextlib.suppress(FingerprintMismatch):
+                store.with_tiles_of(manifest.tiles_commit)
+                return False
+    lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
+    if lost:
+        raise FingerprintMismatch(
+            f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
+            f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
+            hint="Ask for all of its slides, or use another --root.",
+        )
+    return True

@@ -1,0 +1,45 @@
+import pytest
+from stores import SLIDES, make_manifest, make_store, make_vectors
+
+from plismbench.embeddings.opening import open_for_writing
+from plismbench.errors import AlreadyExists, FingerprintMismatch
+from plismbench.workspace import Existing
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A store of the first two slides."""
+    vectors = make_vectors()
+    return make_store(tmp_path / "store", {slide: vectors[slide] for slide in SLIDES[:2]}).folder
+
+
+def test_slides_that_are_there_are_kept_or_done_again(folder):
+    kept = open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.SKIP)
+    assert (kept.skipped, kept.todo, kept.unlike) == (SLIDES[:2], SLIDES[2:3], False)
+    again = open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.REPLACE)
+    assert (again.skipped, again.todo, again.unlike) == ((), SLIDES[:3], False)
+    with pytest.raises(AlreadyExists, match="'toy' has 2 of these slides already: GM_AT2, …"):
+        open_for_writing(folder, make_manifest(), SLIDES, Existing.ERROR)
+    assert open_for_writing(folder, make_manifest(), SLIDES[2:], Existing.ERROR).todo == SLIDES[2:]
+
+
+def test_vectors_of_something_else_go_only_as_a_whole(folder):
+    other = make_manifest(precision="bf16")
+    with pytest.raises(FingerprintMismatch, match="precision fp32, not bf16"):
+        open_for_writing(folder, other, SLIDES, Existing.SKIP)
+    with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
+        open_for_writing(folder, other, SLIDES[:1], Existing.REPLACE)
+    whole = open_for_writing(folder, other, SLIDES, Existing.REPLACE)
+    assert (whole.unlike, whole.todo) == (True, SLIDES)
+    assert len(list(folder.glob("*.parquet"))) == 2  # a plan drops nothing
+
+
+def test_a_damaged_manifest_is_something_else(folder):
+    (folder / "manifest.json").write_text("{")
+    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).unlike
+
+
+def test_a_new_folder_is_empty_and_stays_so(tmp_path):
+    opened = open_for_writing(tmp_path / "new", make_manifest(), SLIDES, Existing.ERROR)
+    assert (opened.todo, opened.skipped, opened.unlike) == (SLIDES, (), False)
+    assert not (tmp_path / "new").exists()
