@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from plismbench.aggregation import top_k_metric
+from plismbench.metrics.retrieval import chance
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, csv_text, document, number, printable, shortened
@@ -18,22 +20,26 @@ SUMMARY_SCHEMA_ID = "plismbench.summary/1"
 
 
 def summary_table(results: Sequence[Result], axis: Axis | None = None) -> "Table":
-    """Median (IQR) for a terminal of 80 columns: the cosine, its lift, and the last top-k."""
+    """Median (IQR) for a terminal of 80 columns: the cosine, its lift, and the last top-k with its chance level."""
     cells = summary_cells(results, axis)
-    last = max((heading for heading in cells.headings if heading.startswith("top-")), key=lambda name: int(name[4:]))
-    shown = [cells.headings.index(name) for name in ("model", "pairs", "n", "cosine", "cosine-lift", last)]
+    k = max(k for result in results for k in result.run.ks)
+    by_chance = sorted({number(chance(k, result.run.n_tiles), 4) for result in results})
+    shown = [cells.headings.index(name) for name in ("model", "pairs", "n", "cosine", "cosine-lift", f"top-{k}")]
     previous = ["", *(row[0] for row in cells.rows)]
     named_once = (["" if row[0] == name else row[0], *row[1:]] for row, name in zip(cells.rows, previous, strict=False))
-    return terminal_table(
+    table = terminal_table(
         {cells.headings[column]: "left" if column < 2 else "right" for column in shown},
         ([row[column] for column in shown] for row in named_once),
     )
+    table.caption = f"median (IQR); top-{k} by chance {' or '.join(by_chance)}"
+    table.caption_justify = "left"
+    return table
 
 
 def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None) -> str:
-    """The same for documents; as CSV or JSON every statistic with every digit."""
+    """The same for documents; as CSV or JSON every statistic with every digit, and ``chance`` of each accuracy."""
     told = (
-        {"model": result.run.name, "signature": result.run.signature, **row}
+        {"model": result.run.name, "signature": result.run.signature, **row, "chance": _chance(result, row["metric"])}
         for result in results
         for row in _of_axis(result, axis).iter_rows(named=True)
     )
@@ -75,6 +81,11 @@ def summary_cells(results: Sequence[Result], axis: Axis | None = None) -> Cells:
             n_pairs = max(row["n_pairs"] for row in found.values())
             rows.append((result.run.name, group, f"{n_pairs:,}", *values))
     return Cells(("model", "pairs", "n", *(metric.replace("_", "-") for metric in metrics)), tuple(rows))
+
+
+def _chance(result: Result, metric: str) -> float | None:
+    """What a model that ranks at random would have; None for what is no accuracy."""
+    return {top_k_metric(k): chance(k, result.run.n_tiles) for k in result.run.ks}.get(metric)
 
 
 def _of_axis(result: Result, axis: Axis | None) -> "pl.DataFrame":

@@ -20,7 +20,9 @@ def render(table, width=80):
 def test_the_summary_shows_median_and_iqr_of_every_group():
     result = make_result("toy", ks=(1, 3, 5, 10))
     lines = render(summary_table([result, make_result("other", ks=(1, 3, 5, 10))])).splitlines()
-    assert len(lines) == 1 + 2 * 4
+    assert len(lines) == 1 + 2 * 4 + 1
+    by_chance = 10 / (2 * result.run.n_tiles - 1)
+    assert lines[-1].strip() == f"median (IQR); top-10 by chance {by_chance:.4f}".replace(" 0.", " .")
     assert max(map(len, lines)) <= 80
     row = result.summary.to_dicts()[0]
     cell = f"{row['median']:.3f} ({row['iqr']:.3f})".replace("0.", ".")
@@ -40,6 +42,10 @@ def test_the_summary_as_data_is_the_summary():
     groups = pl.col("group").is_in(["all", "cross-scanner", "cross-staining", "cross-both"])
     summary = result.summary.filter(groups)
     assert [{key: row[key] for key in summary.columns} for row in told] == summary.to_dicts()
+    n_candidates = 2 * result.run.n_tiles - 1
+    for row in told:
+        accuracy = row["metric"].startswith("top_")
+        assert row["chance"] == (int(row["metric"][4:]) / n_candidates if accuracy else None)
     lines = list(csv.DictReader(io.StringIO(summary_text([result], TableFormat.CSV))))
     assert [float(line["median"]) for line in lines] == summary["median"].to_list()
 
@@ -57,7 +63,7 @@ def test_every_two_scanners_or_stainings_can_be_shown_instead():
     result = make_result()
     for axis, n in ((Axis.SCANNER, 21), (Axis.STAINING, 78)):
         lines = render(summary_table([result], axis)).splitlines()
-        assert len(lines) == 1 + n
+        assert len(lines) == 1 + n + 1
         assert max(map(len, lines)) <= 80
         told = json.loads(summary_text([result], TableFormat.JSON, axis))["rows"]
         assert {row["group"].split()[0] for row in told} == {str(axis)}
