@@ -188,6 +188,6 @@ def _schemas(ks: Sequence[int]) -> dict[str, Schema]:
 def _read_table(path: Path, schema: Schema) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Run `plismbench evaluate` again.") from error
     return check_schema(table, schema, path)

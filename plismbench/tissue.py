@@ -30,8 +30,9 @@ class Tissue:
     labels: npt.NDArray[np.int64]
 
     def at(self, rows: npt.NDArray[np.int64]) -> "Tissue":
-        """The same of some tiles."""
-        return Tissue(self.names, self.labels[rows])
+        """The same of some tiles; a core that has none of them is none."""
+        kept, labels = np.unique(self.labels[rows], return_inverse=True)
+        return Tissue(tuple(self.names[core] for core in kept), labels)
 
 
 def tissue_of(dataset: RegisteredDataset, xy: npt.NDArray[np.int32]) -> Tissue:

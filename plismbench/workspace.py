@@ -12,6 +12,7 @@ ROOT/checks/<extractor>.json                                vectors of a few dem
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -36,6 +37,8 @@ RUN_FILE = "run.json"
 PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"
 EFFICIENCY_FILE = "efficiency.json"
+
+_LONGEST_NAME = 200  # of the 255 bytes that file systems allow: there are endings to come
 
 PART = ".part"
 """Ending of what is being written."""
@@ -115,10 +118,14 @@ def nearest(folder: Path) -> Path:
 def folder_name(extractor: str) -> str:
     """A name that may hold ``:`` and ``/`` (``timm:resnet18``) as one portable folder name.
 
-    Percent-encoded, so different names stay different; a leading dot is encoded too.
+    Percent-encoded, so different names stay different; a leading dot is encoded too. What would be
+    longer than file systems allow ends in a digest instead.
     """
-    encoded = quote(extractor, safe=" @+=,()[]")
-    return re.sub(r"^\.", "%2E", encoded)
+    encoded = re.sub(r"^\.", "%2E", quote(extractor, safe=" @+=,()[]"))
+    if len(encoded) <= _LONGEST_NAME:
+        return encoded
+    digest = hashlib.sha256(extractor.encode()).hexdigest()[:16]
+    return f"{encoded[: _LONGEST_NAME - 17]}-{digest}"
 
 
 @contextlib.contextmanager

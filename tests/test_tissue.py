@@ -38,9 +38,11 @@ def test_other_data_are_cut_into_blocks_of_neighbours(n_tiles, side):
         assert (np.ptp(own, axis=0) <= width / side + 1).all()
 
 
-def test_the_demo_has_sixteen_blocks_and_a_subset_keeps_its_labels():
+def test_the_demo_has_sixteen_blocks_and_a_subset_keeps_those_that_it_has_tiles_of():
     batch = next(iter(DemoTiles().batches(DEMO.slides[0], DEMO.tiles_per_slide)))
     tissue = tissue_of(DEMO, batch.xy)
     assert np.bincount(tissue.labels).tolist() == [16] * 16
-    rows = np.array([3, 50, 200])
-    assert tissue.at(rows).labels.tolist() == tissue.labels[rows].tolist()
+    rows = np.array([3, 50, 200, 51])
+    some = tissue.at(rows)
+    assert [some.names[label] for label in some.labels] == [tissue.names[label] for label in tissue.labels[rows]]
+    assert set(some.names) == {tissue.names[label] for label in tissue.labels[rows]}

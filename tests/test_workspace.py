@@ -36,6 +36,15 @@ def test_any_name_is_one_folder_of_its_own(name, tmp_path):
     assert folder not in map(folder_name, others)
 
 
+def test_long_names_are_folders_and_stay_different(tmp_path):
+    names = ["é" * 200, "é" * 199 + "e", "x" * 200, "x" * 300]
+    folders = {folder_name(name) for name in names}
+    assert len(folders) == 4
+    assert "x" * 200 in folders
+    for folder in folders:
+        write_text(tmp_path / folder / f"{folder}.plismbench.zip", "")
+
+
 def test_only_whole_things_are_found(tmp_path):
     workspace = Workspace(tmp_path, "demo")
     (workspace.embeddings("empty")).mkdir(parents=True)

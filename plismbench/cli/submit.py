@@ -62,9 +62,8 @@ def add(
     from plismbench.submissions.submission import add as put
     from plismbench.submissions.submission import unpack
 
-    checked = [(archive, unpack(archive)) for archive in archives]  # all of them before any is added
-    for archive, submission in checked:
-        folder = put(submission, root, existing)
+    submissions = [unpack(archive) for archive in archives]  # all of them before any is added
+    for archive, submission, folder in zip(archives, submissions, put(submissions, root, existing), strict=True):
         if folder is None:
             say(f"{archive}: there is a result of '{submission.result.run.name}' already; kept it.")
         else:

@@ -74,6 +74,8 @@ def _members(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [member.filename for member in archive.infolist()]
+            if {member.compress_type for member in archive.infolist()} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise RejectedSubmission("It is packed otherwise than by `plismbench submit pack`.")
             unknown, missing = sorted(set(names) - expected), sorted(expected - set(names))
             if unknown or missing or len(names) > len(expected):
                 wrong = [f"holds {name!r}" for name in unknown] + [f"lacks {name}" for name in missing]

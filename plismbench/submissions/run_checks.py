@@ -1,6 +1,7 @@
 """Whether what a submission says of its making can be, and is one story."""
 
 import re
+import reprlib
 from typing import Any
 
 from plismbench.dataset import RegisteredDataset, TileSubset, dataset_named
@@ -13,10 +14,11 @@ from plismbench.results import Run
 
 _WORD = re.compile(r"[\w.+-]{1,100}")  # no bar: a signature is split by them
 _LONGEST = 300
+_MOST_PARAMETERS = 10**15
 _TYPES = {"fingerprint": str, "dataset": str, "revision": str, "precision": str, "protocol": str, "engine": str,
-          "device": str, "n_tiles": int, "seed": int, "all_slides": bool}  # fmt: skip
-_SPEC_TYPES = {"title": str, "organisation": str, "license": str, "source": str, "name": str,
-               "trained_on_plism": bool, "gated": bool}  # fmt: skip
+          "device": str, "vectors": str, "n_tiles": int, "seed": int, "all_slides": bool,
+          "hardware": dict, "versions": dict, "seconds": float, "pairs_per_second": float}  # fmt: skip
+_SHOWN = ("name", "title", "organisation", "license", "source")
 
 
 def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset:
@@ -26,6 +28,9 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset
         RejectedSubmission: with the first reason why not.
     """
     _require_types({name: getattr(run, name) for name in _TYPES}, _TYPES)
+    for name, values, kind in (("slides", run.slides, str), ("cut-offs", run.ks, int)):
+        if any(type(value) is not kind for value in values):
+            raise RejectedSubmission(f"Its {name} are {reprlib.repr(values)}, not all {kind.__name__}.")
     if run.signature != signature:
         raise RejectedSubmission(f"It is sealed as {signature}, and its run is {run.signature}.")
     dataset = dataset_named(run.dataset)
@@ -44,8 +49,8 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset
         raise RejectedSubmission(f"Its revision is {run.revision!r}.")
     try:
         TileSubset(run.n_tiles, dataset.tiles_per_slide)
-        if list(run.ks) != sorted(set(run.ks)) or any(type(k) is not int for k in run.ks):
-            raise RejectedSubmission(f"Its cut-offs are {run.ks}, not sorted whole numbers.")
+        if list(run.ks) != sorted(set(run.ks)):
+            raise RejectedSubmission(f"Its cut-offs are {reprlib.repr(run.ks)}, not sorted.")
         check_cutoffs(run.ks, run.n_tiles)
     except PlismbenchError as error:
         raise RejectedSubmission(error.message) from error
@@ -57,14 +62,13 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
     try:
         spec = ExtractorSpec(**run.extractor)
         fingerprint = spec.fingerprint()
-    except (PlismbenchError, TypeError, ValueError, KeyError, AttributeError) as error:
+    except (PlismbenchError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise RejectedSubmission(f"Its extractor is not one: {error}") from error
-    _require_types({name: getattr(spec, name) for name in _SPEC_TYPES}, _SPEC_TYPES)
-    for name in _SPEC_TYPES:
-        if len(str(getattr(spec, name))) > _LONGEST:
+    for name in _SHOWN:
+        if len(getattr(spec, name)) > _LONGEST:
             raise RejectedSubmission(f"Its {name} is longer than {_LONGEST} characters.")
-    if spec.n_params is not None and (type(spec.n_params) is not int or spec.n_params < 0):
-        raise RejectedSubmission(f"Its number of parameters is {spec.n_params!r}.")
+    if not 0 <= (spec.n_params or 0) < _MOST_PARAMETERS:
+        raise RejectedSubmission(f"Its number of parameters is {reprlib.repr(spec.n_params)}.")
     if fingerprint != run.fingerprint:
         raise RejectedSubmission(f"Its extractor has fingerprint {fingerprint}, and it says {run.fingerprint}.")
     told = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
@@ -76,4 +80,4 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
 def _require_types(values: dict[str, Any], types: dict[str, type]) -> None:
     for name, kind in types.items():
         if type(values[name]) is not kind:
-            raise RejectedSubmission(f"Its {name} is {values[name]!r}, not {kind.__name__}.")
+            raise RejectedSubmission(f"Its {name} is {reprlib.repr(values[name])}, not {kind.__name__}.")

@@ -1,6 +1,9 @@
 """One result from a workspace to an archive, and from an archive to a workspace."""
 
+import os
 import tempfile
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +11,16 @@ import polars as pl
 
 from plismbench.dataset import Slide, dataset_named
 from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
-from plismbench.errors import AlreadyExists, PlismbenchError, RejectedSubmission
-from plismbench.results import Result, read_result, selection_name, write_result
+from plismbench.errors import AlreadyExists, CorruptFile, PlismbenchError, RejectedSubmission
+from plismbench.results import Result, Run, read_result, selection_name, write_result
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables
 from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
 
 _MOST_ROWS = 1_000_000  # all of PLISM has 4,095 pairs of 46 cores
+_LONGEST_TEXT = 100  # bytes of a cell
+_LONGEST_REASON = 500  # characters: what is wrong may be quoted in it
 
 
 @dataclass(frozen=True)
@@ -47,39 +52,56 @@ def unpack(archive: Path) -> Submission:
     """
     try:
         signature, files = read_archive(archive)
-        with tempfile.TemporaryDirectory(prefix="submission-") as name:
-            folder = Path(name)
-            for file in FILES:
-                (folder / file).write_bytes(files[file])
-            _require_few_rows(folder)
-            found = Submission(read_result(folder), read_manifest(folder / MANIFEST_FILE))
+        found = _read(files)
         _check(found, signature)
     except RecursionError as error:
         raise RejectedSubmission(f"{archive}: its JSON is nested too deep.") from error
     except PlismbenchError as error:
-        raise RejectedSubmission(f"{archive}: {error.message}") from error
+        raise RejectedSubmission(f"{archive}: {textwrap.shorten(error.message, _LONGEST_REASON)}") from error
     return found
 
 
-def add(submission: Submission, root: Path, existing: Existing) -> Path | None:
-    """Writes a checked submission where its result belongs, and says where; None if one was kept.
+def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> list[Path | None]:
+    """Writes checked submissions where their results belong.
+
+    Returns:
+        Where each is; None where a result was there and is kept.
 
     Raises:
-        AlreadyExists: if there is a result, and ``existing`` is an error.
+        AlreadyExists: if one has a place that is taken, and ``existing`` is an error; then none is written.
     """
-    run = submission.result.run
-    dataset = dataset_named(run.dataset)
+    folders = [_place(submission.result.run, root) for submission in submissions]
+    for number, folder in enumerate(folders):
+        if existing is Existing.ERROR and ((folder / RUN_FILE).exists() or folder in folders[:number]):
+            name = submissions[number].result.run.name
+            raise AlreadyExists(f"There is a result of '{name}' in {folder}.", hint="Add with --existing replace.")
+    written: list[Path | None] = []
+    for folder, submission in zip(folders, submissions, strict=True):
+        if existing is Existing.SKIP and (folder / RUN_FILE).exists():
+            written.append(None)
+            continue
+        write_manifest(folder / MANIFEST_FILE, submission.manifest)
+        write_result(folder, submission.result)
+        written.append(folder)
+    return written
+
+
+def _place(run: Run, root: Path) -> Path:
     slides = [Slide.parse(name) for name in run.slides]
-    selection = selection_name(dataset, slides, run.n_tiles, run.ks, run.protocol)
-    folder = Workspace(root, run.dataset).results(run.name, selection)
-    if (folder / RUN_FILE).exists():
-        if existing is Existing.SKIP:
-            return None
-        if existing is Existing.ERROR:
-            raise AlreadyExists(f"There is a result of '{run.name}' in {folder}.", hint="Add with --existing replace.")
-    write_manifest(folder / MANIFEST_FILE, submission.manifest)
-    write_result(folder, submission.result)
-    return folder
+    selection = selection_name(dataset_named(run.dataset), slides, run.n_tiles, run.ks, run.protocol)
+    return Workspace(root, run.dataset).results(run.name, selection)
+
+
+def _read(files: Mapping[str, bytes]) -> Submission:
+    with tempfile.TemporaryDirectory(prefix="submission-") as name:
+        folder = Path(name)
+        for file in FILES:
+            (folder / file).write_bytes(files[file])
+        _require_small(folder)
+        try:
+            return Submission(read_result(folder), read_manifest(folder / MANIFEST_FILE))
+        except CorruptFile as error:  # the folder is nobody's business
+            raise RejectedSubmission(error.message.replace(f"{folder}{os.sep}", "")) from error
 
 
 def _check(submission: Submission, signature: str) -> None:
@@ -87,13 +109,18 @@ def _check(submission: Submission, signature: str) -> None:
     check_tables(submission.result)
 
 
-def _require_few_rows(folder: Path) -> None:
-    """Before anything is read: a few bytes of parquet can stand for any number of equal rows."""
+def _require_small(folder: Path) -> None:
+    """Before anything is read: a few bytes of parquet can stand for any number of equal rows, or of long texts."""
+    longest = pl.selectors.string().str.len_bytes().max()
     for file in RESULT_FILES:
         if file != RUN_FILE:
+            table = pl.scan_parquet(folder / file)
             try:
-                n_rows = pl.scan_parquet(folder / file).select(pl.len()).collect().item()
-            except pl.exceptions.PolarsError as error:
+                n_rows = table.select(pl.len()).collect().item()
+                if n_rows > _MOST_ROWS:
+                    raise RejectedSubmission(f"{file} has {n_rows:,} rows.")
+                lengths = table.select(longest).collect()
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
                 raise RejectedSubmission(f"{file} cannot be read: {error}.") from error
-            if n_rows > _MOST_ROWS:
-                raise RejectedSubmission(f"{file} has {n_rows:,} rows.")
+            if any(length > _LONGEST_TEXT for length in lengths.row(0) if length is not None):
+                raise RejectedSubmission(f"{file} has a text of more than {_LONGEST_TEXT} bytes.")

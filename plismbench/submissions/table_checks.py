@@ -28,6 +28,9 @@ def check_tables(result: Result) -> None:
     Raises:
         RejectedSubmission: with the first reason why not, and the pair or group that it was found in.
     """
+    for name, table in (("pair", result.pairs), ("core", result.cores)):
+        if any(table.null_count().row(0)):
+            raise RejectedSubmission(f"Its {name} table has empty cells.")
     _check_pairs(result)
     _check_cores(result)
     _check_pairs_follow(result)
@@ -53,17 +56,17 @@ def _check_pairs(result: Result) -> None:
         impossible = ~pl.col(name).is_finite() | (pl.col(name) > 1 + _CLOSE)
         if name != "cosine_lift":
             impossible |= pl.col(name) < lowest[name] - _CLOSE
-        _require(result.pairs, impossible | pl.col(name).is_null(), f"{name} cannot be")
+        _require(result.pairs, impossible, f"{name} cannot be")
     for smaller, larger in _neighbours(result.run.ks):
         _require(result.pairs, pl.col(smaller) > pl.col(larger), f"{smaller} is above {larger}")
 
 
 def _check_cores(result: Result) -> None:
     cores, run = result.cores, result.run
-    if cores.select(pl.any_horizontal(pl.all().is_null().any())).item():
-        raise RejectedSubmission("Its core table has empty cells.")
     layouts = cores.group_by(PAIR).agg(pl.col("core").sort(), pl.col("tiles").sort_by("core"))
-    if layouts.select("core", "tiles").unique().height != 1 or layouts.height != result.pairs.height:
+    if set(layouts.select(PAIR).rows()) != set(result.pairs.select(PAIR).rows()):
+        raise RejectedSubmission("Its core table is of other pairs than its pair table.")
+    if layouts.select("core", "tiles").unique().height != 1:
         raise RejectedSubmission("Its pairs have not all the same cores with the same tiles.")
     names, tiles = layouts.row(0)[-2:]
     if len(set(names)) != len(names) or min(tiles) < 1 or sum(tiles) != run.n_tiles:

@@ -69,6 +69,17 @@ def test_a_bomb_is_not_unpacked(archive, monkeypatch):
         read_archive(forged)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_what_pack_writes_is_unpacked(archive, method):
+    """Damaged LZMA raises an error of its own, and may ask for gigabytes."""
+    files = members(archive)
+    with zipfile.ZipFile(archive, "w", method) as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+    with pytest.raises(RejectedSubmission, match="packed otherwise"):
+        read_archive(archive)
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", None])
 def test_no_archive(tmp_path, content):
     path = tmp_path / "a.zip"

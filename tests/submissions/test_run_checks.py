@@ -27,7 +27,7 @@ def with_spec(**changes):
     spec = make_result(slides=SLIDES).run.extractor | changes
     try:
         return {"extractor": spec, "fingerprint": ExtractorSpec(**spec).fingerprint()}
-    except (PlismbenchError, TypeError):
+    except (PlismbenchError, TypeError, OverflowError):
         return {"extractor": spec}
 
 
@@ -46,8 +46,13 @@ def with_spec(**changes):
         ({"n_tiles": True}, "n_tiles is True, not int"),
         ({"n_tiles": "400"}, "n_tiles is '400', not int"),
         ({"seed": 7}, "seed 7, not 42"),
-        ({"ks": (10, 1)}, "not sorted whole numbers"),
-        ({"ks": (1.0, 10)}, "not sorted whole numbers"),
+        ({"slides": (1, "GM_P"), "all_slides": True}, r"slides are \(1, 'GM_P'\), not all str"),
+        ({"slides": (["GM_P"], ["HR_P"]), "all_slides": True}, "not all str"),
+        ({"ks": (10, 1)}, r"cut-offs are \(10, 1\), not sorted"),
+        ({"ks": (1.0, 10)}, r"cut-offs are \(1.0, 10\), not all int"),
+        ({"ks": (1, "10")}, r"cut-offs are \(1, '10'\), not all int"),
+        ({"hardware": "x"}, "hardware is 'x', not dict"),
+        ({"seconds": "x" * 10_000}, "seconds is 'xxx.{,40}', not float"),
         ({"ks": (1, 2_000)}, "2,?000"),
         ({"precision": "fp8"}, "precision is 'fp8', not one of"),
         ({"protocol": "mine-1"}, "protocol is 'mine-1', not one of plism-1, owkin-fp16"),
@@ -61,6 +66,8 @@ def with_spec(**changes):
         (with_spec(title=["x"]), "title is text; got"),
         (with_spec(title="x" * 301), "title is longer than 300"),
         (with_spec(n_params=-1), "number of parameters is -1"),
+        (with_spec(n_params=10**400), "number of parameters is 10000"),
+        (with_spec(mean=[10**400] * 3), "too large"),
         (with_spec(n_params="many"), "n_params is a whole number; got 'many'"),
         (with_spec(trained_on_plism="no"), "trained_on_plism is true or false; got 'no'"),
     ],

@@ -19,7 +19,7 @@ def submission(tmp_path):
 def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
     archive, result = submission
     found = unpack(archive)
-    folder = add(found, tmp_path / "root", Existing.ERROR)
+    (folder,) = add([found], tmp_path / "root", Existing.ERROR)
     assert folder == next((tmp_path / "root/plism/results/toy").iterdir())
     assert folder.name.startswith("400-tiles-4-slides-")
     back = read_result(folder)
@@ -33,14 +33,33 @@ def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
 
 def test_a_result_that_is_there_stays_unless_asked(submission, tmp_path):
     found = unpack(submission[0])
-    folder = add(found, tmp_path / "root", Existing.ERROR)
+    (folder,) = add([found], tmp_path / "root", Existing.ERROR)
     before = (folder / "run.json").stat().st_mtime_ns
     with pytest.raises(AlreadyExists, match="There is a result of 'toy'"):
-        add(found, tmp_path / "root", Existing.ERROR)
-    assert add(found, tmp_path / "root", Existing.SKIP) is None
+        add([found], tmp_path / "root", Existing.ERROR)
+    assert add([found], tmp_path / "root", Existing.SKIP) == [None]
     assert (folder / "run.json").stat().st_mtime_ns == before
-    assert add(found, tmp_path / "root", Existing.REPLACE) == folder
+    assert add([found], tmp_path / "root", Existing.REPLACE) == [folder]
     assert (folder / "run.json").stat().st_mtime_ns > before
+
+
+def test_nothing_is_added_if_one_has_no_place(submission, tmp_path):
+    (tmp_path / "b").mkdir()
+    found, other = unpack(submission[0]), unpack(make_submission(tmp_path / "b", name="other")[0])
+    with pytest.raises(AlreadyExists, match="There is a result of 'toy'"):
+        add([found, other, found], tmp_path / "root", Existing.ERROR)
+    assert not (tmp_path / "root").exists()
+    add([other], tmp_path / "root", Existing.ERROR)
+    with pytest.raises(AlreadyExists, match="There is a result of 'other'"):
+        add([found, other], tmp_path / "root", Existing.ERROR)
+    assert [folder.name for folder in (tmp_path / "root/plism/results").iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "é" * 200])
+def test_a_long_name_has_a_place(tmp_path, name):
+    archive, result = make_submission(tmp_path, name=name)
+    (folder,) = add([unpack(archive)], tmp_path / "root", Existing.ERROR)
+    assert read_result(folder).run == result.run
 
 
 def test_one_number_changed(submission):
@@ -96,6 +115,33 @@ def test_millions_of_rows_are_not_read(submission):
     assert len(many["draws.parquet"]) < 100_000
     with pytest.raises(RejectedSubmission, match=r"draws.parquet has 1,000,001 rows"):
         unpack(forge(archive, many))
+
+
+def test_long_texts_are_not_read(submission):
+    """A dictionary holds a text once, however many rows have it: a quarter of a megabyte stood for a terabyte."""
+    archive, _ = submission
+    long = changed_table(archive, "cores.parquet", lambda table: table.with_columns(core=pl.lit("x" * 101)))
+    with pytest.raises(RejectedSubmission, match=r"cores.parquet has a text of more than 100 bytes"):
+        unpack(forge(archive, long))
+
+
+def test_what_the_parquet_reader_dies_of_is_refused(submission, monkeypatch):
+    """Its panics are no exceptions to Python; damaged pages under a whole footer caused one."""
+
+    def panic(*_, **__):
+        raise pl.exceptions.PanicException("assertion failed")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(RejectedSubmission, match=r"Cannot read pairs.parquet: assertion failed"):
+        unpack(submission[0])
+
+
+def test_a_reason_is_one_short_line(submission):
+    archive, result = submission
+    long = changed_run(archive, result, revision="x" * 100_000)
+    with pytest.raises(RejectedSubmission) as caught:
+        unpack(forge(archive, long))
+    assert len(str(caught.value)) < 700
 
 
 @pytest.mark.parametrize("name", ["run.json", "manifest.json"])

@@ -54,6 +54,8 @@ def test_an_honest_result_holds():
         ("pairs", lambda table: pl.concat([table, table[:1]]), "and it has 7: see one stands there twice"),
         ("pairs", first("group", pl.lit("cross-both")), "see GM_AT2, GM_P"),
         ("cores", lambda table: table[1:], "not all the same cores"),
+        ("cores", lambda table: table[len(CORES) :], "core table is of other pairs than its pair table"),
+        ("cores", lambda table: table.with_columns(pl.col("scanner_b") + "x"), "core table is of other pairs"),
         ("cores", lambda table: pl.concat([table, table[:1]]), "not all the same cores"),
         ("cores", lambda table: table.filter(core="01_liver"), "tiles of its cores are 100, and it says 400"),
         ("summary", lambda table: table[1:], "other groups, metrics"),
@@ -64,7 +66,8 @@ def test_an_honest_result_holds():
         ("pairs", first("top_1", -0.1), "top_1 cannot be"),
         ("pairs", first("cosine", -1.1), "cosine cannot be"),
         ("pairs", first("cosine", float("nan")), "cosine cannot be"),
-        ("pairs", first("random_cosine", None), "random_cosine cannot be"),
+        ("pairs", first("random_cosine", None), "pair table has empty cells"),
+        ("pairs", first("staining_a", None), "pair table has empty cells"),
         ("pairs", first("cosine_lift", float("-inf")), "cosine_lift cannot be"),
         ("pairs", first("top_5", 0.0), "top_1 is above top_5"),
         ("cores", first("top_10", 10_000), "a core's top_10 cannot be"),
@@ -72,7 +75,7 @@ def test_an_honest_result_holds():
         ("cores", first("cosine", 1e9), "a core's cosine cannot be"),
         ("cores", first("cosine", float("nan")), "a core's cosine cannot be"),
         ("cores", first("tiles", 0), "not all the same cores"),
-        ("cores", first("tiles", None), "empty cells"),
+        ("cores", first("tiles", None), "core table has empty cells"),
         ("cores", first("top_5", 0), "more hits at top_1 than at top_5"),
     ],
 )  # fmt: skip
@@ -89,6 +92,17 @@ def test_a_made_up_pair_is_found_even_if_all_above_it_fits():
     summary = summarise(pairs, result.run.ks).join(intervals, on=["group", "metric"], maintain_order="left")
     forged = dataclasses.replace(result, pairs=pairs, summary=summary, draws=draws)
     with pytest.raises(RejectedSubmission, match="top_10 does not follow from its cores"):
+        check_tables(forged)
+
+
+def test_cores_of_pairs_that_are_not_there_prove_nothing():
+    result = whole()
+    pairs = result.pairs.with_columns(top_10=pl.lit(0.99))
+    cores = result.cores.with_columns(pl.col("scanner_b") + "x")  # in the same order, so that all above fits
+    intervals, draws = bootstrap(pairs, cores, result.run.ks)
+    summary = summarise(pairs, result.run.ks).join(intervals, on=["group", "metric"], maintain_order="left")
+    forged = dataclasses.replace(result, pairs=pairs, cores=cores, summary=summary, draws=draws)
+    with pytest.raises(RejectedSubmission, match="core table is of other pairs"):
         check_tables(forged)
 
 
