@@ -30,8 +30,8 @@ Generated from the catalog by `scripts/make_extractors_page.py`. The link of a m
 numbers came from; the architecture of each is built in the tests and has this number of parameters, those
 apart that run code of their repository: {_remote()}.
 
-Pooling and size in **bold** are those of a published PLISM result (owkin/plism-benchmark@b4f32b7); of the
-other models there is none.
+Pooling and size in **bold** are those of a published PLISM result (owkin/plism-benchmark@b4f32b7, and for
+GenBio-PathFM a later state of its README); of the other models there is none.
 Another pooling is another extractor, `--model h0-mini+cls+mean`, and so is another size, `--model conch@448`:
 the authors of CONCH and CONCH v1.5 use 448 px, and a variant of Midnight is made for 392.
 

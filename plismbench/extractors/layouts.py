@@ -93,6 +93,39 @@ _DINO = Layout(
         (r"\.mlp\.w3\.", ".mlp.fc2."),
     ),
 )
+# Meta's DINOv3, as GenBio trains it.
+_GENBIO = Layout(
+    rename=(
+        (r"^storage_tokens", "reg_token"),
+        (r"^rope_embed\.", "rope."),
+        (r"\.ls(\d)\.gamma", r".gamma_\1"),
+        (r"\.mlp\.w1\.", ".mlp.fc1_g."),
+        (r"\.mlp\.w2\.", ".mlp.fc1_x."),
+        (r"\.mlp\.w3\.", ".mlp.fc2."),
+    ),
+)
+# BEiT-3, of torchscale, has everything twice: A is for images, B for text.
+_BEIT3 = Layout(
+    drop=r".*\.B\.|(language|vision)_head\.|logit_scale|beit3\.(text_embed|vision_embed\.mask_token)",
+    rename=(
+        (r"^beit3\.", ""),
+        (r"\.A\.", "."),
+        (r"^vision_embed\.cls_token", "cls_token"),
+        (r"^vision_embed\.", "patch_embed."),
+        (r"^encoder\.embed_positions\.weight", "pos_embed.from2"),
+        (r"^encoder\.layer_norm\.", "norm."),
+        (r"^encoder\.layers\.(\d+)\.", r"blocks.\1."),
+        (r"\.self_attn_layer_norm\.", ".norm1."),
+        (r"\.final_layer_norm\.", ".norm2."),
+        (r"\.self_attn\.q_proj\.", ".attn.query."),
+        (r"\.self_attn\.k_proj\.", ".attn.key."),
+        (r"\.self_attn\.v_proj\.", ".attn.value."),
+        (r"\.self_attn\.out_proj\.", ".attn.proj."),
+        (r"\.self_attn\.inner_attn_ln\.", ".attn.norm."),
+        (r"\.ffn\.ffn_layernorm\.", ".mlp.norm."),
+        (r"\.ffn\.fc(\d)\.", r".mlp.fc\1."),
+    ),
+)
 LAYOUTS = {
     # A classifier, and buffers that older versions of timm wrote.
     "timm": Layout(drop=r"(head|fc|classifier)\.|.*\.(relative_position_index|attn_mask)$"),
@@ -100,6 +133,8 @@ LAYOUTS = {
     "transformers-clip": _TRANSFORMERS_CLIP,
     "open-clip": _OPEN_CLIP,
     "dino": _DINO,
+    "beit3": _BEIT3,
+    "genbio": _GENBIO,
     "encoder": Layout(drop=r"(head|fc)\.", rename=((r"^encoder\.", ""),)),
     "conch": Layout(
         drop=r"text\.|text_decoder\.|logit_scale|visual\.(attn_pool_caption|ln_caption|proj_contrast)",
@@ -135,6 +170,8 @@ def rearranged(
             name = re.sub(pattern, replacement, name)
         if name.endswith(".transposed"):
             name, value = f"{name.removesuffix('transposed')}weight", value.T
+        if name.endswith(".from2"):  # fairseq counts positions from 2
+            name, value = name.removesuffix(".from2"), value[2:]
         if name in ("cls_token", "pos_embed") and value.ndim < 3:
             value = value.reshape((1,) * (3 - value.ndim) + tuple(value.shape))
         if name in found:

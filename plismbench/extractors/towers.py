@@ -13,10 +13,11 @@ from torch.nn import functional
 from plismbench.errors import InvalidInput, UnknownName
 from plismbench.extractors.layouts import LAYOUTS, rearranged
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.views import take_view, turn_in
 
 # Options that are ours; all others are timm's keyword arguments.
 _LAYERS = {"torch.nn", "timm.layers", __name__}
-_OURS = {"architecture", "layout", "position", "head", "normalise", "norm_eps", "pooler"}
+_OURS = {"architecture", "layout", "position", "head", "normalise", "norm_eps", "pooler", "rope", "view"}
 
 
 def build_tower(spec: ExtractorSpec) -> nn.Module:
@@ -25,7 +26,9 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     Options besides timm's: ``norm_eps`` of its layer norms; ``head``, widths of linear layers after
     the pooled output (one is a projection without bias, several have GELU between them);
     ``normalise``, whether the output gets unit length; ``pooler``, what attends to the tokens:
-    ``attention`` (CONCH) or ``projections`` (CONCH v1.5).
+    ``attention`` (CONCH) or ``projections`` (CONCH v1.5); ``rope``, only ``bfloat16``, in which rotary
+    position embeddings are turned (GenBio-PathFM); ``view``, how a tile is seen: ``channels`` or
+    ``two-scales``.
 
     Raises:
         UnknownName: if timm has no such architecture.
@@ -50,6 +53,10 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
         raise InvalidInput(f"'{spec.name}' has patches of {patch} pixels; {spec.image_size} is no multiple of that.")
     if "head" in spec.options:
         module.head = _head(module.num_features, spec.options["head"], bool(spec.options.get("normalise")))
+    if "rope" in spec.options:
+        turn_in(module, str(spec.options["rope"]))
+    if "view" in spec.options:
+        take_view(module, str(spec.options["view"]))
     if "pooler" in spec.options:
         return PooledTower(module, str(spec.options["pooler"]), spec.dim)
     return module

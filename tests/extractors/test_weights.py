@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+from argparse import Namespace
 
 import pytest
 import torch
@@ -12,6 +13,10 @@ from plismbench.extractors.weights import file_sha256, hub_json, hub_place, read
 
 SPEC = ExtractorSpec(name="tiny", loader=TIMM, weights="hf-hub:Org/Tiny", revision="1" * 40, dim=2)
 STATE = {"a.weight": torch.arange(4.0), "b": torch.ones(2, 2)}
+
+
+# The last is how DINO writes its training states.
+WRAPPED = [STATE, {"state_dict": STATE}, {"model": STATE}, {"teacher": STATE, "epoch": 3, "args": Namespace(lr=0.1)}]
 
 
 class NotATensor:
@@ -35,7 +40,7 @@ def test_safetensors_come_before_a_pickle(tmp_path, hub):
     assert not hub.requested("pytorch_model")
 
 
-@pytest.mark.parametrize("wrapped", [STATE, {"teacher": STATE, "epoch": 3}, {"state_dict": STATE}, {"model": STATE}])
+@pytest.mark.parametrize("wrapped", WRAPPED)
 def test_a_named_file_is_read_wherever_its_tensors_are(tmp_path, hub, wrapped):
     publish(tmp_path / "hub", "Org/Tiny", deep__pth=wrapped)
     found = read_weights(at("hf-hub:Org/Tiny/deep.pth"))

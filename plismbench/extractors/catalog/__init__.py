@@ -16,15 +16,11 @@ _TWO_CLASSES = "its tower has a second class token, which no architecture of tim
 
 LEFT_OUT = {
     "beph": "its checkpoint has no stable address; load a copy with a TOML file",
-    "digepath": "its normalisation is not published; describe it in a TOML file",
     "exaone-path-2.5": _UNVERIFIED,
     "gemma4-26b-vision": _UNVERIFIED,
     "gemma4-e4b-vision": _UNVERIFIED,
-    "genbio-pathfm": _REMOTE,
-    "hipt": "its checkpoint has no stable address; load a copy with a TOML file",
     "isight": _PICKLE,
     "medsiglip-448": _UNVERIFIED,
-    "musk": _PACKAGE,
     "omiclip": _PICKLE,
     "path-foundation": "TensorFlow only",
     "patho-clip-l": _UNVERIFIED,

@@ -12,6 +12,7 @@ from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _KAIKO_FILES = "https://github.com/kaiko-ai/towards_large_pathology_fms/releases/download/0.0.1/"
 _KAIKO_PAGE = "https://github.com/kaiko-ai/towards_large_pathology_FMs"
+_HIPT_FILES = "https://media.githubusercontent.com/media/mahmoodlab/HIPT/780fafaed2e5b112bc1ed6e78852af1fe6714342/"
 _LUNIT_FILES = "https://github.com/lunit-io/benchmark-ssl-pathology/releases/download/pretrained-weights/"
 _LUNIT_PAGE = "https://github.com/lunit-io/benchmark-ssl-pathology"
 _FP32 = Precision.FP32
@@ -146,4 +147,26 @@ CONVERTED = (
             options={"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0, "img_size": 224,
                      "embed_layer": "plismbench.extractors.towers.ConvStem"},
             source="https://huggingface.co/1aurent/swin_tiny_patch4_window7_224.CTransPath"),
+    # Of 256 px, to which its authors' DINO fits the position embeddings of 224; the address holds a commit.
+    vit("hipt", "HIPT ViT-256", "vit_small_patch16_224",
+        {"img_size": 256, "layout": "dino", "position": {"antialias": False, "offset": 0.1}},
+        organisation="Mahmood Lab", weights=_HIPT_FILES + "HIPT_4K/Checkpoints/vit256_small_dino.pth",
+        revision="6960cd5a8657dc8bb214671aa0c6dbd3f5b698e84386884955836487ddc89e24",
+        dim=384, image_size=256, precision=_FP32, **HALF, n_params=21_688_704,
+        license="Apache-2.0 + Commons Clause", source="https://github.com/mahmoodlab/HIPT"),
+    # One embedding of each colour channel. No commit is known.
+    vit("genbio-pathfm", "GenBio-PathFM", "vit_7b_patch16_dinov3",
+        {**DYNAMIC, "embed_dim": 1536, "depth": 40, "num_heads": 24, "mlp_ratio": 8 / 3, "in_chans": 1,
+         "norm_eps": 1e-6, "rope": "bfloat16", "view": "channels", "layout": "genbio"},
+        organisation="GenBio AI", weights="hf-hub:genbio-ai/genbio-pathfm/model.pth", dim=4608, prefix_tokens=5,
+        mean=(0.697, 0.575, 0.728), std=(0.188, 0.24, 0.187), interpolation="bilinear", precision=_FP32,
+        n_params=1_133_686_784, license="GenBio AI Community License", published=True,
+        source="https://github.com/genbio-ai/genbio-pathfm"),
+    # The recipe of its page for linear probes: multi-scale, without head and normalisation.
+    vit("musk", "MUSK", "beit3_large_patch16_224",
+        {"img_size": 384, "view": "two-scales", "layout": "beit3", "position": {"antialias": False}},
+        organisation="Stanford, Li lab", pooling=Pooling.OUTPUT, prefix_tokens=0,
+        weights="hf-hub:xiangjx/musk", revision="de1ffed28608c197d2903f6fa42b491a3fbf0fb8",
+        dim=2048, image_size=384, **HALF, n_params=303_936_512, license="CC-BY-NC-ND-4.0", gated=True,
+        source="https://github.com/lilab-stanford/MUSK"),
 )  # fmt: skip

@@ -74,6 +74,11 @@ TIMM_HUB = (
     replace(_UNI, name="pathorchestra", title="PathOrchestra", organisation="AI4Pathology",
             weights="hf-hub:AI4Pathology/PathOrchestra", revision="8280b11a63919f25e4610f3315c2646b5f38bbb5",
             precision=Precision.FP32, published=False, source="https://huggingface.co/AI4Pathology/PathOrchestra"),
+    # Its authors' code names the tower and the normalisation; no commit is known.
+    replace(_UNI, name="digepath", title="Digepath", organisation="Tsinghua University",
+            weights="hf-hub:xtxx/Digepath", revision=None, options={**_UNI.options, "layout": "dino"},
+            precision=Precision.FP32, published=False, license="CC-BY-NC-4.0",
+            source="https://github.com/lingxitong/Digepath"),
     vit("sp22m", "SP22M", "vit_small_patch16_224", {"layout": "encoder"}, organisation="Mount Sinai",
         weights="hf-hub:MountSinaiCompPath/SP22M/pytorch_model.bin",
         revision="8f636e50446c6b45008fa8cecf30f7bc92633a11",

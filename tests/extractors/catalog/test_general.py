@@ -34,7 +34,19 @@ PARAMETERS_LESS = {
     "conch": 768 * (785 - 197) + 512 * 512 + (90_392_832 - 86_250_240 - 1_316_864 - 512 * 512),
     # The file of facts counts 2,048 less at 448 px than at 224 px plus the position embeddings (the final norm).
     "conch-v1.5": 1024 * (785 - 197) - 2 * 1024,
+    "musk": 1024 * (_MASK + 2) + 1024 * 1024,  # two positions that nothing stands at; the head for texts
+    "hipt": -384 * (257 - 197),  # position embeddings are fitted to 256 px when loading
     "biomedclip": -768 * 512,  # facts count the trunk without its projection
+}
+# The same licence in fewer words than the facts have.
+LICENSES = {
+    "Apache-2.0 (card adds research-only terms)": "Apache-2.0, research only",
+    "CONFLICT: MIT (HF metadata) vs CC-BY-NC-ND-4.0 (GitHub LICENSE)": "MIT on the Hub, CC-BY-NC-ND-4.0 on GitHub",
+    "Lunit Public License (non-commercial)": "Lunit Public License, non-commercial",
+    "MIT (setup.py)": "MIT",
+    "GPL-3.0 (weights, copyleft)": "GPL-3.0",
+    "Waiv custom non-commercial": "Waiv, non-commercial",
+    "Aignostics restrictive non-commercial (forbids training replicas)": "Aignostics, non-commercial, no replicas",
 }
 # Published PLISM results fed 224 px; the facts say what the authors feed.
 SIZE_224_AS_PUBLISHED = {"conch", "conch-v1.5"}
@@ -90,8 +102,12 @@ def test_the_architecture_has_the_stated_parameters_and_dim(spec):
 def test_facts_are_those_of_the_file(spec):
     fact = FACTS[spec.name]
     assert spec.dim == fact["dim"]
-    assert spec.mean == tuple(fact["mean"])
-    assert spec.std == tuple(fact["std"])
+    if "mean" in fact:
+        assert spec.mean == tuple(fact["mean"])
+        assert spec.std == tuple(fact["std"])
+    if "interpolation" in fact:  # its author's comes first, then what others use
+        assert spec.interpolation == fact["interpolation"].split()[0]
+    assert spec.license == LICENSES.get(fact["license"], fact["license"])
     assert spec.image_size == (224 if spec.name in SIZE_224_AS_PUBLISHED else fact["image_size"])
     assert spec.gated == fact["gated"]
     if spec.pooling is not Pooling.OUTPUT:
