@@ -182,6 +182,7 @@ def plan_evaluation(
         ks=tuple(sorted(ks)),
         precision=manifest.precision,
         vectors=store.content(slides),
+        tiles_commit=manifest.tiles_commit,
         protocol=protocol,
         engine=engine_name,
         device=search.device,

@@ -14,7 +14,7 @@ from plismbench.aggregation import TERMS, Schema
 from plismbench.extractors.catalog import CATALOG
 from plismbench.pairs import PairGroup
 from plismbench.published import PUBLISHED_SIGNATURE, published_rows, published_statistics, relative_times
-from plismbench.results import Result, read_result
+from plismbench.results import Result, read_result, told_apart
 from plismbench.uncertainty import Unit, interval
 from plismbench.workspace import Workspace
 
@@ -178,12 +178,12 @@ def published_groups() -> GroupTable:
 
 
 def read_results(workspace: Workspace) -> list[Result]:
-    """Every whole result of a data set, by name.
+    """Every whole result of a data set, by name; unlike states of the data are told apart.
 
     Raises:
         CorruptFile: if one is damaged.
     """
-    return [read_result(folder) for folder in workspace.evaluated()]
+    return told_apart(read_result(folder) for folder in workspace.evaluated())
 
 
 def _by_signature(results: Iterable[Result]) -> list[tuple[str, dict[str, Result]]]:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Run:
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
         vectors: what stands for the vectors that were compared, see ``EmbeddingStore.content``.
+        tiles_commit: of each repository on the Hub that tiles were read from; see `told_apart`.
         precision: of the forward pass.
         protocol: name of the definitions of the numbers.
         engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
@@ -62,6 +64,7 @@ class Run:
     ks: tuple[int, ...]
     precision: str
     vectors: str = ""
+    tiles_commit: dict[str, str] = field(default_factory=dict)
     engine: str
     device: str
     hardware: dict[str, str | int | float] = field(default_factory=dict)
@@ -113,6 +116,27 @@ class Result:
     summary: pl.DataFrame
     cores: pl.DataFrame
     draws: pl.DataFrame
+
+
+def told_apart(results: Iterable[Result]) -> list[Result]:
+    """Results, those of one signature and unlike commits of one repository under signatures of their own.
+
+    Where a revision such as ``main`` stood for more than one commit, it is called ``main:COMMIT``, with
+    twelve digits. Two repositories that publish the same tiles do not contradict each other, nor do
+    vectors that others made and that no commit is known of.
+    """
+    results = list(results)
+    commits: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for result in results:
+        for repo, commit in result.run.tiles_commit.items():
+            commits[result.run.signature, repo].add(commit)
+    return [_named_by_commit(result, commits) for result in results]
+
+
+def _named_by_commit(result: Result, commits: Mapping[tuple[str, str], set[str]]) -> Result:
+    run = result.run
+    own = [commit[:12] for repo, commit in sorted(run.tiles_commit.items()) if len(commits[run.signature, repo]) > 1]
+    return replace(result, run=replace(run, revision=":".join([run.revision, *own])))
 
 
 def slides_digest(slides: Sequence[str]) -> str:

@@ -171,6 +171,56 @@ def test_streaming_leaves_nothing_on_the_disk_and_goes_on_at_the_slide_where_it_
     assert {path.parent.name for path in kept} == {"mean-color"}
 
 
+def push(hub):
+    """Makes what ``main`` stands for another commit."""
+    readme = hub.root / "datasets" / Layout.TILES.repo / "README.md"
+    readme.write_text(f"{readme.exists() and readme.read_text()}pushed")
+
+
+def test_what_is_pushed_between_two_models_changes_the_pixels_of_neither(run, small_plism, tmp_path):
+    repo = Layout.TILES.repo
+    before = small_plism.commit(tmp_path / "hub/datasets" / repo)
+    assert run("extract", "--model=mean-color", "--slides=GM_AT2,GMH_S60").code == 0
+    push(small_plism)
+    small_plism.requests.clear()
+    for later in ("--model=mean-color", "--model=color-stats", "--model=mean-color --existing=replace"):
+        assert run("extract", "--slides=all", *later.split()).code == 0
+    assert run("download", "--slides=GIV_P").code == 0
+    asked = [request.path for request in small_plism.requests if request.path != "/api/whoami-v2"]
+    assert asked
+    assert [path for path in asked if before not in path] == []
+    # A workspace of its own begins with the commit of this day.
+    assert run("extract", "--model=small-pixels", "--slides=all", "--root", tmp_path / "other").code == 0
+    manifest = json.loads((tmp_path / "other/plism/embeddings/small-pixels/manifest.json").read_text())
+    assert manifest["tiles_commit"] == {repo: small_plism.commit(tmp_path / "hub/datasets" / repo)} != {repo: before}
+
+
+def test_models_of_unlike_commits_never_share_a_table(run, small_plism, tmp_path):
+    roots = {"mean-color": tmp_path / "root", "color-stats": tmp_path / "other"}
+    for model, root in roots.items():
+        assert run("extract", f"--model={model}", "--root", root).code == 0
+        assert run("evaluate", f"--model={model}", "--root", root).code == 0
+        push(small_plism)
+    theirs = tmp_path / "theirs.zip"
+    assert run("submit", "pack", "color-stats", "--output", theirs, "--root", roots["color-stats"]).code == 0
+    assert run("submit", "add", theirs).code == 0
+    told = json.loads(run("leaderboard", "--format=json").out)["boards"]
+    boards = [(board["signature"].partition("|")[0], [row["name"] for row in board["rows"]]) for board in told]
+    assert sorted(names for _, names in boards) == [["color-stats"], ["mean-color"]]
+    assert all(re.fullmatch(r"plism@main:[0-9a-f]{12}", edition) for edition, _ in boards)
+    compared = run("compare", "mean-color", "color-stats")
+    assert (compared.code, "no signature in common: mean-color has plism@main:" in compared.error) == (2, True)
+
+
+def test_a_finished_store_needs_no_network(run, small_plism):
+    assert run("extract", "--model=mean-color", "--slides=all").code == 0
+    small_plism.requests.clear()
+    small_plism.faults.append(Fault("", status=500))
+    again = run("extract", "--model=mean-color", "--slides=all")
+    assert (again.code, "mean-color: nothing to do." in again.err) == (0, True)
+    assert small_plism.requests == []
+
+
 def test_a_slide_that_is_left_out_is_in_the_signature(run, small_plism):
     assert run("extract", "--model=mean-color", "--slides=all", "--exclude-slides=HR_SQ").code == 0
     assert run("evaluate", "--slides=all", "--exclude-slides=HR_SQ").code == 0

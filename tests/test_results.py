@@ -7,7 +7,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import DEMO, PLISM
 from plismbench.errors import CorruptFile, StorageFailure
-from plismbench.results import read_result, selection_name, slides_digest, write_result
+from plismbench.results import read_result, selection_name, slides_digest, told_apart, write_result
 
 
 @pytest.fixture
@@ -34,6 +34,28 @@ def test_the_signature_is_one_line_of_what_must_be_equal(result):
     assert len(signatures | {result.run.signature}) == len(changes) + 1
     same = dataclasses.replace(result.run, engine="exact", device="cuda", pairs_per_second=3.0, fingerprint="0")
     assert same.signature == result.run.signature
+
+
+def test_unlike_commits_of_one_repository_are_told_apart_and_nothing_else():
+    commits = {
+        "a": {"o/tiles": "1" * 40},
+        "b": {"o/tiles": "1" * 40, "o/h5": "5" * 40},
+        "c": {"o/tiles": "2" * 40},
+        "h5": {"o/h5": "5" * 40},
+        "imported": {},
+    }
+    results = [make_result(name, tiles_commit=known) for name, known in commits.items()]
+    alike = [result for result in results if result.run.name != "c"]
+    assert told_apart(alike) == alike
+    assert [result.run.signature.partition("|")[0] for result in told_apart(results)] == [
+        "plism@main:111111111111",
+        "plism@main:111111111111",
+        "plism@main:222222222222",
+        "plism@main",
+        "plism@main",
+    ]
+    other_tiles = make_result("c", n_tiles=460, tiles_commit=commits["c"])  # another signature anyway
+    assert told_apart([results[0], other_tiles]) == [results[0], other_tiles]
 
 
 def test_a_choice_of_slides_has_its_own_folder():

@@ -36,6 +36,7 @@ def download(
     ] = False,
 ) -> None:
     """Fetch PLISM, or some of its slides, and check it; what is there already is not fetched again."""
+    from plismbench.embeddings.manifest import known_commits
     from plismbench.reporting.printing import size
     from plismbench.tiles.download import plan_download
     from plismbench.tiles.index import read_index
@@ -49,7 +50,7 @@ def download(
     if verify and dry_run:
         raise InvalidInput("--verify fetches nothing, so --dry-run has no meaning with it.")
     say(f"{layout.repo}: reading what is published and what is here …")
-    plan = plan_download(dataset, layout, workspace, chosen)
+    plan = plan_download(dataset, layout, workspace, chosen, known_commits(workspace.extracted()))
     say(
         f"{len(chosen)} slides at commit {plan.index.commit[:12]}: {len(plan.files)} of {len(plan.index.files)} files,"
         f" {size(sum(file.size for file in plan.files))}; {len(plan.absent)} to fetch, {size(plan.n_bytes)}."

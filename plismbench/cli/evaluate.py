@@ -56,7 +56,7 @@ def evaluate(
     from plismbench.embeddings.store import EmbeddingStore
     from plismbench.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.tables import summary_table, summary_text
-    from plismbench.results import read_result
+    from plismbench.results import read_result, told_apart
 
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
@@ -95,7 +95,7 @@ def evaluate(
             for _ in plan.evaluate():
                 advance(1)
         say(f"{plan.run.name}: wrote {plan.folder}")
-    results = [read_result(plan.folder) for plan in plans]
+    results = told_apart(read_result(plan.folder) for plan in plans)
     if table_format is TableFormat.TABLE:
         show(summary_table(results, by))
     else:

@@ -75,6 +75,7 @@ def extract(
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     specs = [registry.get(name, pooling) for name in options.split_commas(model)]
 
+    from plismbench.embeddings.manifest import known_commits
     from plismbench.extraction import (
         count_nothing,
         estimate_extraction,
@@ -88,17 +89,8 @@ def extract(
     from plismbench.tiles import tile_source
 
     workspace = Workspace(root, registered.name)
-    try:
-        chosen_source = tile_source(registered, workspace, chosen, source)
-    except Unavailable:
-        folders = [workspace.embeddings(spec.name) for spec in specs]
-        whole = all((folder / f"{slide}.parquet").exists() for folder in folders for slide in chosen)
-        if existing is not Existing.SKIP or not whole:
-            raise
-        for spec in specs:  # a finished store needs no network
-            say(f"{spec.name}: {len(chosen)} of {len(chosen)} slides are there already.")
-            say(f"{spec.name}: nothing to do; the Hub could not be asked whether it has newer tiles.")
-        return
+    stores = [*workspace.extracted(), *(workspace.embeddings(spec.name) for spec in specs)]  # theirs count most
+    chosen_source = tile_source(registered, workspace, chosen, source, known_commits(stores))
     if device == "auto":
         device = default_device()
     plans = []

@@ -1,14 +1,15 @@
 """What made the vectors of a store: one small JSON file beside them."""
 
+import contextlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from plismbench.errors import CorruptFile, FingerprintMismatch
-from plismbench.workspace import write_text
+from plismbench.workspace import MANIFEST_FILE, write_text
 
 MANIFEST_SCHEMA = "plismbench.manifest/1"
 
@@ -94,6 +95,19 @@ class Manifest:
         return replace(self, tiles_commit=self.tiles_commit | dict(commits))
 
 
+def known_commits(stores: Iterable[Path]) -> dict[str, str]:
+    """The commit of each Hub repository that stores have tiles of; where they differ, that of the last store.
+
+    Args:
+        stores: folders; one without a readable manifest says nothing.
+    """
+    known: dict[str, str] = {}
+    for store in stores:
+        with contextlib.suppress(CorruptFile):
+            known |= read_manifest(store / MANIFEST_FILE).tiles_commit
+    return known
+
+
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Writes a manifest, whole or not at all."""
     write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
@@ -109,6 +123,8 @@ def read_manifest(path: Path) -> Manifest:
         told = json.loads(path.read_text(encoding="utf-8"))
         manifest = Manifest(**told)
         _ = manifest.identity, manifest.dim
+        if type(manifest.tiles_commit) is not dict:
+            raise TypeError(f"its tiles_commit is {manifest.tiles_commit!r}")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract again with --existing replace.") from error
     if manifest.schema != MANIFEST_SCHEMA:

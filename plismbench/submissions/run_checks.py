@@ -13,11 +13,13 @@ from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.results import Run
 
 _WORD = re.compile(r"[\w.+-]{1,100}")  # no bar: a signature is split by them
+_REPO, _COMMIT = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}"), re.compile(r"[0-9a-f]{40}")
 _LONGEST = 300
 _MOST_PARAMETERS = 10**15
 _TYPES = {"fingerprint": str, "dataset": str, "revision": str, "precision": str, "protocol": str, "engine": str,
           "device": str, "vectors": str, "n_tiles": int, "seed": int, "all_slides": bool,
-          "hardware": dict, "versions": dict, "seconds": float, "pairs_per_second": float}  # fmt: skip
+          "hardware": dict, "versions": dict, "tiles_commit": dict,
+          "seconds": float, "pairs_per_second": float}  # fmt: skip
 _SHOWN = ("name", "title", "organisation", "license", "source")
 
 
@@ -47,6 +49,9 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset
             raise RejectedSubmission(f"Its {name} is {value!r}, not one of {', '.join(words)}.")
     if not _WORD.fullmatch(run.revision):
         raise RejectedSubmission(f"Its revision is {run.revision!r}.")
+    for repo, commit in run.tiles_commit.items():
+        if not (_REPO.fullmatch(repo) and _COMMIT.fullmatch(str(commit))):
+            raise RejectedSubmission(f"Its tiles are of commit {reprlib.repr(commit)} of {reprlib.repr(repo)}.")
     try:
         TileSubset(run.n_tiles, dataset.tiles_per_slide)
         if list(run.ks) != sorted(set(run.ks)):
@@ -75,6 +80,8 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
     for name, value in told.items():
         if getattr(manifest, name) != value:
             raise RejectedSubmission(f"Its manifest is of another {name} than its run.")
+    if not run.tiles_commit.items() <= manifest.tiles_commit.items():
+        raise RejectedSubmission("Its manifest has tiles of another commit than its run.")
 
 
 def _require_types(values: dict[str, Any], types: dict[str, type]) -> None:

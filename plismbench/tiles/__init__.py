@@ -40,12 +40,24 @@ class ChosenSource:
 
 
 def tile_source(
-    dataset: RegisteredDataset, workspace: Workspace, slides: tuple[Slide, ...], kind: SourceKind
+    dataset: RegisteredDataset,
+    workspace: Workspace,
+    slides: tuple[Slide, ...],
+    kind: SourceKind,
+    known: Mapping[str, str] | None = None,
 ) -> ChosenSource:
     """Where the pixels of some slides come from: drawn here for the demo, the disk or the Hub for PLISM.
 
     A data set of one's own is always read from where its description says. What is streamed is
-    streamed at one commit, that of this moment, whatever is pushed later.
+    streamed at one commit: the one that is known, else that of what was downloaded, else that of this
+    moment.
+
+    Args:
+        dataset: what is read.
+        workspace: where it may have been downloaded to.
+        slides: those that are needed.
+        kind: where to look.
+        known: commits of repositories, which earlier work took tiles of.
 
     Raises:
         InvalidInput: if a source is named for a data set that has only one.
@@ -88,12 +100,11 @@ def tile_source(
             f"{f' in the layout {kind}' if layout_option else ''}.",
             hint=f"Run `plismbench download{layout_option}` with the same choice of slides, or use --source stream.",
         )
-    from plismbench.hub import hub_errors
-    from plismbench.tiles.hub import TILE_BYTES, HubTiles, current_commit
+    from plismbench.tiles.hub import TILE_BYTES, HubTiles
+    from plismbench.tiles.index import first_commit
 
     repo = Layout.TILES.repo
-    with hub_errors(repo, dataset.revision, kind="dataset"):
-        commit = current_commit(repo, dataset.revision)
+    commit = first_commit(dataset, Layout.TILES, workspace, known or {})
     return ChosenSource(
         HubTiles(dataset, repo, commit),
         f"streamed from {repo} at commit {commit[:12]}, nothing is kept on the disk",

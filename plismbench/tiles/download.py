@@ -4,15 +4,15 @@ import hashlib
 import io
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import StorageFailure, Unavailable
 from plismbench.hub import hub_errors
-from plismbench.tiles.hub import Published, PublishedFile
-from plismbench.tiles.index import Index, make_index, read_index, write_index
+from plismbench.tiles.hub import HubFiles, Published, PublishedFile
+from plismbench.tiles.index import Index, first_commit, make_index, read_index, write_index
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.local import damage_mark, is_there
 from plismbench.tiles.parts import begun, continuing
@@ -82,7 +82,7 @@ class Download:
         from huggingface_hub import HfFileSystem
 
         repo = self.index.layout.repo
-        published = Published(HfFileSystem(), repo, self.index.commit, self.index.files)
+        published = Published(HubFiles(HfFileSystem()), repo, self.index.commit, self.index.files)
         with hub_errors(repo, self.index.commit, kind="dataset"):
             for_each(
                 lambda todo, stop: _fetch(published, *todo, self.folder, on_bytes, stop),
@@ -92,11 +92,22 @@ class Download:
 
 
 def plan_download(
-    dataset: RegisteredDataset, layout: Layout, workspace: Workspace, slides: tuple[Slide, ...]
+    dataset: RegisteredDataset,
+    layout: Layout,
+    workspace: Workspace,
+    slides: tuple[Slide, ...],
+    known: Mapping[str, str] | None = None,
 ) -> Download:
     """Finds out which files have the slides, and which of these are not there.
 
-    The Hub is asked the first time only: the commit of that moment is kept.
+    The Hub is asked the first time only: the commit of that moment, or the one that is known, is kept.
+
+    Args:
+        dataset: what is fetched.
+        layout: how it is published.
+        workspace: where it goes.
+        slides: those asked for.
+        known: commits of repositories, which earlier work took tiles of.
 
     Raises:
         AccessDenied, Unavailable: as the Hub answers.
@@ -107,7 +118,7 @@ def plan_download(
     index = read_index(folder)
     if index is None:
         require_writable(folder)
-        index = make_index(dataset, layout)
+        index = make_index(dataset, layout, first_commit(dataset, layout, workspace, known or {}))
         write_index(folder, index)
     files = index.needed(slides)
     absent = tuple(file for file in files if not is_there(folder / file.path, file.size))
@@ -158,18 +169,12 @@ def _fetch(
 def _append(
     published: Published, file: PublishedFile, part: io.FileIO, on_bytes: Callable[[int], None], stop: threading.Event
 ) -> None:
-    with published.files.open(published.address(file.path), cache_type="none") as remote:
+    with published.files.open(published.address(file.path)) as remote:
         while (done := part.tell()) < file.size:
             if stop.is_set():
                 raise InterruptedError("another file could not be fetched")
             remote.seek(done)
-            asked = min(_PIECE, file.size - done)
-            piece = memoryview(remote.read(asked))
-            if len(piece) != asked:
-                raise Unavailable(
-                    f"What was asked for {asked:,} bytes of {file.path} sent {len(piece):,}: it is not the Hub.",
-                    hint="Log in to the network if it wants that in a browser; check the proxy and HF_ENDPOINT.",
-                )
+            piece = memoryview(remote.read(min(_PIECE, file.size - done)))
             with storage_errors(Path(part.name)):
                 while piece:
                     written = part.write(piece)

@@ -1,5 +1,6 @@
 """PLISM on the Hugging Face Hub: what is published there, and its tiles without a copy on the disk."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from plismbench.tiles.shards import Shards
 from plismbench.tiles.source import TileBatch
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from fsspec.spec import AbstractBufferedFile
     from huggingface_hub import HfFileSystem
 
 TILE_BYTES = 99_000
@@ -52,11 +55,64 @@ class PublishedFile:
             raise CorruptFile(f"A repository lists a file outside of its folder: {self.path!r}.")
 
 
+class _RemoteFile(io.RawIOBase):
+    """A file of the Hub, of which no answer is longer or shorter than what was asked for.
+
+    HfFileSystem takes any body with a good status for the bytes: also the page of a network that wants a login.
+    """
+
+    def __init__(self, remote: "AbstractBufferedFile", name: str) -> None:
+        self._remote, self._name = remote, name
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return int(self._remote.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._remote.tell())
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        wanted = memoryview(buffer)
+        asked = min(len(wanted), int(self._remote.size) - self.tell())
+        content = self._remote.read(asked) if asked else b""
+        if len(content) != asked:
+            raise Unavailable(
+                f"What was asked for {asked:,} bytes of {self._name} sent {len(content):,}: it is not the Hub.",
+                hint="Log in to the network if it wants that in a browser; check the proxy and HF_ENDPOINT.",
+            )
+        wanted[:asked] = content
+        return asked
+
+    def close(self) -> None:
+        self._remote.close()
+        super().close()
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """The files of the Hub, for those who only read."""
+
+    files: "HfFileSystem"
+
+    def open(self, path: str) -> io.RawIOBase:
+        """A file; nothing is read twice or ahead.
+
+        Raises:
+            Unavailable: when it is read, if something answers in place of the Hub.
+        """
+        return _RemoteFile(self.files.open(path, cache_type="none"), PurePosixPath(path).name)
+
+
 @dataclass(frozen=True)
 class Published:
     """The files of a layout at one commit, so that no push is half seen."""
 
-    files: "HfFileSystem"
+    files: HubFiles
     repo: str
     commit: str
     listed: tuple[PublishedFile, ...]
@@ -93,9 +149,10 @@ def list_published(repo: str, commit: str, pattern: str) -> Published:
     """
     from huggingface_hub import HfFileSystem
 
-    published = Published(HfFileSystem(), repo, commit, ())
+    files = HfFileSystem()
+    published = Published(HubFiles(files), repo, commit, ())
     folder = published.address(str(PurePosixPath(pattern).parent)).removesuffix("/.")
-    entries: list[Any] = _patiently(lambda: published.files.ls(folder))
+    entries: list[Any] = _patiently(lambda: files.ls(folder))
     root = published.address("")
     listed = [
         PublishedFile(path, int(entry["size"]), (entry.get("lfs") or {}).get("sha256", ""))
@@ -150,7 +207,7 @@ class HubTiles:
             Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing.
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
-        with hub_errors(self.repo, self.dataset.revision, kind="dataset"):
+        with hub_errors(self.repo, self.commit or self.dataset.revision, kind="dataset"):
             commit = self.commit or current_commit(self.repo, self.dataset.revision)
             published = list_published(self.repo, commit, Layout.TILES.pattern)
             yield from published.shards().batches(self.dataset, slide, size)

@@ -1,7 +1,7 @@
 """Which published file has tiles of which slides: found once for a commit, then kept beside the files."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,7 @@ from plismbench.tiles.ids import slide_name
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.prefetch import threads
 from plismbench.tiles.shards import READERS
-from plismbench.workspace import write_text
+from plismbench.workspace import Workspace, write_text
 
 INDEX_FILE = "index.json"
 INDEX_SCHEMA = "plismbench.index/1"
@@ -49,15 +49,37 @@ class Index:
         return tuple(file for file in self.files if wanted.intersection(file.slides))
 
 
-def make_index(dataset: RegisteredDataset, layout: Layout) -> Index:
-    """Asks the Hub: for the names of all files, and for the footers of shards.
+def first_commit(dataset: RegisteredDataset, layout: Layout, workspace: Workspace, known: Mapping[str, str]) -> str:
+    """The commit that everything in a workspace is read at; the Hub is asked the first time only.
+
+    So what is pushed between two models changes the pixels of neither.
+
+    Args:
+        dataset: what is read.
+        layout: whose repository it is.
+        workspace: where it may have been downloaded to.
+        known: commits of repositories, which earlier work took tiles of.
+
+    Raises:
+        AccessDenied, Unavailable: as the Hub answers.
+        CorruptFile: if the index is damaged.
+    """
+    if layout.repo in known:
+        return known[layout.repo]
+    if index := read_index(workspace.tiles(layout, dataset.revision)):
+        return index.commit
+    with hub_errors(layout.repo, dataset.revision, kind="dataset"):
+        return current_commit(layout.repo, dataset.revision)
+
+
+def make_index(dataset: RegisteredDataset, layout: Layout, commit: str) -> Index:
+    """Asks the Hub: for the names of all files at a commit, and for the footers of shards.
 
     Raises:
         AccessDenied, Unavailable: as the Hub answers.
         CorruptFile: if a shard is not what it should be.
     """
-    with hub_errors(layout.repo, dataset.revision, kind="dataset"), threads(READERS) as readers:
-        commit = current_commit(layout.repo, dataset.revision)
+    with hub_errors(layout.repo, commit, kind="dataset"), threads(READERS) as readers:
         published = list_published(layout.repo, commit, layout.pattern)
         if layout is Layout.TILES:
             holders = published.shards().holders(dataset.slides, readers)

@@ -16,5 +16,9 @@ class Layout(StrEnum):
 
     @property
     def pattern(self) -> str:
-        """What the names of its files are like."""
+        """What the names of its files are like.
+
+        The HDF5 files lie at the root of their repository: plism-benchmark downloads it with its
+        folders, and then looks for them in the topmost one only.
+        """
         return {Layout.TILES: "data/*.parquet", Layout.H5: "*.h5"}[self]

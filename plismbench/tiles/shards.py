@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -28,10 +28,19 @@ from plismbench.tiles.source import TileBatch
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from fsspec import AbstractFileSystem
 
 READERS = 8
 """Row groups in flight at a time: 11 MB each on PLISM."""
+
+
+class ReadableFiles(Protocol):
+    """What has the shards: a file system of fsspec, or the Hub. Footers are kept by it, so it is hashable."""
+
+    def __hash__(self) -> int: ...
+
+    def open(self, path: str) -> Any:
+        """A file to read from any place."""
+        ...
 
 
 class TilePlace(NamedTuple):
@@ -56,7 +65,7 @@ class TilePlace(NamedTuple):
 class Shards:
     """Parquet files, sorted, and the file system that has them."""
 
-    files: "AbstractFileSystem"
+    files: ReadableFiles
     paths: tuple[str, ...]
 
     def batches(self, dataset: RegisteredDataset, slide: Slide, size: int) -> Iterator[TileBatch]:
@@ -200,10 +209,10 @@ class _Index:
 
 # A path holds a commit, so what it names never changes. A footer is some 50 kB, and PLISM has 293.
 @lru_cache(maxsize=512)
-def _read_index(files: "AbstractFileSystem", path: str) -> _Index:
+def _read_index(files: ReadableFiles, path: str) -> _Index:
     import pyarrow.parquet as pq
 
-    with _reading(path), files.open(path, cache_type="none") as handle:
+    with _reading(path), files.open(path) as handle:
         footer = pq.read_metadata(handle)
         _require_columns(footer, path)
     column = footer.schema.names.index("slide_id")
@@ -236,12 +245,12 @@ def _require_columns(footer: "pq.FileMetaData", path: str) -> None:
 
 
 def _read_columns(
-    files: "AbstractFileSystem", path: str, group: int, columns: Sequence[str], footer: "pq.FileMetaData"
+    files: ReadableFiles, path: str, group: int, columns: Sequence[str], footer: "pq.FileMetaData"
 ) -> "pa.Table":
     import pyarrow.parquet as pq
 
     # No cache: pre_buffer asks for exactly the columns, in one request where they are neighbours.
-    with _reading(path), files.open(path, cache_type="none") as handle:
+    with _reading(path), files.open(path) as handle:
         return pq.ParquetFile(handle, metadata=footer, pre_buffer=True).read_row_group(group, columns=list(columns))
 
 

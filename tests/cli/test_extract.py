@@ -178,18 +178,3 @@ def test_weights_that_became_others_are_not_mixed_with_the_old(run, toy, tmp_pat
     assert "has extractor own (" in outcome.error
     manifest = json.loads((tmp_path / "root/tiny/embeddings/own/manifest.json").read_text())
     assert manifest["extractor"]["revision"] == hashlib.sha256(b"first").hexdigest()
-
-
-def test_a_finished_store_needs_no_network(run, toy, monkeypatch):
-    assert run("extract", "--model", "toy", "--dataset", "tiny").code == 0
-
-    def unreachable(*_):
-        raise Unavailable("Cannot reach the Hub.", hint="Check the network.")
-
-    monkeypatch.setattr(tiles, "tile_source", unreachable)
-    again = run("extract", "--model", "toy", "--dataset", "tiny")
-    assert again.code == 0
-    assert "toy: nothing to do; the Hub could not be asked" in again.err
-    for arguments in (["--model", "toy", "--existing", "replace"], ["--model", "toy,colour"]):
-        outcome = run("extract", *arguments, "--dataset", "tiny")
-        assert (outcome.code, "Cannot reach the Hub." in outcome.error) == (3, True)

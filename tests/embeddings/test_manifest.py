@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 from stores import make_manifest
 
-from plismbench.embeddings.manifest import read_manifest, write_manifest
+from plismbench.embeddings.manifest import known_commits, read_manifest, write_manifest
 from plismbench.errors import CorruptFile, FingerprintMismatch
 
 
@@ -43,9 +44,29 @@ def test_damage_is_one_sentence(tmp_path, text):
         read_manifest(path)
 
 
+def test_commits_that_are_none_are_named(tmp_path):
+    path = tmp_path / "manifest.json"
+    write_manifest(path, make_manifest())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tiles_commit": ["main"]}))
+    with pytest.raises(CorruptFile, match=r"its tiles_commit is \['main'\]"):
+        read_manifest(path)
+
+
 def test_another_version_is_named(tmp_path):
     path = tmp_path / "manifest.json"
     write_manifest(path, make_manifest())
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "plismbench.manifest/9"}))
     with pytest.raises(CorruptFile, match=r"manifest/9; this version reads plismbench\.manifest/1"):
         read_manifest(path)
+
+
+def test_commits_are_known_from_stores_and_the_last_store_counts_most(tmp_path):
+    told = {"a": {"org/tiles": "1" * 40, "org/h5": "2" * 40}, "b": {"org/tiles": "3" * 40}, "imported": {}}
+    for name, commits in told.items():
+        write_manifest(tmp_path / name / "manifest.json", replace(make_manifest(), tiles_commit=commits))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "manifest.json").write_text("{")
+    folders = [tmp_path / name for name in ("a", "b", "imported", "damaged", "none")]
+    assert known_commits(folders) == {"org/tiles": "3" * 40, "org/h5": "2" * 40}
+    assert known_commits(reversed(folders))["org/tiles"] == "1" * 40
+    assert known_commits([]) == {}

@@ -58,6 +58,10 @@ def with_spec(**changes):
         ({"protocol": "mine-1"}, "protocol is 'mine-1', not one of plism-1, owkin-fp16"),
         ({"revision": "main|tiles:1"}, r"revision is 'main\|tiles:1'"),
         ({"device": 3}, "device is 3, not str"),
+        ({"tiles_commit": ["o/t"]}, "tiles_commit is .*, not dict"),
+        ({"tiles_commit": {"o/t": "main|k:1"}}, r"Its tiles are of commit 'main\|k:1' of 'o/t'"),
+        ({"tiles_commit": {"o/t": 5}}, "Its tiles are of commit 5 of 'o/t'"),
+        ({"tiles_commit": {"../t/t": "a" * 40}}, "of '../t/t'"),
         ({"fingerprint": "0" * 16}, "and it says 0000000000000000"),
         (with_spec(name="<script>"), "Its extractor is not one"),
         (with_spec(colour="red"), "Its extractor is not one"),
@@ -94,3 +98,12 @@ def test_the_manifest_is_of_this_run(name, value):
     run, manifest = story()
     with pytest.raises(PlismbenchError, match=f"manifest is of another {name}"):
         check_run(run, dataclasses.replace(manifest, **{name: value}), run.signature)
+
+
+def test_the_manifest_may_have_tiles_of_more_repositories_and_not_of_other_commits():
+    run, manifest = story(tiles_commit={"o/tiles": "a" * 40})
+    grown = dataclasses.replace(manifest, tiles_commit={"o/tiles": "a" * 40, "o/h5": "b" * 40})
+    assert check_run(run, grown, run.signature) is PLISM
+    for commits in ({}, {"o/tiles": "b" * 40}):
+        with pytest.raises(PlismbenchError, match="tiles of another commit"):
+            check_run(run, dataclasses.replace(manifest, tiles_commit=commits), run.signature)

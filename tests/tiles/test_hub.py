@@ -244,7 +244,7 @@ def test_a_fault_that_passes_changes_nothing(
         ),
         (Fault("", FaultKind.PAGE), Unavailable, [REPO, "not the Hub", "proxy"]),
         (Fault(f"{API}/tree", FaultKind.PAGE), Unavailable, [REPO, "not the Hub", "proxy"]),
-        (Fault(FILES, FaultKind.PAGE), CorruptFile, [".parquet"]),
+        (Fault(FILES, FaultKind.PAGE), Unavailable, [".parquet", "not the Hub", "Log in to the network"]),
     ],
     ids=lambda value: f"{value.kind}-{value.status}-{value.where}" if isinstance(value, Fault) else "",
 )
@@ -259,6 +259,19 @@ def test_a_fault_that_stays_is_one_sentence_after_a_bounded_number_of_tries(
     assert len(hub.requests) < 100
     if kind is AccessDenied:
         assert not naps  # waiting does not help
+
+
+@pytest.mark.parametrize("kind", [FaultKind.PAGE, FaultKind.TRUNCATE])
+def test_a_network_that_wants_a_login_in_the_middle_of_a_slide_is_no_damaged_shard(
+    rows: Rows, tmp_path: Path, naps: list[float], kind: FaultKind
+) -> None:
+    with serve(rows, tmp_path, rows_per_group=1) as hub, hub.in_this_process(tmp_path / "hf"):
+        batches = SOURCE.batches(SLIDE, 1)
+        next(batches)
+        hub.faults.append(Fault(FILES, kind))
+        with pytest.raises(Unavailable) as raised:
+            list(batches)
+    assert "network" in one_line(raised.value)
 
 
 @pytest.mark.usefixtures("hub")
