@@ -143,6 +143,18 @@ def medians_between(summary: pl.DataFrame, axis: Axis, metric: str) -> pl.DataFr
     )
 
 
+def hardest_between(summary: pl.DataFrame, axis: Axis, metric: str) -> tuple[str, str, float] | None:
+    """The two scanners, or stainings, with the lowest median of a metric, and that median; None if there are none.
+
+    Of equal medians, the first by name.
+    """
+    medians = medians_between(summary, axis, metric)
+    if medians.is_empty():
+        return None
+    a, b, median = medians.sort("median", "a", "b").select("a", "b", "median").row(0)
+    return a, b, median
+
+
 def check_schema(table: pl.DataFrame, schema: Schema, where: object) -> pl.DataFrame:
     """The table itself, if its columns are exactly those of the schema.
 

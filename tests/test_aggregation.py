@@ -12,6 +12,7 @@ from plismbench.aggregation import (
     check_schema,
     core_metrics,
     core_schema,
+    hardest_between,
     medians_between,
     metric_names,
     pair_schema,
@@ -110,6 +111,17 @@ def test_medians_between_two_codes(pairs, axis, same, n_pairs):
                   and (row[f"{code}_a"], row[f"{code}_b"]) == (told["a"], told["b"])]  # fmt: skip
         assert told["n_pairs"] == len(values) == n_pairs
         assert told["median"] == statistics.median(values)
+
+
+@pytest.mark.parametrize("axis", Axis)
+def test_the_hardest_two_have_the_lowest_median(pairs, axis):
+    summary = summarise(pairs, KS)
+    medians = {(row["a"], row["b"]): row["median"] for row in medians_between(summary, axis, "top_10").to_dicts()}
+    a, b, median = hardest_between(summary, axis, "top_10")
+    assert medians[a, b] == median == min(medians.values())
+    assert hardest_between(summary, axis, "nothing") is None
+    tied = summary.with_columns(median=pl.lit(0.5))
+    assert hardest_between(tied, axis, "top_10")[:2] == min(medians)
 
 
 def test_names():

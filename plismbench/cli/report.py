@@ -1,16 +1,19 @@
 """``plismbench report``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import show
+from plismbench.cli.output import say, show
 from plismbench.dataset import PLISM
 from plismbench.described import find_dataset
 from plismbench.errors import MissingEmbeddings
 from plismbench.workspace import Workspace, write_text
+
+if TYPE_CHECKING:
+    from plismbench.failures import Failures
 
 EXAMPLES = "plismbench report --dataset demo\n\nplismbench report --output robustness.html"
 
@@ -18,17 +21,27 @@ EXAMPLES = "plismbench report --dataset demo\n\nplismbench report --output robus
 def report(
     root: options.Root,
     dataset: options.Dataset = "plism",
+    failures: Annotated[
+        str,
+        typer.Option(
+            help="Tiles that are not found again: of each model's hardest pairs of slides; of a pair such as"
+            " GMH_AT2,HR_AT2; or none."
+        ),
+    ] = "hardest",
     output: Annotated[Path | None, typer.Option(help="Where to write it; beside the results if left out.")] = None,
     png: Annotated[
         Path | None, typer.Option(help="Folder to write the main figures to as well.", file_okay=False)
     ] = None,
 ) -> None:
     """Write one self-contained HTML file with tables and plots, and print its path."""
+    from plismbench.failures import find_failures, pair_named
     from plismbench.leaderboard import leaderboards, published, read_results
     from plismbench.reporting.pictures import write_pictures
     from plismbench.reporting.report import report_html
 
     registered = find_dataset(dataset)
+    named = failures not in ("hardest", "none")
+    pair = pair_named(registered, options.split_commas([failures])) if named else None
     workspace = Workspace(root, registered.name)
     results = read_results(workspace)
     if not results:
@@ -37,7 +50,11 @@ def report(
         )
     path = output or workspace.report
     boards = [*leaderboards(results), *([published()] if registered == PLISM else [])]
-    write_text(path, report_html(registered.title, boards, results))
+    shown: tuple[Failures, ...] = ()
+    if failures != "none":
+        say("Looking for tiles that are not found again …")
+        shown = find_failures(results, registered, workspace, pair)
+    write_text(path, report_html(registered.title, boards, results, shown))
     show(str(path))
     if png:
         for picture in write_pictures(png, boards, results):

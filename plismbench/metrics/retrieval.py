@@ -167,6 +167,26 @@ def counterpart_ranks(
     return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
 
 
+def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Rows) -> Rows:
+    """Rank of the counterpart of some tiles, however far: for a few tiles, as nothing is searched.
+
+    Args:
+        queries: the slide that the tiles are on.
+        gallery: the other slide; row i of both is the same tissue.
+        rows: (m,) int64, the tiles.
+
+    Returns:
+        (m,) int64 from 0 to 2 n_tiles - 2, by the rules of this module.
+
+    Raises:
+        ShapeMismatch: if the slides differ in tiles or in dim.
+    """
+    check_counterparts(queries, gallery)
+    at_least = np.full(len(queries), np.inf)
+    at_least[rows] = np.einsum("ij,ij->i", queries.exact(rows), gallery.exact(rows)) - TIE
+    return _count_exactly(queries, queries, rows, at_least) + _count_exactly(queries, gallery, rows, at_least)
+
+
 def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Rows:
     ranks: Rows = (slide.own.similarities >= at_least[:, None]).sum(axis=1).astype(np.int64)
     unclear = np.flatnonzero((ranks < limit) & (slide.own.beyond >= at_least))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from plismbench import __version__
 from plismbench.aggregation import top_k_metric
 from plismbench.dataset import DEMO, PLISM
+from plismbench.failures import Failures, shown_k
 from plismbench.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
 from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
+from plismbench.reporting.failures import FailurePanel, failure_panels
 from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
 from plismbench.reporting.printing import interval_text, number, parameters, printable, shortened
 from plismbench.reporting.ranking import rank
@@ -63,6 +65,7 @@ class Section:
         groups: title and plot; one a metric.
         models: names to choose from in the matrices.
         matrices: title and plot; traces of each of the models, of which one is shown.
+        failures: what failure looks like, panels of each of the models, in their order.
     """
 
     board: Leaderboard
@@ -71,15 +74,19 @@ class Section:
     groups: tuple[Picture, ...]
     models: tuple[str, ...]
     matrices: tuple[Picture, ...]
+    failures: tuple[FailurePanel, ...]
 
 
-def report_html(dataset_title: str, boards: Sequence[Leaderboard], results: Sequence[Result]) -> str:
-    """The report as one HTML document, plotly.js included (about 5 MB).
+def report_html(
+    dataset_title: str, boards: Sequence[Leaderboard], results: Sequence[Result], failures: Sequence[Failures] = ()
+) -> str:
+    """The report as one HTML document, plotly.js included (about 5 MB, at most 4 MB more with pictures of tiles).
 
     Args:
         dataset_title: for the heading.
         boards: rankings, one section each.
         results: what they rank; each goes to the ranking of its own signature.
+        failures: of the same results.
     """
     from jinja2 import Environment, StrictUndefined
     from plotly.offline import get_plotlyjs
@@ -91,26 +98,28 @@ def report_html(dataset_title: str, boards: Sequence[Leaderboard], results: Sequ
     datasets = dict.fromkeys(result.run.dataset for result in results)
     return environment.from_string(template).render(
         title=dataset_title,
-        sections=report_sections(boards, results),
+        sections=report_sections(boards, results, failures),
         caveats=dict.fromkeys(caveat for name in datasets for caveat in _CAVEATS.get(name, (_GAMEABLE,))),
         version=__version__,
         plotly_js=get_plotlyjs(),
     )
 
 
-def report_sections(boards: Sequence[Leaderboard], results: Sequence[Result]) -> tuple[Section, ...]:
+def report_sections(
+    boards: Sequence[Leaderboard], results: Sequence[Result], failures: Sequence[Failures] = ()
+) -> tuple[Section, ...]:
     """One section for each ranking, with the results that it ranks."""
-    return tuple(_section(board, results) for board in boards)
+    panels = tuple(failure_panels(found for board in boards for found in _ranked(failures, board)))
+    return tuple(_section(board, results, panels) for board in boards)
 
 
-def _section(board: Leaderboard, results: Sequence[Result]) -> Section:
+def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[FailurePanel]) -> Section:
     order = {row.name: place for place, row in enumerate(board.rows)}
     own = sorted(
         (result for result in results if result.run.signature == board.signature),
         key=lambda result: order[result.run.name],
     )
-    ks = own[0].run.ks if own else (10,)
-    retrieval = top_k_metric(10 if 10 in ks else max(ks))
+    retrieval = top_k_metric(shown_k(own[0]) if own else 10)
     pictures = {
         "Alike, and still told apart": scatter_figure(board),
         "How sure a score is": forest_figure(board),
@@ -132,7 +141,15 @@ def _section(board: Leaderboard, results: Sequence[Result]) -> Section:
         groups=_defined({name: groups_figure(own, metric) for name, metric in groups.items()}),
         models=tuple(result.run.name for result in own),
         matrices=_defined(chosen),
+        failures=tuple(panel for panel in panels if panel.signature == board.signature),
     )
+
+
+def _ranked(failures: Sequence[Failures], board: Leaderboard) -> list[Failures]:
+    """Those of a ranking, in its order."""
+    order = {row.name: place for place, row in enumerate(board.rows)}
+    own = (found for found in failures if found.signature == board.signature)
+    return sorted(own, key=lambda found: order[found.model])
 
 
 def _defined(figures: "Mapping[str, Figure | None]") -> tuple[Picture, ...]:

@@ -8,7 +8,7 @@ from plismbench.dataset import DEMO, RegisteredDataset, Slide
 from plismbench.described import DescribedDataset
 from plismbench.errors import InvalidInput, Unavailable
 from plismbench.tiles.layout import Layout
-from plismbench.tiles.source import TileSource
+from plismbench.tiles.source import TilesAtHand, TileSource
 from plismbench.workspace import Workspace
 
 
@@ -110,4 +110,30 @@ def tile_source(
         f"streamed from {repo} at commit {commit[:12]}, nothing is kept on the disk",
         TILE_BYTES,
         {repo: commit},
+    )
+
+
+def tiles_at_hand(dataset: RegisteredDataset, workspace: Workspace, slides: tuple[Slide, ...]) -> TilesAtHand:
+    """Where a few tiles of some slides can be read without a network.
+
+    Raises:
+        Unavailable: if not all of these slides are on the disk.
+        CorruptFile: if what was downloaded has a damaged index.
+    """
+    if dataset == DEMO:
+        from plismbench.tiles.demo import DemoTiles
+
+        return DemoTiles()
+    if isinstance(dataset, DescribedDataset):
+        from plismbench.tiles.own import OwnTiles
+
+        return OwnTiles(dataset)
+    from plismbench.tiles.local import downloaded, has_all
+
+    for layout in Layout:
+        if has_all(dataset, layout, workspace, slides):
+            return downloaded(dataset, layout, workspace)
+    names = ",".join(map(str, slides))
+    raise Unavailable(
+        f"There are no tiles of {names} here.", hint=f"Run `plismbench download --slides {names}` to see them."
     )

@@ -1,6 +1,6 @@
 """Real tissue that ships with the package, under simulated stainings and scanners."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -49,6 +49,16 @@ class DemoTiles:
             xy = places[start : start + size]
             pixels = np.stack([_window(picture, x, y) for x, y in xy])
             yield TileBatch(slide, xy, pixels)
+
+    def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
+        """Some tiles of a slide: see `TilesAtHand`.
+
+        Raises:
+            UnknownName: if the simulation has no such staining or scanner.
+        """
+        xy = _section()[1][list(rows)]
+        picture = _picture(slide)
+        return TileBatch(slide, xy, np.stack([_window(picture, x, y) for x, y in xy]))
 
 
 @cache

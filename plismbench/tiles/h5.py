@@ -1,6 +1,6 @@
 """The other published layout: one HDF5 file a slide, with one array a tile, named by the tile's id."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -53,6 +53,16 @@ class H5File:
             keys = self._keys(content, dataset)
             starts = range(0, len(keys), size)
             yield from in_order(readers, lambda start: self._read(content, keys[start : start + size]), starts, ahead=1)
+
+    def pick(self, dataset: RegisteredDataset, rows: Sequence[int]) -> TileBatch:
+        """Some tiles: see `TilesAtHand`.
+
+        Raises:
+            CorruptFile: if the file cannot be read, or is not what it should be.
+        """
+        with self._open() as content:
+            keys = self._keys(content, dataset)
+            return self._read(content, [keys[row] for row in rows])
 
     def _open(self) -> "h5py.File":
         import h5py
@@ -118,6 +128,15 @@ class H5Tiles:
             CorruptFile: if it is not what it should be.
         """
         return self.file(slide).batches(self.dataset, size)
+
+    def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
+        """Some tiles of a slide: see `TilesAtHand`.
+
+        Raises:
+            Unavailable: if the slide's file is not there.
+            CorruptFile: if it is not what it should be.
+        """
+        return self.file(slide).pick(self.dataset, rows)
 
     def tile_ids(self, slide: Slide) -> list[str]:
         """The ids of a slide's tiles, by x, then by y.

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -88,6 +88,17 @@ class ImageFolder:
             for start in range(0, len(places), size):
                 xy = np.array([place[:2] for place in places[start : start + size]], dtype=np.int32)
                 yield TileBatch(self.slide, xy, np.stack(list(islice(tiles, len(xy)))))
+
+    def pick(self, dataset: RegisteredDataset, rows: Sequence[int]) -> TileBatch:
+        """Some tiles: see `TilesAtHand`.
+
+        Raises:
+            CorruptFile: as `places`; or if an image is not what it should be.
+        """
+        every = self.places(dataset)
+        places = [every[row] for row in rows]
+        xy = np.array([place[:2] for place in places], np.int32)
+        return TileBatch(self.slide, xy, np.stack([self._read(place) for place in places]))
 
     def _read(self, place: ImagePlace) -> npt.NDArray[np.uint8]:
         name = f"{place.name} of slide {self.slide} in {self.path}"

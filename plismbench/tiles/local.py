@@ -1,6 +1,6 @@
 """Downloaded shards, and whether what was downloaded is enough."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -32,6 +32,15 @@ class LocalShards:
             CorruptFile: if a shard is not what it should be, or one is missing.
         """
         return self._shards().batches(self.dataset, slide, size)
+
+    def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
+        """Some tiles of a slide: see `TilesAtHand`. Only their row groups are read.
+
+        Raises:
+            Unavailable: if there are no shards.
+            CorruptFile: if a shard is not what it should be, or one is missing.
+        """
+        return self._shards().pick(self.dataset, slide, rows)
 
     def tile_ids(self, slide: Slide) -> list[str]:
         """The ids of a slide's tiles, by x, then by y.

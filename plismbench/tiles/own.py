@@ -21,6 +21,8 @@ class _SlideFile(Protocol):
 
     def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]: ...
 
+    def pick(self, dataset: RegisteredDataset, rows: Sequence[int]) -> TileBatch: ...
+
 
 @dataclass(frozen=True)
 class OwnTiles:
@@ -42,6 +44,15 @@ class OwnTiles:
                 f"Slide {slide} has other tiles than {first}: {min(differing)} is on one of the two only."
             )
         yield from _slide_file(self.dataset, slide).batches(self.dataset, size)
+
+    def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
+        """Some tiles of a slide: see `TilesAtHand`.
+
+        Raises:
+            CorruptFile: if a tile is not what it should be, or the slide has too few or many.
+            InvalidInput: if the slide is kept in another way than the three.
+        """
+        return _slide_file(self.dataset, slide).pick(self.dataset, rows)
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,14 @@ class ParquetFile:
             CorruptFile: as `places`; or if an image is not what it should be.
         """
         return self._shards().batches(dataset, self.slide, size)
+
+    def pick(self, dataset: RegisteredDataset, rows: Sequence[int]) -> TileBatch:
+        """Some tiles: see `TilesAtHand`.
+
+        Raises:
+            CorruptFile: as `places`; or if an image is not what it should be.
+        """
+        return self._shards().pick(dataset, self.slide, rows)
 
     def _shards(self) -> Shards:
         from fsspec.implementations.local import LocalFileSystem

@@ -89,6 +89,18 @@ class Shards:
                 xy = np.array([(place.x, place.y) for place in places[start : start + size]], dtype=np.int32)
                 yield TileBatch(slide, xy, np.stack(list(islice(tiles, len(xy)))))
 
+    def pick(self, dataset: RegisteredDataset, slide: Slide, rows: Sequence[int]) -> TileBatch:
+        """Some tiles of a slide: see `TilesAtHand`.
+
+        Raises:
+            CorruptFile: if a shard, an id or an image is not what it should be.
+        """
+        with threads(READERS) as readers:
+            every = self.places(slide, dataset.tiles_per_slide, readers)
+            places = [every[row] for row in rows]
+            pixels = [decode_png(encoded, place.name) for place, encoded in self.encoded(places, readers)]
+        return TileBatch(slide, np.array([place[:2] for place in places], np.int32), np.stack(pixels))
+
     def holders(self, slides: Iterable[Slide], readers: Executor) -> dict[str, list[Slide]]:
         """The slides that each shard may have, by the footers of all shards; unlike `places`, no row is read."""
         indices = dict(zip(self.paths, readers.map(self._index, self.paths), strict=True))

@@ -1,6 +1,6 @@
 """The contract of everything that yields pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,5 +60,18 @@ class TileSource(Protocol):
         Raises:
             Unavailable: if the pixels cannot be fetched.
             CorruptFile: if what was fetched is not what it should be.
+        """
+        ...
+
+
+class TilesAtHand(Protocol):
+    """Tiles that cost no network, so that a few of them can be looked at."""
+
+    def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
+        """Some tiles of a slide as one batch, in the order of ``rows``: positions in the order of a `TileSource`.
+
+        Raises:
+            CorruptFile: if what is there is not what it should be.
+            Unavailable: if it is not there any more.
         """
         ...

@@ -58,3 +58,16 @@ def test_png_without_its_package_is_one_line(run, extracted, tmp_path, monkeypat
     assert outcome.code == 3
     assert "plismbench[png]" in outcome.error
     assert extracted.report.exists()  # the page does not wait for the pictures
+
+
+def test_failures_are_shown_of_a_pair_or_of_none(run, extracted):
+    run("evaluate", "--dataset", "tiny")
+    said = "There are no tiles of GM_AT2,HR_AT2 here. Run `plismbench download --slides GM_AT2,HR_AT2` to see them."
+    outcome = run("report", "--dataset", "tiny", "--failures", "HR_AT2,GM_AT2")
+    assert (outcome.code, extracted.report.read_text().count(said)) == (0, 2)  # one a model
+    assert "not found again" in outcome.err
+    run("report", "--dataset", "tiny", "--failures", "none")
+    assert "What failure looks like" not in extracted.report.read_text()
+    outcome = run("report", "--dataset", "tiny", "--failures", "GM_AT2")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "A pair is two different slides" in outcome.error

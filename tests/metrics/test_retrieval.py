@@ -7,7 +7,7 @@ from vectors import PAIRS, collapsed_pair, random_pair
 
 from plismbench.errors import InvalidInput, ShapeMismatch
 from plismbench.metrics.cosine import paired_cosines
-from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, searched_slide
+from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, exact_ranks, searched_slide
 from plismbench.metrics.vectors import PrincipalAxes, SlideVectors, principal_axes
 from plismbench.search.engine import ENGINES, engine
 
@@ -33,6 +33,18 @@ def test_ranks_are_those_of_the_oracle(pair, limit, name, lead):
     np.testing.assert_array_equal(found.b, np.minimum(expected_b, limit))
     for k in {1, limit}:
         assert found.accuracy(k) == pytest.approx(oracle.accuracy(a, b, k), abs=1e-12)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_ranks_of_a_few_tiles_are_those_of_the_oracle(pair):
+    a, b = PAIRS[pair]()
+    rows = np.array([3, 0, 59, 17, 8])
+    expected_a, expected_b = oracle.ranks(a, b)
+    a, b = (SlideVectors(vectors) for vectors in (a, b))
+    np.testing.assert_array_equal(exact_ranks(a, b, rows), expected_a[rows])
+    np.testing.assert_array_equal(exact_ranks(b, a, rows), expected_b[rows])
+    with pytest.raises(ShapeMismatch):
+        exact_ranks(a, SlideVectors(b.stored[1:]), rows)
 
 
 def test_near_duplicates_are_decided_by_the_stored_values_and_not_by_rounding():

@@ -1,8 +1,10 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
@@ -10,18 +12,30 @@ from plotly.offline import get_plotlyjs
 from synthetic_results import make_result
 
 from plismbench.dataset import DEMO, PLISM, Slide
+from plismbench.failures import Failures, Query, Tile
 from plismbench.leaderboard import leaderboards, published
+from plismbench.pairs import Axis, SlidePair
 from plismbench.reporting.report import report_html, report_sections
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
 
 
-def report(results, title=PLISM.title):
+def report(results, title=PLISM.title, failures=()):
     """The document without plotly.js, and its figures."""
-    document = report_html(title, leaderboards(results), results)
+    document = report_html(title, leaderboards(results), results, failures)
     assert document.count(get_plotlyjs()) == 1
     page = document.replace(get_plotlyjs(), "")
     return page, [json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+
+
+def failure(model, **changes):
+    """A failure of a model of ``make_result``, with one query."""
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    query, counterpart, *found = (Tile(slide, (1, 1), "skin", pixels, 0.5) for slide in (*SLIDES, SLIDES[0]))
+    shown = Query(query, counterpart, 77, 59, tuple(found))
+    signature = make_result(slides=SLIDES).run.signature
+    told = Failures(model, signature, SlidePair(SLIDES[0], SLIDES[1]), Axis.SCANNER, 10, 0.25, (shown,))
+    return replace(told, **changes)
 
 
 def words(page):
@@ -72,9 +86,22 @@ def test_the_caveats_belong_to_the_data(dataset, said, not_said):
 
 
 def test_nothing_is_asked_of_the_network():
-    page, _ = report([make_result(slides=SLIDES)])
+    page, _ = report([make_result(slides=SLIDES)], failures=[failure("toy")])
     assert "default-src 'none'" in page
-    assert not re.search(r"(src|href)\s*=|url\(|@import|https?:", page)
+    assert page.count('src="data:image/jpeg;base64,') == page.count("<img") == 5
+    assert not re.search(r"""(src|href)\s*=(?!"data:)|url\(|@import|https?:""", page)
+
+
+def test_failures_stand_in_the_ranking_of_their_model():
+    results = [make_result("weak", 0.3, SLIDES), make_result("strong", 0.7, SLIDES)]
+    page, _ = report(results, failures=[failure("weak"), failure("strong", queries=(), problem="<No> vectors.")])
+    text = words(page)
+    assert "What failure looks like" in text
+    assert text.index("strong, hardest scanners: GM_AT2 against GM_P") < text.index("weak, hardest scanners")
+    assert "No pictures: &lt;No&gt; vectors." in text
+    assert "query GM_AT2 skin counterpart rank 77 of 59 cosine .500 GM_P" in text
+    assert re.findall(r'data-model="(\d)"', page) == ["0", "1"]
+    assert "What failure looks like" not in words(report(results)[0])
 
 
 def test_names_of_others_are_text():
@@ -119,7 +146,8 @@ def page(tmp_path_factory):
     folder = Path(kept).resolve() if kept else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
-    path.write_text(report_html(PLISM.title, [*leaderboards(results), published()], results))
+    failures = [failure(name) for name in ("strong", "weak", EVIL)]
+    path.write_text(report_html(PLISM.title, [*leaderboards(results), published()], results, failures))
     return path
 
 
@@ -140,7 +168,9 @@ def test_it_opens_in_a_browser(browser, page, width, scheme):
     assert figures == 3 + 2 + 4 + 4
     assert drawn >= figures
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
-    assert browser.run("document.querySelectorAll('img, b').length") == 0  # no name became an element
+    elements = "document.querySelectorAll('b, :not(figure) > img').length"
+    assert browser.run(elements) == 0  # no name became an element
+    assert browser.run("[...document.images].every((image) => image.complete && image.naturalWidth === 112)")
     path = page.with_name(f"{width}-{scheme}.png")
     browser.screenshot(path)
     with Image.open(path) as image:
@@ -163,6 +193,8 @@ def test_the_heatmap_follows_the_selector(browser, page):
     assert browser.run(cells) != before
     shown = browser.run(f"[...document.querySelectorAll('.chosen')].map((figure) => {chosen})")
     assert [set(places) for places in shown] == [{2}] * 4
+    panels = browser.run("[...document.querySelectorAll('.failure')].map((panel) => panel.offsetParent !== null)")
+    assert panels == [False, False, True]
     assert browser.complaints() == []
 
 

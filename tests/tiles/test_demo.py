@@ -15,8 +15,10 @@ from skimage.registration import phase_cross_correlation
 import plismbench
 from plismbench.dataset import DEMO, Slide
 from plismbench.errors import UnknownName
+from plismbench.tiles import tiles_at_hand
 from plismbench.tiles.demo import MARGIN, STRIDE, DemoTiles
 from plismbench.tiles.source import TileBatch
+from plismbench.workspace import Workspace
 
 PACKAGE = Path(plismbench.__file__).parent
 NAMES = ("GMH_S60", "GMH_AT2", "HR_S60")
@@ -38,6 +40,13 @@ def test_a_slide_has_its_tiles_by_x_then_y(batches: dict[str, TileBatch]) -> Non
     assert batch.pixels.dtype == np.uint8
     assert batch.xy.dtype == np.int32
     assert [tuple(place) for place in batch.xy] == sorted({tuple(place) for place in batch.xy})
+
+
+def test_a_few_tiles_are_those_of_the_slide(batches: dict[str, TileBatch]) -> None:
+    slide = Slide("GMH", "S60")
+    few = tiles_at_hand(DEMO, Workspace(Path("nowhere"), "demo"), (slide,)).pick(slide, [9, 200])
+    assert few.xy.tolist() == batches["GMH_S60"].xy[[9, 200]].tolist()
+    np.testing.assert_array_equal(few.pixels, batches["GMH_S60"].pixels[[9, 200]])
 
 
 def test_kept_tiles_are_those_with_most_tissue(batches: dict[str, TileBatch]) -> None:

@@ -8,7 +8,7 @@ from small_plism import SMALL
 
 from plismbench.dataset import DEMO, Slide
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable
-from plismbench.tiles import SourceKind, tile_source
+from plismbench.tiles import SourceKind, tile_source, tiles_at_hand
 from plismbench.tiles.demo import DemoTiles
 from plismbench.tiles.download import plan_download
 from plismbench.tiles.h5 import H5Tiles
@@ -88,6 +88,20 @@ def test_the_disk_is_chosen_if_every_slide_is_there(fetch: Fetch, hub: LoopbackH
     assert choose(SourceKind.H5, SLIDE) == H5Tiles(SMALL, folder)
     with pytest.raises(Unavailable, match=r"in the layout h5\. Run `plismbench download --layout h5`"):
         choose(SourceKind.H5, *SMALL.slides)
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_a_few_tiles_are_picked_from_what_was_downloaded_and_never_fetched(
+    fetch: Fetch, hub: LoopbackHub, workspace: Workspace, tiles: dict[Slide, TileBatch], layout: Layout
+) -> None:
+    with pytest.raises(Unavailable, match=r"There are no tiles of GIVH_S60 here\. Run `plismbench download --slides"):
+        tiles_at_hand(SMALL, workspace, (SLIDE,))
+    fetch(layout, SLIDE)
+    hub.requests.clear()
+    batch = tiles_at_hand(SMALL, workspace, (SLIDE,)).pick(SLIDE, [24, 0, 7])
+    assert hub.requests == []
+    np.testing.assert_array_equal(batch.xy, tiles[SLIDE].xy[[24, 0, 7]])
+    np.testing.assert_array_equal(batch.pixels, tiles[SLIDE].pixels[[24, 0, 7]])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SourceKind if kind is not SourceKind.AUTO])

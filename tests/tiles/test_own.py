@@ -7,7 +7,7 @@ from small_plism import SMALL, png, published_rows, write_h5, write_shards
 from plismbench.dataset import Slide
 from plismbench.described import DescribedDataset
 from plismbench.errors import CorruptFile, InvalidInput
-from plismbench.tiles import SourceKind, tile_source
+from plismbench.tiles import SourceKind, tile_source, tiles_at_hand
 from plismbench.tiles.own import OwnTiles
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace
@@ -32,6 +32,13 @@ def test_each_way_gives_the_same_tiles(dataset: DescribedDataset, tiles: dict[Sl
     batches = list(OwnTiles(dataset).batches(slide, 10))
     np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[slide].xy)
     np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[slide].pixels)
+
+
+@pytest.mark.parametrize("slide", [FOLDER, H5, PARQUET], ids=["folder", "h5", "parquet"])
+def test_a_few_tiles_of_each_way(dataset: DescribedDataset, tiles: dict[Slide, TileBatch], slide: Slide) -> None:
+    batch = tiles_at_hand(dataset, Workspace(Path("nowhere"), "own"), (slide,)).pick(slide, [20, 3])
+    np.testing.assert_array_equal(batch.xy, tiles[slide].xy[[20, 3]])
+    np.testing.assert_array_equal(batch.pixels, tiles[slide].pixels[[20, 3]])
 
 
 def test_it_is_read_from_where_it_is(dataset: DescribedDataset, tmp_path: Path) -> None:
