@@ -1,7 +1,8 @@
 """Rankings as a file for other programs: ``plismbench.leaderboard/1``, described in docs/leaderboard.md."""
 
 import json
-import math
+import reprlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,8 +15,8 @@ from plismbench.leaderboard import Leaderboard, LeaderboardRow
 LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 
 _HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
-_WORDS = ("name", "title", "license")
-_MARKS = ("published", "trained_on_plism")
+_KINDS = {"name": str, "title": str, "license": str, "published": bool, "trained_on_plism": bool}
+_LARGEST = 1e15  # no number of a ranking comes near
 
 
 def board_text(boards: Sequence[Leaderboard]) -> str:
@@ -43,35 +44,46 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["schema"] != LEADERBOARD_SCHEMA:
-            raise CorruptFile(f"{path} is {told['schema']}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT)
-        return tuple(
-            Leaderboard(str(board["signature"]), tuple(_row(row) for row in board["rows"])) for board in told["boards"]
+            raise CorruptFile(
+                f"{path} is {reprlib.repr(told['schema'])}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT
+            )
+        boards = tuple(
+            Leaderboard(_kept("signature", board["signature"], str), tuple(map(_row, board["rows"])))
+            for board in told["boards"]
         )
     except OSError as error:
         raise CorruptFile(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
     except KeyError as error:
         raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: it has no {error}.", hint=_HINT) from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: {error}.", hint=_HINT) from error
+    places = Counter((row.name, board.signature) for board in boards for row in board.rows)
+    for (name, signature), count in places.items():
+        if count > 1:
+            raise CorruptFile(f"{path} has '{name}' of {signature} twice.", hint=_HINT)
+    return boards
 
 
 def _row(told: Mapping[str, Any]) -> LeaderboardRow:
     found: dict[str, Any] = {}
     for field in fields(LeaderboardRow):
-        if field.name in _WORDS:
-            found[field.name] = str(told[field.name])
-        elif field.name in _MARKS:
-            found[field.name] = bool(told[field.name])
-        elif field.name != "intervals":
-            found[field.name] = _number(field.name, told[field.name])
+        name = field.name
+        if name != "intervals":
+            found[name] = _kept(name, told[name], _KINDS[name]) if name in _KINDS else _number(name, told[name])
     bounds = {term: (_number(term, told[f"{term}_low"]), _number(term, told[f"{term}_high"])) for term in TERMS}
     found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
     return LeaderboardRow(**found)
 
 
-def _number(name: str, value: object) -> int | float | None:
+def _kept(name: str, value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not {kind.__name__}")
+    return value
+
+
+def _number(name: str, value: Any) -> int | float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} is {value!r}, not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not a number that can be")
     return value

@@ -64,7 +64,15 @@ def changed(field, value):
     ("change", "words"),
     [
         (without("cosine"), "has no 'cosine'"),
-        (changed("cosine", "0.5"), "cosine is '0.5', not a number"),
+        (changed("cosine", "0.5"), "cosine is '0.5', not a number that can be"),
+        (changed("cosine", 10**400), "cosine is 1000"),
+        (changed("n_params", -1e16), "n_params is -1e+16"),
+        (changed("cosine", ["x" * 9_000]), "cosine is ['xxx"),
+        (changed("name", None), "name is None, not str"),
+        (changed("published", "false"), "published is 'false', not bool"),
+        (lambda told: told["boards"][0].update(signature=3), "signature is 3, not str"),
+        (lambda told: told["boards"].append(told["boards"][0]), "has 'a' of plism@main|slides:4"),
+        (lambda told: told["boards"][0]["rows"].append(told["boards"][0]["rows"][1]), "twice"),
         (changed("cosine", True), "cosine is True"),
         (changed("cosine", float("nan")), "cosine is nan"),
         (changed("cosine_low", float("inf")), "cosine is inf"),
@@ -82,10 +90,11 @@ def test_another_file_is_refused(tmp_path, change, words):
     with pytest.raises(CorruptFile) as caught:
         read_boards(path)
     assert words in str(caught.value)
+    assert len(str(caught.value)) < 400
     assert "--write-baseline" in caught.value.hint
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", "3", "{", "\xff"])
+@pytest.mark.parametrize("content", [None, "", "[]", "3", "{", "\xff", "[" * 100_000, "1" * 5_000])
 def test_no_file_and_no_json(tmp_path, content):
     path = tmp_path / "board.json"
     if content is not None:
