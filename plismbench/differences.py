@@ -16,6 +16,8 @@ from plismbench.uncertainty import Float64, Unit, core_medians, known_interval, 
 
 SCORE = "score"
 
+_DIGITS = 12  # of a core's difference: further ones depend on the order of summation, and would be ranked
+
 CONTRAST_SCHEMA: Schema = {
     "axis": pl.String(),
     "a": pl.String(),
@@ -141,7 +143,7 @@ def _duels(results: Sequence[Result]) -> tuple[Duel, ...]:
     for other, of_other in zip(others, scores[1:], strict=True):
         if scores[0].keys() != of_other.keys():
             raise InvalidInput(f"{first.run.name} and {other.run.name} have other cores, so nothing pairs up.")
-        gaps.append(np.array([scores[0][core] - of_other[core] for core in of_other], np.float64))
+        gaps.append(np.array([scores[0][core] - of_other[core] for core in of_other], np.float64).round(_DIGITS))
         p_values.append(signed_rank(gaps[-1]))
     corrected = holm(p_values)
     metric = top_k_metric(10 if 10 in first.run.ks else max(first.run.ks))

@@ -188,7 +188,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             ) from error
         raise StorageFailure(
             f"Cannot write {path}: {error.strerror or error}.",
-            hint="Choose a writable folder with --root or PLISMBENCH_ROOT.",
+            hint="Choose a path that can be written; --root and PLISMBENCH_ROOT are that of the workspace.",
         ) from error
 
 

@@ -80,6 +80,14 @@ def test_the_test_is_wilcoxons_over_cores_with_holms_correction():
     assert found.duels[1].p_value == 1 / 32  # better in all five cores
 
 
+def test_what_only_rounding_tells_apart_is_no_difference():
+    """The same model, its cosines summed in another order: noise has no rank."""
+    a, b = model("a"), model("b")
+    noise = pl.Series(np.random.default_rng(0).uniform(0, 1e-12, len(b.cores)))
+    found = duel(a, type(b)(b.run, b.pairs, b.summary, b.cores.with_columns(pl.col("cosine") - noise), b.draws))
+    assert (found.n_cores, found.n_better, found.p_value) == (5, 0, 1)
+
+
 def test_turning_it_round_turns_every_sign():
     a, b = model("a", 0.6), model("b", 0.5, seed=1)
     there, back = duel(a, b), duel(b, a)

@@ -77,7 +77,7 @@ def workplace(tmp_path):
     """A checkout with the baseline; programs that stand for those of a runner, gh and pip, note what they are told."""
     programs = {
         "plismbench": f'exec "{sys.executable}" -m plismbench "$@"',
-        "gh": 'printf "%s " "$@" >> gh.txt',
+        "gh": 'printf "%s " "$@" >> gh.txt; case "$*" in *--jq*) cat comments.txt 2>/dev/null || true;; esac',
         "pip": 'printf "%s " "$@" >> pip.txt',
     }
     (tmp_path / "bin").mkdir()
@@ -96,6 +96,7 @@ def run_workflow(folder):
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
         "PYTHONPATH": os.pathsep.join(sys.path),
+        "GITHUB_REPOSITORY": "someone/model",
         "PULL_REQUEST": "7",
     }  # fmt: skip
     codes = {}
@@ -111,10 +112,18 @@ def run_workflow(folder):
 def test_the_workflow_gates_and_comments(workplace):
     assert run_workflow(workplace) == {"Install": 0, "Evaluate": 0, "Gate": 0, "Comment": 0}
     assert (workplace / "pip.txt").read_text() == "install plismbench "
-    assert (workplace / "gh.txt").read_text() == "pr comment 7 --edit-last --create-if-none --body-file board.md "
+    issues = "repos/someone/model/issues"
+    asked, _, written = (workplace / "gh.txt").read_text().rpartition("api ")
+    assert asked.startswith(f"api --paginate {issues}/7/comments --jq .[]")
+    assert written == f"{issues}/7/comments --field body=@comment.md "
     assert "| small-pixels |" in (workplace / "summary.md").read_text()
+    comment = (workplace / "comment.md").read_text()
+    assert comment == f"<!-- plismbench -->\n{(workplace / 'board.md').read_text()}"
     baseline = json.loads((workplace / "baseline.json").read_text())
     baseline["boards"][0]["rows"][0]["cosine"] += 0.01
     (workplace / "baseline.json").write_text(json.dumps(baseline))
+    (workplace / "comments.txt").write_text("31\n")  # the next run finds its own comment, and changes no other
     assert run_workflow(workplace) == {"Install": 0, "Evaluate": 0, "Gate": 1, "Comment": 0}
+    written = (workplace / "gh.txt").read_text().rpartition("api ")[2]
+    assert written == f"--method PATCH {issues}/comments/31 --field body=@comment.md "
     assert 'failures="1"' in (workplace / "robustness.xml").read_text()

@@ -10,21 +10,23 @@ from plismbench.reporting.printing import UNKNOWN, interval_text, number, printa
 def check_line(check: Check) -> str:
     """One line: term, baseline or limit, now, difference, and whether it left the baseline's interval."""
     model = printable(check.model)
+    now, required = check.now, check.required
+    # What fails by less than the third decimal is shown to the sixth: `.450 → .450` tells nothing.
+    digits = 6 if now is not None and required is not None and abs(now - required) < 0.0005 else 3
     match check.demand:
         case Demand.PRESENT:
             line = f"{model}: in the baseline, but not among the results"
-        case Demand.BASELINE if check.now is not None and check.required is not None:
+        case Demand.BASELINE if now is not None and required is not None:
             line = (
-                f"{model}: {check.term} {number(check.required)} → {number(check.now)}"
-                f" ({number(check.now - check.required)}), {_where(check)}"
+                f"{model}: {check.term} {number(required, digits)} → {number(now, digits)}"
+                f" ({number(now - required, digits)}), {_where(check)}"
             )
         case Demand.BASELINE:
-            line = f"{model}: {check.term} {number(check.required)} → {UNKNOWN}, no longer defined"
+            line = f"{model}: {check.term} {number(required)} → {UNKNOWN}, no longer defined"
         case Demand.LEAST_SCORE:
-            line = f"{model}: score {number(check.now)}, at least {number(check.required)} asked for"
+            line = f"{model}: score {number(now, digits)}, at least {number(required, digits)} asked for"
         case Demand.WORST_RANK:
-            now = UNKNOWN if check.now is None else f"{check.now:.0f}"
-            line = f"{model}: rank {now}, {check.required:.0f} or better asked for"
+            line = f"{model}: rank {number(now, 0)}, {number(required, 0)} or better asked for"
     return f"{line} [{printable(check.signature)}]"
 
 

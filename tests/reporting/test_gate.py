@@ -17,10 +17,15 @@ def check(**changes):
     [
         (check(), "toy: cosine .812 → .790 (-.022), outside the baseline's 95 % interval .80–.83 [s]"),
         (check(now=0.805), "toy: cosine .812 → .805 (-.007), inside the baseline's 95 % interval .80–.83 [s]"),
+        (check(now=0.8119, interval=None), "toy: cosine .812000 → .811900 (-.000100), interval not known [s]"),
         (check(interval=None), "toy: cosine .812 → .790 (-.022), interval not known [s]"),
         (check(now=None), "toy: cosine .812 → –, no longer defined [s]"),
         (check(demand=Demand.PRESENT), "toy: in the baseline, but not among the results [s]"),
         (check(demand=Demand.LEAST_SCORE, required=0.45, now=0.4), "toy: score .400, at least .450 asked for [s]"),
+        (
+            check(demand=Demand.LEAST_SCORE, required=0.45, now=0.4499),
+            "toy: score .449900, at least .450000 asked for [s]",
+        ),
         (check(demand=Demand.LEAST_SCORE, required=0.45, now=None), "toy: score –, at least .450 asked for [s]"),
         (check(demand=Demand.WORST_RANK, required=3, now=4), "toy: rank 4, 3 or better asked for [s]"),
         (check(demand=Demand.WORST_RANK, required=3, now=None), "toy: rank –, 3 or better asked for [s]"),
