@@ -23,8 +23,6 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
     """
     from huggingface_hub import constants, errors
 
-    # The base of all that can go wrong on the way: httpx's, or httpx2's, whichever huggingface_hub uses.
-    anything = errors.HTTPError  # type: ignore[attr-defined]
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
     try:
         yield
@@ -35,7 +33,7 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
             f"What answers as {constants.ENDPOINT} for {repo} is not the Hub: it sent a page that is not JSON.",
             hint="Log in to the network if it wants that in a browser; check the proxy and HF_ENDPOINT.",
         ) from error
-    except (anything, errors.OfflineModeIsEnabled, FileNotFoundError) as error:
+    except (http_error(), errors.OfflineModeIsEnabled, FileNotFoundError) as error:
         status = _status(error)
         if status in (401, 403):
             meaning = {
@@ -65,6 +63,13 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
             hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or try `--dataset demo` with a model that needs"
             " no network, such as color-stats.",
         ) from error
+
+
+def http_error() -> type[Exception]:
+    """The base of all that can go wrong on the way: httpx's, or httpx2's, whichever huggingface_hub uses."""
+    from huggingface_hub import errors
+
+    return errors.HTTPError  # type: ignore[attr-defined]
 
 
 def require_model(repo: str, revision: str | None) -> None:

@@ -23,6 +23,7 @@ class Outcome:
 
 def run_command(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["plismbench", *map(str, arguments)])
+    monkeypatch.setattr("plismbench.cli.app._leave", sys.exit)  # the process is that of the tests
     capsys.readouterr()
     try:
         main()

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -65,14 +65,18 @@ def plismbench(
     """How far a pathology model's embeddings move with the stain and the scanner, measured on PLISM."""
 
 
-def _end_at_once_if_something_waits() -> None:
-    """Ends the process past threads that wait for a silent server: pyarrow holds an orderly end until they are done."""
+def _leave(code: int) -> NoReturn:
+    """Ends the process, and does not wait for threads that wait for a silent server.
+
+    An orderly end would wait with them, or abort: pyarrow cannot be in one of them while Python ends.
+    """
     from plismbench.tiles.prefetch import THREAD_NAME
 
     if any(thread.name == THREAD_NAME for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(_INTERRUPTED)
+        os._exit(code)
+    sys.exit(code)
 
 
 def main() -> None:
@@ -85,9 +89,9 @@ def main() -> None:
         app()
     except PlismbenchError as error:
         say(f"plismbench: {printable(' '.join(str(error).split()))}")
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing
             say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
-            _end_at_once_if_something_waits()
+            _leave(_INTERRUPTED)
         raise

@@ -1,19 +1,20 @@
 """PLISM on the Hugging Face Hub: what is published there, and its tiles without a copy on the disk."""
 
 import io
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from operator import attrgetter
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from plismbench.dataset import PLISM, RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, Unavailable
-from plismbench.hub import hub_errors
+from plismbench.hub import http_error, hub_errors
 from plismbench.tiles.layout import Layout
-from plismbench.tiles.shards import Shards
+from plismbench.tiles.shards import READERS, Shards
 from plismbench.tiles.source import TileBatch
 
 if TYPE_CHECKING:
@@ -24,9 +25,19 @@ if TYPE_CHECKING:
 TILE_BYTES = 99_000
 """Mean size of a PNG file of PLISM: 146 GB for 1,481,298."""
 
+_LOG = logging.getLogger(__name__)
+
 _BUSY = (429, 500, 502, 503, 504)
-# Seconds before each further try of a call that huggingface_hub does not repeat by itself.
-_WAITS = (1.0, 2.0, 4.0, 8.0)
+# Names of what is raised when an answer breaks off, and when nobody is there: by httpx or httpx2, as huggingface_hub
+# chooses.
+_BROKEN = "ReadError ReadTimeout RemoteProtocolError WriteError"
+_AWAY = "ConnectError ConnectTimeout"
+# Seconds before each further try of a call that huggingface_hub does not repeat by itself. Without a network at all
+# there is none: the next step comes at once.
+_AT_FIRST = (1.0, 2.0, 4.0, 8.0)
+# The same in the middle of the work, beside the half minute in which huggingface_hub asks again by itself: a router
+# may start anew at night.
+_LATER = (20.0, 40.0, 80.0)
 _LONGEST_WAIT = 300.0  # the window of the Hub's rate limits
 
 
@@ -79,7 +90,7 @@ class _RemoteFile(io.RawIOBase):
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         wanted = memoryview(buffer)
         asked = min(len(wanted), int(self._remote.size) - self.tell())
-        content = self._remote.read(asked) if asked else b""
+        content: bytes = _later(lambda: self._remote.read(asked)) if asked else b""
         if len(content) != asked:
             raise Unavailable(
                 f"What was asked for {asked:,} bytes of {self._name} sent {len(content):,}: it is not the Hub.",
@@ -99,13 +110,21 @@ class HubFiles:
 
     files: "HfFileSystem"
 
-    def open(self, path: str) -> io.RawIOBase:
-        """A file; nothing is read twice or ahead.
+    def open(self, path: str) -> IO[bytes]:
+        """A file; nothing is read twice or ahead, and a network that is away for a while is waited for.
 
         Raises:
             Unavailable: when it is read, if something answers in place of the Hub.
         """
-        return _RemoteFile(self.files.open(path, cache_type="none"), PurePosixPath(path).name)
+        remote = _later(lambda: self.files.open(path, cache_type="none"))
+        return cast(IO[bytes], _RemoteFile(remote, PurePosixPath(path).name))
+
+    def unreadable(self, message: str) -> Unavailable:
+        """Parts of a file have no checksum, so nobody knows whose fault it is."""
+        return Unavailable(
+            message,
+            hint="Run the same command again; if it stays, try another network or mirror (HF_ENDPOINT).",
+        )
 
 
 @dataclass(frozen=True)
@@ -167,18 +186,48 @@ def list_published(repo: str, commit: str, pattern: str) -> Published:
 _Answer = TypeVar("_Answer")
 
 
-def _patiently(ask: Callable[[], _Answer]) -> _Answer:
-    """The answer to a question that huggingface_hub does not repeat by itself when the Hub is busy."""
+def _later(ask: Callable[[], _Answer]) -> _Answer:
+    """The answer to a question in the middle of the work."""
+    return _patiently(ask, _LATER, f"{_BROKEN} {_AWAY}")
+
+
+def _patiently(ask: Callable[[], _Answer], waits: Sequence[float] = _AT_FIRST, passing: str = _BROKEN) -> _Answer:
+    """The answer to a question that is asked again where the next try may go better.
+
+    Args:
+        ask: the question.
+        waits: seconds before each further try.
+        passing: names of errors that may pass, beside the answers of a busy Hub.
+    """
     from huggingface_hub.errors import HfHubHTTPError
 
-    for wait in _WAITS:
+    for wait in waits:
+        try:
+            return _with_client(ask)
+        except http_error() as error:
+            answer = error.response if isinstance(error, HfHubHTTPError) else None
+            if answer is None and type(error).__name__ not in passing.split():
+                raise
+            if answer is not None and answer.status_code not in _BUSY:
+                raise
+            told = "" if answer is None else answer.headers.get("Retry-After", "")
+            seconds = min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait
+            _LOG.warning("The Hub does not answer as it should; asking again in %.0f s.", seconds)
+            time.sleep(seconds)
+    return _with_client(ask)
+
+
+def _with_client(ask: Callable[[], _Answer]) -> _Answer:
+    """The answer, also where another thread could not connect: huggingface_hub then closes the client that all share.
+
+    See https://github.com/huggingface/huggingface_hub/issues/4861.
+    """
+    for _ in range(READERS):
         try:
             return ask()
-        except HfHubHTTPError as error:
-            if error.response.status_code not in _BUSY:
+        except RuntimeError as error:
+            if "client has been closed" not in str(error):
                 raise
-            told = error.response.headers.get("Retry-After", "")
-            time.sleep(min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait)
     return ask()
 
 

@@ -12,7 +12,7 @@ from plismbench.tiles.ids import require_tiles
 from plismbench.tiles.index import read_index
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.prefetch import threads
-from plismbench.tiles.shards import READERS, Shards
+from plismbench.tiles.shards import READERS, DiskFiles, Shards
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace
 
@@ -56,12 +56,10 @@ class LocalShards:
         return tile_ids
 
     def _shards(self) -> Shards:
-        from fsspec.implementations.local import LocalFileSystem
-
         paths = sorted(str(path) for path in self.folder.glob(Layout.TILES.pattern))
         if not paths:
             raise Unavailable(f"There are no shards in {self.folder}.")
-        return Shards(LocalFileSystem(), tuple(paths))
+        return Shards(DiskFiles(), tuple(paths))
 
 
 DownloadedTiles: TypeAlias = LocalShards | H5Tiles

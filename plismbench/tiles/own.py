@@ -12,7 +12,7 @@ from plismbench.errors import CorruptFile, InvalidInput
 from plismbench.tiles.h5 import H5File
 from plismbench.tiles.images import ImageFolder
 from plismbench.tiles.prefetch import threads
-from plismbench.tiles.shards import READERS, Shards, TilePlace
+from plismbench.tiles.shards import READERS, DiskFiles, Shards, TilePlace
 from plismbench.tiles.source import TileBatch
 
 
@@ -88,9 +88,7 @@ class ParquetFile:
         return self._shards().pick(dataset, self.slide, rows)
 
     def _shards(self) -> Shards:
-        from fsspec.implementations.local import LocalFileSystem
-
-        return Shards(LocalFileSystem(), (str(self.path),))
+        return Shards(DiskFiles(), (str(self.path),))
 
 
 def _slide_file(dataset: DescribedDataset, slide: Slide) -> _SlideFile:

@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 
 
 THREAD_NAME = "plismbench-ahead"
-"""Of the threads of a pool; one that an interrupted program has left may wait for a silent server."""
+"""Of threads that read; one that a program has left, interrupted or after an error, may wait for a silent server."""
 
 _PATIENCE = 1.0
 """Seconds that an interrupted program waits for what is under way."""

@@ -9,6 +9,8 @@ from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from plismbench.tiles.prefetch import THREAD_NAME
+
 _Item = TypeVar("_Item")
 
 _PATIENCE = 2.0  # seconds that closing waits for a reader in the middle of something
@@ -43,7 +45,7 @@ class ReadAhead(Generic[_Item]):
         self._taking, self._changed = Lock(), Condition()
         self._buffers: deque[_Buffer[_Item]] = deque()
         self._no_more = self._closed = self._woken = False
-        self._threads = [Thread(target=self._read, name="tile-reader", daemon=True) for _ in range(at_once)]
+        self._threads = [Thread(target=self._read, name=THREAD_NAME, daemon=True) for _ in range(at_once)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:

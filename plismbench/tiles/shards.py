@@ -13,13 +13,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from plismbench.dataset import RegisteredDataset, Slide
-from plismbench.errors import CorruptFile
+from plismbench.errors import CorruptFile, PlismbenchError
 from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
 from plismbench.tiles.png import decode_png
 from plismbench.tiles.prefetch import in_order, threads
@@ -34,13 +34,30 @@ READERS = 8
 
 
 class ReadableFiles(Protocol):
-    """What has the shards: a file system of fsspec, or the Hub. Footers are kept by it, so it is hashable."""
+    """What has the shards. Footers are kept by it, so it is hashable."""
+
+    def open(self, path: str) -> IO[bytes]:
+        """A file to read from any place."""
+        ...
+
+    def unreadable(self, message: str) -> PlismbenchError:
+        """What it means that bytes from here are no parquet."""
+        ...
 
     def __hash__(self) -> int: ...
 
-    def open(self, path: str) -> Any:
+
+@dataclass(frozen=True)
+class DiskFiles:
+    """Files of this machine."""
+
+    def open(self, path: str) -> IO[bytes]:
         """A file to read from any place."""
-        ...
+        return Path(path).open("rb")
+
+    def unreadable(self, message: str) -> CorruptFile:
+        """The file is damaged."""
+        return CorruptFile(message)
 
 
 class TilePlace(NamedTuple):
@@ -224,7 +241,7 @@ class _Index:
 def _read_index(files: ReadableFiles, path: str) -> _Index:
     import pyarrow.parquet as pq
 
-    with _reading(path), files.open(path) as handle:
+    with _reading(files, path), files.open(path) as handle:
         footer = pq.read_metadata(handle)
         _require_columns(footer, path)
     column = footer.schema.names.index("slide_id")
@@ -262,12 +279,12 @@ def _read_columns(
     import pyarrow.parquet as pq
 
     # No cache: pre_buffer asks for exactly the columns, in one request where they are neighbours.
-    with _reading(path), files.open(path) as handle:
+    with _reading(files, path), files.open(path) as handle:
         return pq.ParquetFile(handle, metadata=footer, pre_buffer=True).read_row_group(group, columns=list(columns))
 
 
 @contextlib.contextmanager
-def _reading(path: str) -> Iterator[None]:
+def _reading(files: ReadableFiles, path: str) -> Iterator[None]:
     import pyarrow as pa
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -277,7 +294,7 @@ def _reading(path: str) -> Iterator[None]:
         raise  # OSErrors too, but not the fault of the file
     except (pa.ArrowException, OSError) as error:
         what = (str(error) or type(error).__name__).splitlines()[0]
-        raise CorruptFile(f"{_file_name(path)} cannot be read as parquet: {what}") from error
+        raise files.unreadable(f"{_file_name(path)} cannot be read as parquet: {what}") from error
 
 
 def _where(path: str, group: int, row: int) -> str:
