@@ -11,10 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName
+from plismbench.extractors.options import check_options
+from plismbench.extractors.places import FILE, TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
-
-_TIMM_LOADER = "plismbench.extractors.loaders:timm_model"
-_FILE = "file:"
 
 
 def timm_spec(text: str) -> ExtractorSpec:
@@ -40,7 +39,7 @@ def timm_spec(text: str) -> ExtractorSpec:
     spec = ExtractorSpec(
         name=f"timm:{name}",
         title=name,
-        loader=_TIMM_LOADER,
+        loader=TIMM_MODEL,
         weights=f"timm:{name}",
         dim=1,
         image_size=int(cfg.input_size[-1]) if cfg.fixed_input_size else 224,
@@ -55,7 +54,7 @@ def timm_spec(text: str) -> ExtractorSpec:
     if path:
         file = _existing(path)
         spec = dataclasses.replace(
-            spec, name=f"timm:{name}@{file.stem}", title=f"{name}, {file.name}", weights=f"{_FILE}{file.resolve()}",
+            spec, name=f"timm:{name}@{file.stem}", title=f"{name}, {file.name}", weights=f"{FILE}{file.resolve()}",
             revision=_sha256(file), options={"architecture": name, "num_classes": 0, "layout": "dino"},
             organisation="", license="", source="",
         )  # fmt: skip
@@ -78,7 +77,7 @@ def hub_spec(text: str) -> ExtractorSpec:
     bare = ExtractorSpec(
         name=f"hf-hub:{text}",
         title=place,
-        loader=_TIMM_LOADER,
+        loader=TIMM_MODEL,
         dim=1,
         weights=f"hf-hub:{place}",
         revision=revision or None,
@@ -124,17 +123,19 @@ def toml_spec(path: Path) -> ExtractorSpec:
             raise UnknownName(f"field of a spec, in {path.name},", key, fields)
     if "dim" not in told:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
-    told = {"name": file.stem, "loader": _TIMM_LOADER} | told
-    if str(told.get("weights", "")).startswith(_FILE):
-        weights = _existing(file.parent / Path(told["weights"].removeprefix(_FILE)).expanduser())
+    told = {"name": file.stem, "loader": TIMM_MODEL} | told
+    if str(told.get("weights", "")).startswith(FILE):
+        weights = _existing(file.parent / Path(told["weights"].removeprefix(FILE)).expanduser())
         digest = _sha256(weights)
         if told.get("revision", digest) != digest:
             raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
-        told |= {"revision": digest, "weights": f"{_FILE}{weights.resolve()}"}
+        told |= {"revision": digest, "weights": f"{FILE}{weights.resolve()}"}
     try:
-        return ExtractorSpec(**told)
-    except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due
-        raise InvalidInput(f"{path}: {error}.") from error
+        spec = ExtractorSpec(**told)
+        check_options(spec)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
+    return spec
 
 
 def python_spec(path: Path, attribute: str) -> ExtractorSpec:
@@ -142,7 +143,7 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
 
     A loader is called with a spec and gives a ``torch.nn.Module``; one black tile tells what comes
     out of it. It sees tiles of 224 px, normalised as ImageNet; a spec in the file says otherwise.
-    The hash of the file is in the spec: a change of the code makes other vectors.
+    The hash of the file is in the spec where the loader is in the file: a change of the code makes other vectors.
 
     Raises:
         Unavailable: if there is no such file.
@@ -157,9 +158,11 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
     given = getattr(module, attribute)
     digest = _sha256(file)
     if isinstance(given, ExtractorSpec):
-        # A loader of the same file is named by the file, as no one can import it otherwise.
         own, _, function = given.loader.partition(":")
-        loader = f"{file.resolve()}:{function}" if own in (file.stem, module.__name__) else given.loader
+        if own not in (file.stem, module.__name__):
+            return given
+        # A loader of the same file is named by the file, as no one can import it otherwise.
+        loader = f"{file.resolve()}:{function}"
         return dataclasses.replace(given, loader=loader, options={**given.options, "code": digest})
     if not callable(given):
         raise InvalidInput(f"{attribute} of {path} is {type(given).__name__}; a spec or a loader is expected.")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plismbench.errors import UnknownName
 from plismbench.extractors.spec import ExtractorSpec
 
 _BINS = 16
@@ -77,7 +78,7 @@ def constant(spec: ExtractorSpec) -> nn.Module:
 
 def small_pixels(spec: ExtractorSpec) -> nn.Module:
     """A thumbnail of ``options["side"]`` pixels; side 1 is the mean colour."""
-    return SmallPixels(int(spec.options["side"]))
+    return SmallPixels(spec.options["side"])
 
 
 def color_stats(spec: ExtractorSpec) -> nn.Module:  # noqa: ARG001 - every loader takes the spec
@@ -93,12 +94,19 @@ def hed_stats(spec: ExtractorSpec) -> nn.Module:  # noqa: ARG001 - every loader 
 
 
 def random_timm(spec: ExtractorSpec) -> nn.Module:
-    """Timm's ``options["architecture"]`` as it is initialised after ``options["seed"]``."""
+    """Timm's ``options["architecture"]`` as it is initialised after ``options["seed"]``.
+
+    Raises:
+        UnknownName: if timm has no such architecture.
+    """
     import timm
 
+    architecture = spec.options["architecture"]
+    if not timm.is_model(architecture):
+        raise UnknownName("timm architecture", architecture, timm.list_models())
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(spec.options["seed"]))
-        module = timm.create_model(spec.options["architecture"], pretrained=False, num_classes=0)
+        torch.manual_seed(spec.options["seed"])
+        module = timm.create_model(architecture, pretrained=False, num_classes=0)
     if not isinstance(module, nn.Module):
         raise TypeError(f"timm gave {type(module).__name__}")
     return module

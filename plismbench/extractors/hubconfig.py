@@ -10,13 +10,13 @@ from torch import nn
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import InvalidInput
+from plismbench.extractors.options import LOADING
 from plismbench.extractors.places import HUB
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower
 from plismbench.extractors.weights import hub_json, hub_place
 
 Claim = tuple[str, Any, Any]
-_NOT_TAKEN = {"checkpoint_path", "cache_dir", "features_only"}
 # The checkpoint overwrites the first; then what is about the classifier, or the size that `input_size` tells; the
 # others do nothing when nothing is trained, or at the size that the network is built for.
 _NOT_COMPARED = {
@@ -52,7 +52,7 @@ def _model_args(config: Mapping[str, Any], spec: ExtractorSpec) -> dict[str, Any
     told = config.get("model_args") or {}
     if not isinstance(told, Mapping):
         raise InvalidInput(f"config.json of {hub_place(spec)[0]} has model_args that are no table.")
-    return {key: value for key, value in told.items() if key not in _NOT_TAKEN and not key.startswith("pretrained")}
+    return {key: value for key, value in told.items() if key not in LOADING}
 
 
 def check_hub_config(spec: ExtractorSpec, module: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,11 +11,12 @@ from torch import nn
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
-from plismbench.extractors.pinning import timm_repository
+from plismbench.extractors.options import TOWER, check_options
+from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.places import HUB, TIMM
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
-from plismbench.extractors.weights import read_weights
+from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
 
 _EXTRAS = {"transformers": "'plismbench[transformers]'"}
@@ -24,10 +26,12 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
     """The network of a spec, in evaluation mode and without gradients, on the CPU.
 
     Raises:
+        InvalidInput: if an option has a wrong value.
         MissingPackage: if its loader needs a package that is not installed.
         BrokenPlugin: if the loader is not there, fails, or gives no module.
         AccessDenied, Unavailable: if the weights cannot be had.
     """
+    check_options(spec)
     module_name, _, function_name = spec.loader.rpartition(":")
     try:
         module_of = module_of_file(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
@@ -73,6 +77,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         spec = replace(spec, options=hub_architecture(spec) | dict(spec.options))
     with torch.device("meta"):  # without drawing a billion random numbers that the checkpoint replaces
         module = build_tower(spec)
+        _try(module, spec)
     check_hub_config(spec, module)  # before gigabytes are downloaded
     weights = read_weights(spec)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
@@ -81,25 +86,43 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
 
 
 def _of_timm(spec: ExtractorSpec) -> nn.Module:
+    name = spec.weights.removeprefix(TIMM)
+    if ours := sorted(TOWER.keys() & spec.options.keys()):
+        raise InvalidInput(f"Extractor '{spec.name}': option {ours[0]} does not go with weights '{spec.weights}'.")
+    with torch.device("meta"):
+        _try(build_tower(replace(spec, options={**spec.options, "architecture": name})), spec)
+    repo = timm_repository(spec)
+    if repo is None:
+        return _created(spec, {"state_dict": read_checkpoint(timm_address(spec))})
+    with hub_errors(repo, spec.revision, kind="model"):
+        require_model(repo, spec.revision)
+        # timm reads ORG/REPO@COMMIT.
+        return _created(spec, {"hf_hub_id": f"{repo}@{spec.revision}"} if spec.revision else None)
+
+
+def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
     import timm
 
-    name = spec.weights.removeprefix(TIMM)
-    repo = timm_repository(spec) or f"timm/{name}"
     # With another number of classes than the checkpoint's, timm does not say what does not fit: take
     # the classifier off afterwards.
     options = {key: named(value) for key, value in spec.options.items() if key != "num_classes"}
-    with hub_errors(repo, spec.revision, kind="model"):
-        require_model(repo, spec.revision)
-        # timm reads ORG/REPO@COMMIT; at an address, which has no commits, the spec has none either.
-        overlay = {"hf_hub_id": f"{repo}@{spec.revision}"} if spec.revision else None
-        try:
-            module = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **options)
-        except RuntimeError as error:  # torch says so of keys and shapes that do not match
-            if "state_dict" not in str(error):
-                raise
-            what = " ".join(str(error).split())
-            raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"timm gave {type(module).__name__}")
+    try:
+        module = timm.create_model(
+            spec.weights.removeprefix(TIMM), pretrained=True, pretrained_cfg_overlay=overlay, **options
+        )
+    except RuntimeError as error:  # torch says so of keys and shapes that do not match
+        if "state_dict" not in str(error):
+            raise
+        what = " ".join(str(error).split())
+        raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
     module.reset_classifier(0)  # type: ignore[operator]
     return module
+
+
+def _try(module: nn.Module, spec: ExtractorSpec) -> None:
+    """One tile of the spec's size through a network without weights, before gigabytes are downloaded for it."""
+    try:
+        module.eval()(torch.empty(1, 3, spec.image_size, spec.image_size))
+    except Exception as error:
+        what = " ".join(str(error).split()).rstrip(".")
+        raise InvalidInput(f"'{spec.name}' does not take tiles of {spec.image_size} pixels: {what}.") from error

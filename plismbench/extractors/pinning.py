@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from plismbench.errors import Unavailable
-from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE, TIMM
+from plismbench.errors import InvalidInput, Unavailable
+from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import file_of_address, file_sha256, hub_place, own_file
 from plismbench.hub import hub_errors
@@ -22,11 +22,13 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
         InvalidInput: if they are in no such place.
         CorruptFile: if they are no weights.
     """
-    if spec.loader == REMOTE:
+    if spec.loader == REMOTE_MODEL:
         return spec
     if spec.weights.startswith((HUB, TIMM)):
         repo = timm_repository(spec) if spec.weights.startswith(TIMM) else hub_place(spec)[0]
-        if repo is None or COMMIT.fullmatch(spec.revision or ""):
+        if repo is None:
+            return spec if spec.revision else replace(spec, revision=file_sha256(file_of_address(timm_address(spec))))
+        if COMMIT.fullmatch(spec.revision or ""):
             return spec
         return replace(spec, revision=_commit(repo, spec.revision))
     if spec.revision:
@@ -44,6 +46,21 @@ def timm_repository(spec: ExtractorSpec) -> str | None:
 
     repo = timm.get_pretrained_cfg_value(spec.weights.removeprefix(TIMM), "hf_hub_id")
     return str(repo).partition("@")[0] if repo else None
+
+
+def timm_address(spec: ExtractorSpec) -> ExtractorSpec:
+    """The same with the address that timm has for weights of ``timm:NAME`` that are not on the Hub.
+
+    Raises:
+        InvalidInput: if it has none.
+    """
+    import timm
+
+    name = spec.weights.removeprefix(TIMM)
+    address = timm.get_pretrained_cfg_value(name, "url")
+    if not address:
+        raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")
+    return replace(spec, weights=str(address))
 
 
 def _commit(repo: str, revision: str | None) -> str:

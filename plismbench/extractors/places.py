@@ -10,13 +10,16 @@ from plismbench.extractors.spec import ExtractorSpec
 HUB, TIMM, FILE = "hf-hub:", "timm:", "file:"
 ADDRESS = ("https://", "http://")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-REMOTE = "plismbench.extractors.remote:remote_model"
+_OF_TIMM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of the few of its files that are not on the Hub, the SHA-256
+TIMM_MODEL = "plismbench.extractors.loaders:timm_model"
+REMOTE_MODEL = "plismbench.extractors.remote:remote_model"
 
 
 def is_pinned(spec: ExtractorSpec) -> bool:
     """Whether the fingerprint of a spec is that of its vectors, without asking anyone."""
     if spec.weights.startswith((HUB, TIMM)):
-        return COMMIT.fullmatch(spec.revision or "") is not None
+        pin = COMMIT if spec.weights.startswith(HUB) else _OF_TIMM
+        return pin.fullmatch(spec.revision or "") is not None
     return bool(spec.revision) or not spec.weights.startswith((FILE, *ADDRESS))
 
 
@@ -41,7 +44,7 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
 
 def extra_of(spec: ExtractorSpec) -> str | None:
     """The extra of plismbench that a model needs to be installed, ``plismbench[EXTRA]``."""
-    return "transformers" if spec.loader == REMOTE else None
+    return "transformers" if spec.loader == REMOTE_MODEL else None
 
 
 def cached_address(address: str, torch_home: Path) -> Path:

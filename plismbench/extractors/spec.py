@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from numbers import Real
 from typing import Any
 
 from plismbench.errors import InvalidInput
@@ -97,8 +98,11 @@ class ExtractorSpec:
                 if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
                     raise InvalidInput(f"Extractor '{self.name}': {name} is {words}; got {value!r}.")
         # Values from TOML or JSON arrive as lists and words.
-        object.__setattr__(self, "mean", tuple(float(value) for value in self.mean))
-        object.__setattr__(self, "std", tuple(float(value) for value in self.std))
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if not all(isinstance(value, Real) for value in values):
+                raise InvalidInput(f"Extractor '{self.name}': {name} is a list of numbers; got {values!r}.")
+            object.__setattr__(self, name, tuple(float(value) for value in values))
         object.__setattr__(self, "differs", tuple(self.differs))
         for name, kind in (("pooling", Pooling), ("precision", Precision)):
             try:
@@ -112,11 +116,14 @@ class ExtractorSpec:
         checks = (
             (re.fullmatch(r"[\w.:/@+-]+", self.name), f"name may hold letters, digits and ._:/@+-; got {self.name!r}"),
             (module and function, f"loader is 'module:function'; got '{self.loader}'"),
-            (self.dim >= 1, f"dim is at least 1; got {self.dim}"),
-            (self.image_size >= 1, f"image_size is at least 1; got {self.image_size}"),
+            (1 <= self.dim <= _LARGEST_DIM, f"dim is from 1 to {_LARGEST_DIM:,}; got {self.dim}"),
             (
-                self.resize == 0 or self.resize >= self.image_size,
-                f"resize is 0, or at least image_size {self.image_size}; got {self.resize}",
+                1 <= self.image_size <= _LARGEST_SIDE,
+                f"image_size is from 1 to {_LARGEST_SIDE:,}; got {self.image_size}",
+            ),
+            (
+                self.resize == 0 or self.image_size <= self.resize <= _LARGEST_SIDE,
+                f"resize is 0, or from image_size {self.image_size} to {_LARGEST_SIDE:,}; got {self.resize}",
             ),
             (self.prefix_tokens >= 0, f"prefix_tokens is 0 or more; got {self.prefix_tokens}"),
             (len(self.mean) == 3 and len(self.std) == 3, "mean and std have one value for each of 3 channels"),
@@ -192,6 +199,7 @@ class ExtractorSpec:
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+_LARGEST_DIM, _LARGEST_SIDE = 1_000_000, 10_000  # beyond any network; a slip of the keyboard would fill the memory
 # The recommended precision is a wish; the precision used is recorded beside the fingerprint.
 _FOR_PEOPLE = {
     "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "published",

@@ -12,12 +12,11 @@ from torch.nn import functional
 
 from plismbench.errors import InvalidInput, UnknownName
 from plismbench.extractors.layouts import LAYOUTS, rearranged
+from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.views import take_view, turn_in
+from plismbench.extractors.views import VIEWS, turn_in_bfloat16
 
-# Options that are ours; all others are timm's keyword arguments.
 _LAYERS = {"torch.nn", "timm.layers", __name__}
-_OURS = {"architecture", "layout", "position", "head", "normalise", "norm_eps", "pooler", "rope", "view"}
 
 
 def build_tower(spec: ExtractorSpec) -> nn.Module:
@@ -31,21 +30,27 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     ``two-scales``.
 
     Raises:
-        UnknownName: if timm has no such architecture.
-        InvalidInput: if it does not take these arguments, or cannot see tiles of the spec's size.
+        UnknownName: if timm has no such architecture, or there is no such layout of keys.
+        InvalidInput: if it does not take these options, or cannot see tiles of the spec's size.
     """
     import timm
 
+    check_options(spec)
+    if _layout(spec) not in LAYOUTS:
+        raise UnknownName("layout", _layout(spec), LAYOUTS)
     architecture = str(spec.options.get("architecture", ""))
     if not timm.is_model(architecture):
         raise UnknownName("timm architecture", architecture, timm.list_models())
-    arguments = {key: named(value) for key, value in spec.options.items() if key not in _OURS}
+    arguments = {key: named(value) for key, value in spec.options.items() if key not in TOWER}
     if "norm_eps" in spec.options:
         arguments["norm_layer"] = partial(nn.LayerNorm, eps=spec.options["norm_eps"])
     try:
         module = timm.create_model(architecture, pretrained=False, **arguments)
     except Exception as error:  # whatever an argument of a wrong kind leads to
-        raise InvalidInput(f"timm does not build '{spec.name}': {' '.join(str(error).split()).rstrip('.')}.") from error
+        what = " ".join(str(error).split()).rstrip(".")
+        culprits = [key for key in arguments if _builds(architecture, {k: v for k, v in arguments.items() if k != key})]
+        which = f" with option {culprits[0]} = {spec.options.get(culprits[0])!r}" if culprits else ""
+        raise InvalidInput(f"timm does not build '{spec.name}'{which}: {what}.") from error
     if not isinstance(module, nn.Module):
         raise TypeError(f"timm gave {type(module).__name__}")
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", (1,))[0]
@@ -54,9 +59,9 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     if "head" in spec.options:
         module.head = _head(module.num_features, spec.options["head"], bool(spec.options.get("normalise")))
     if "rope" in spec.options:
-        turn_in(module, str(spec.options["rope"]))
+        turn_in_bfloat16(module)
     if "view" in spec.options:
-        take_view(module, str(spec.options["view"]))
+        VIEWS[spec.options["view"]](module)
     if "pooler" in spec.options:
         return PooledTower(module, str(spec.options["pooler"]), spec.dim)
     return module
@@ -69,14 +74,10 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
     embeddings of another grid are fitted, by default bicubic with antialiasing, as timm does.
 
     Raises:
-        UnknownName: if there is no such layout.
         InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
     """
-    name = spec.options.get("layout", "timm")
-    if name not in LAYOUTS:
-        raise UnknownName("layout", str(name), LAYOUTS)
     wanted = module.state_dict()
-    found, origins = rearranged(state, LAYOUTS[name], wanted)
+    found, origins = rearranged(state, LAYOUTS[_layout(spec)], wanted)
     trunk = "trunk." if "trunk.pos_embed" in wanted else ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
         _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
@@ -187,6 +188,21 @@ class ConvStem(nn.Module):
         """(n, 3, height, width) to (n, height / 4, width / 4, embed_dim)."""
         tokens: Tensor = self.norm(self.proj(image).permute(0, 2, 3, 1))
         return tokens
+
+
+def _layout(spec: ExtractorSpec) -> str:
+    return str(spec.options.get("layout", "timm"))
+
+
+def _builds(architecture: str, arguments: Mapping[str, Any]) -> bool:
+    import timm
+
+    try:
+        with torch.device("meta"):
+            timm.create_model(architecture, pretrained=False, **arguments)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
 
 
 class _UnitLength(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import InvalidInput, UnknownName
+from plismbench.errors import InvalidInput
 
 
 def see_by_channel(tower: nn.Module) -> None:
@@ -50,30 +50,17 @@ def see_at_two_scales(tower: nn.Module) -> None:
 VIEWS = {"channels": see_by_channel, "two-scales": see_at_two_scales}
 
 
-def take_view(tower: nn.Module, view: str) -> None:
-    """Has a tower see tiles in the way of that name.
-
-    Raises:
-        UnknownName: if there is none.
-    """
-    if view not in VIEWS:
-        raise UnknownName("view", view, VIEWS)
-    VIEWS[view](tower)
-
-
-def turn_in(tower: Any, dtype: str) -> None:
-    """Gives a DINOv3 of timm the rotary position embeddings of Meta's training code, in ``bfloat16``.
+def turn_in_bfloat16(tower: Any) -> None:
+    """Gives a DINOv3 of timm the rotary position embeddings of Meta's training code.
 
     There angles, sines and cosines have 8 bits, and so have queries and keys while they are turned; timm has
     float32 throughout, which gives slightly other vectors.
 
     Raises:
-        InvalidInput: if it is another type, or the tower has no rotary position embeddings.
+        InvalidInput: if the tower has none.
     """
-    if dtype != "bfloat16":
-        raise InvalidInput(f"rope is 'bfloat16', or left out for timm's own; got '{dtype}'.")
     if getattr(tower, "rope", None) is None:
-        raise InvalidInput(f"A {type(tower).__name__} of timm has no rotary position embeddings for 'rope' to turn.")
+        raise InvalidInput(f"{type(tower).__name__} of timm has no rotary position embeddings for option rope.")
     tower.rope = _CoarseRotary(tower.embed_dim // tower.blocks[0].attn.num_heads)
     for block in tower.blocks:
         # What timm calls norms stands between projection and turning.

@@ -181,16 +181,30 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
+def read_checkpoint(spec: ExtractorSpec) -> dict[str, Any]:
+    """The file at an address as it is: tables of tensors, and what lies beside them.
+
+    Raises:
+        Unavailable: if it cannot be had.
+        InvalidInput: if it holds what could run code, or is no table.
+        CorruptFile: if it cannot be read, or is not the file that the spec pins.
+    """
+    path = file_of_address(spec)
+    held = _held(path, spec)
+    if not isinstance(held, Mapping):
+        raise InvalidInput(f"{path.name} of extractor '{spec.name}' is not a table of tensors.")
+    return dict(held)
+
+
+def _held(path: Path, spec: ExtractorSpec) -> Any:
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            held: Any = load_file(path)
-        else:
-            # The arguments that DINO was called with lie in its training states; they run no code.
-            with torch.serialization.safe_globals([Namespace]):
-                held = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        # The arguments that DINO was called with lie in its training states; they run no code.
+        with torch.serialization.safe_globals([Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InvalidInput(
             f"{path.name} of extractor '{spec.name}' holds more than tensors and is not loaded, as it could run code.",
@@ -203,6 +217,10 @@ def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
             f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.",
             hint=f"Remove {path}, so that it is downloaded again." if spec.weights.startswith(ADDRESS) else None,
         ) from error
+
+
+def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
+    held = _held(path, spec)
     for key in _INSIDE:
         if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
             held = held[key]

@@ -142,7 +142,7 @@ def test_a_toml_file_names_a_dino_training_state(tmp_path):
         ("dim = 3\nimage_size = 224.5", InvalidInput, r"image_size is a whole number; got 224\.5"),
         ("dim = 3\ngated = 1", InvalidInput, "gated is true or false; got 1"),
         ("dim = 3\nmean = 'abc'", InvalidInput, "mean is a list; got 'abc'"),
-        ("dim = 3\nmean = ['a', 'b', 'c']", InvalidInput, "could not convert"),
+        ("dim = 3\nmean = ['a', 'b', 'c']", InvalidInput, "mean is a list of numbers; got"),
         ("dim = 3\noptions = 5", InvalidInput, "options is a table; got 5"),
         ("dim = 3\nweights = 'file:.'", InvalidInput, "is a folder"),
         ("dim = 3\npooling = 'max'", InvalidInput, "pooling is one of"),
@@ -154,6 +154,22 @@ def test_a_toml_file_with_a_mistake(tmp_path, text, kind, words):
     with pytest.raises(kind, match=words) as caught:
         toml_spec(tmp_path / "x.toml")
     assert "\n" not in str(caught.value)
+    assert "x.toml" in str(caught.value) or "weights" in text
+
+
+def test_a_wrong_option_names_the_file(tmp_path):
+    loader = "plismbench.extractors.baselines:small_pixels"
+    (tmp_path / "x.toml").write_text(f"dim = 3\nname = 'mine'\nloader = '{loader}'\n[options]\nside = 'a'")
+    with pytest.raises(InvalidInput, match=r"x\.toml: Extractor 'mine': option side is a whole number.*; got 'a'"):
+        toml_spec(tmp_path / "x.toml")
+
+
+def test_a_spec_in_a_python_file_with_a_loader_of_ours_is_data(tmp_path):
+    (tmp_path / "x.py").write_text(
+        "from plismbench import ExtractorSpec\n"
+        "SPEC = ExtractorSpec(name='mine', loader='plismbench.extractors.baselines:constant', dim=3)\n"
+    )
+    assert load_module(python_spec(tmp_path / "x.py", "SPEC")).dim == 3
 
 
 PYTHON = """

@@ -11,7 +11,7 @@ from families import FAMILIES
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from torch import nn
 
-from plismbench.errors import AccessDenied, BrokenPlugin, InvalidInput, MissingPackage, Unavailable
+from plismbench.errors import AccessDenied, BrokenPlugin, InvalidInput, MissingPackage, Unavailable, UnknownName
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -200,9 +200,31 @@ def test_a_loader_that_does_not_deliver_is_named(loader, kind, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_bug_of_ours_keeps_its_traceback():
-    with pytest.raises(KeyError):
-        load_module(ExtractorSpec(name="x", loader="plismbench.extractors.baselines:small_pixels", dim=1))
+def test_a_bug_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr("plismbench.extractors.baselines.constant", loader_that_fails)
+    with pytest.raises(ValueError, match="no x"):
+        load_module(ExtractorSpec(name="x", loader="plismbench.extractors.baselines:constant", dim=1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "words"),
+    [
+        ({"weights": "timm:vit_tin_patch16_224"}, UnknownName, "No timm architecture named 'vit_tin_patch16_224'"),
+        ({"weights": "timm:vit_tiny_patch16_224.no_such_tag"}, InvalidInput, "no_such_tag"),
+        ({"weights": "timm:test_vit.r160_in1k", "options": {"depht": 3}}, InvalidInput, "with option depht = 3"),
+        ({"weights": "timm:test_vit.r160_in1k", "options": {"layout": "dino"}}, InvalidInput,
+         "option layout does not go with weights 'timm:test_vit.r160_in1k'"),
+        ({"weights": "timm:vit_tiny_patch16_224.augreg_in21k"}, InvalidInput,
+         "'x' does not take tiles of 32 pixels: Input height"),
+        ({"weights": "file:x.pth", "options": {"architecture": "vit_tiny_patch16_224"}}, InvalidInput,
+         "'x' does not take tiles of 32 pixels: Input height"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_built_is_said_before_anything_is_fetched(tmp_path, hub, fields, kind, words):
+    with pytest.raises(kind, match=words) as caught:
+        load_module(ExtractorSpec(name="x", loader=TIMM, dim=64, image_size=32, **fields))
+    assert "\n" not in str(caught.value)
+    assert hub.requests == []
 
 
 def test_errors_of_the_hub_are_of_these_kinds():

@@ -8,7 +8,7 @@ import torch
 from checkpoints import TIMM, publish, randomised
 from loopback_hub import Fault, LoopbackHub
 
-from plismbench.errors import AccessDenied, Unavailable
+from plismbench.errors import AccessDenied, CorruptFile, Unavailable
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
@@ -97,6 +97,31 @@ def test_a_file_and_an_address_are_hashed(tmp_path, hub):
     path.unlink()
     with pytest.raises(Unavailable, match="There is no checkpoint"):
         pinned(specs[0])
+
+
+def test_weights_of_timm_at_an_address_are_hashed_and_held_to_it(tmp_path, hub, monkeypatch):
+    name = "legacy_seresnet18.in1k"
+    network = randomised(timm.create_model(name))
+    path = publish(tmp_path / "hub", "Org/Tiny", x__pth=network.state_dict()) / "x.pth"
+    asked = timm.get_pretrained_cfg_value
+
+    def told(model, field):
+        return f"{hub.url}/Org/Tiny/resolve/main/x.pth" if field == "url" else asked(model, field)
+
+    monkeypatch.setattr(timm, "get_pretrained_cfg_value", told)
+    spec = dataclasses.replace(at(f"timm:{name}"), dim=512, options={"num_classes": 0})
+    assert not is_pinned(spec)
+    found = pinned(spec)
+    assert found.revision == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert is_pinned(found)
+    assert pinned(found) is found
+    image = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = network.forward_head(network.forward_features(image), pre_logits=True)
+        torch.testing.assert_close(load_module(found)(image), expected)
+    assert not hub.requested("/api/models")
+    with pytest.raises(CorruptFile, match="is not the file that 'tiny' pins"):
+        load_module(dataclasses.replace(found, revision="0" * 64))
 
 
 def test_weights_of_timm_are_read_at_their_commit(tmp_path, hub):

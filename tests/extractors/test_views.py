@@ -5,7 +5,7 @@ import torch
 from checkpoints import TIMM, randomised
 from torch import nn
 
-from plismbench.errors import UnknownName
+from plismbench.errors import InvalidInput
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower
 from plismbench.extractors.views import see_at_two_scales, see_by_channel
@@ -47,11 +47,6 @@ def test_two_scales_are_the_whole_beside_the_mean_of_its_quarters():
     torch.testing.assert_close(tower(tiles), torch.cat([tiles[:, :, 0, 0], corners], dim=1))
 
 
-def test_a_view_that_nobody_has_is_named():
-    with pytest.raises(UnknownName, match=r"view.*'chanels'.*'channels'"):
-        build(view="chanels")
-
-
 def test_angles_are_those_of_eight_bits():
     """A third of the way is 0.166992 there, and so -0.664062 of the half width, not -0.666667."""
     rope = build(rope="bfloat16").rope
@@ -62,10 +57,6 @@ def test_angles_are_those_of_eight_bits():
     assert cosines[1].tolist() == [1.0] * 12
 
 
-def test_only_bfloat16_is_another_rotation():
-    from plismbench.errors import InvalidInput
-
-    with pytest.raises(InvalidInput, match="rope is 'bfloat16'"):
-        build(rope="float32")
+def test_what_has_no_rotation_is_not_turned():
     with pytest.raises(InvalidInput, match="has no rotary position embeddings"):
         build(architecture="vit_small_patch16_224", rope="bfloat16")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from plismbench.extractors.catalog.terms import CLIP, DYNAMIC, HALF, HIBOU, LAYER_SCALE, LUNIT, SWIGLU, vit
+from plismbench.extractors.places import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _KAIKO_FILES = "https://github.com/kaiko-ai/towards_large_pathology_fms/releases/download/0.0.1/"
@@ -28,7 +29,7 @@ def _kaiko(name: str, title: str, file: str, architecture: str, dim: int, n_para
 # transformers' CLIP has QuickGELU unless its configuration says otherwise; open_clip has GELU. Both are compared with
 # the configuration on the Hub.
 _PLIP = ExtractorSpec(
-    name="plip", title="PLIP", organisation="Stanford, Zou lab", loader="plismbench.extractors.loaders:timm_model",
+    name="plip", title="PLIP", organisation="Stanford, Zou lab", loader=TIMM_MODEL,
     weights="hf-hub:vinid/plip/pytorch_model.bin", revision="67ade53ddd32195868f422585f72698ef5d15094", dim=512,
     options={"architecture": "vit_base_patch32_clip_quickgelu_224", "layout": "transformers-clip", "num_classes": 0,
              "img_size": 224, "head": [512]},

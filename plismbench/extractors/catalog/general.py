@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from plismbench.extractors.catalog.terms import DYNAMIC, HALF, HUB, LUNIT, TIMM, vit
+from plismbench.extractors.catalog.terms import DYNAMIC, HALF, HUB, LUNIT, vit
+from plismbench.extractors.places import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _BASELINES = "plismbench.extractors.baselines"
@@ -20,7 +21,7 @@ _DINOV3 = vit(
     image_size=256, precision=Precision.BF16, n_params=85_641_216, license="DINOv3 License",
 )  # fmt: skip
 _RESNET = ExtractorSpec(
-    name="resnet50", title="ResNet-50", organisation="torchvision", loader=TIMM, dim=2048,
+    name="resnet50", title="ResNet-50", organisation="torchvision", loader=TIMM_MODEL, dim=2048,
     weights="hf-hub:timm/resnet50.tv2_in1k", options={"architecture": "resnet50", "num_classes": 0},
     interpolation="bilinear", precision=Precision.FP32, n_params=23_508_032, license="BSD-3-Clause",
     differs=("input_size",),  # trained at 176 px, tested at 224

@@ -6,10 +6,11 @@ Numbers are those of their cards, second-hand; no tower of timm is known to hold
 from dataclasses import replace
 
 from plismbench.extractors.catalog.terms import HALF, HUB
+from plismbench.extractors.places import REMOTE_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _WAIV = ExtractorSpec(
-    name="mascaret", title="Mascaret", organisation="Waiv", loader="plismbench.extractors.remote:remote_model",
+    name="mascaret", title="Mascaret", organisation="Waiv", loader=REMOTE_MODEL,
     weights="hf-hub:wearewaiv/mascaret", revision="e95e7ea15e039e78d74def101415e19d9a67ba80", dim=1536,
     options={"output": "pooler_output"}, interpolation="bilinear", precision=Precision.FP32, **HALF,
     n_params=1_136_480_768, license="Waiv, non-commercial", gated=True, source=HUB + "wearewaiv/mascaret",

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from plismbench.extractors.places import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 Fields = dict[str, Any]
 
-TIMM = "plismbench.extractors.loaders:timm_model"
 HUB = "https://huggingface.co/"
 
 # Normalisation, each with where it is published. ImageNet's is the default of a spec.
@@ -38,4 +38,4 @@ def vit(name: str, title: str, architecture: str, options: Mapping[str, Any], **
     parts = facts.get("weights", "").removeprefix("hf-hub:").split("/")
     tokens: Fields = {"architecture": architecture, "num_classes": 0, "global_pool": "", "img_size": 224}
     given: Fields = {"pooling": Pooling.CLS, "prefix_tokens": 1, "source": HUB + "/".join(parts[:2])} | facts
-    return ExtractorSpec(name=name, title=title, loader=TIMM, options=tokens | dict(options), **given)
+    return ExtractorSpec(name=name, title=title, loader=TIMM_MODEL, options=tokens | dict(options), **given)
