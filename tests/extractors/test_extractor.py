@@ -90,7 +90,7 @@ POLICIES = {
     (spec.resize, spec.image_size, spec.interpolation) for spec in CATALOG if (spec.resize or spec.image_size) != 224
 } | {(0, size, way) for size in (392, 448) for way in ("bilinear", "bicubic")}
 # Largest difference in 255ths, measured on these tiles and said in docs/extractors.md.
-WORST = {"bilinear": 1.01, "bicubic": 4.66}
+WORST = {"bilinear": 1.01, "bicubic": 5.01}
 
 
 @pytest.mark.parametrize(("resize", "side", "interpolation"), sorted(POLICIES))
