@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from plismbench.aggregation import TERMS, Schema
+from plismbench.errors import DuplicateName
 from plismbench.extractors.catalog import CATALOG
 from plismbench.pairs import PairGroup
 from plismbench.published import PUBLISHED_SIGNATURE, published_rows, published_statistics, relative_times
@@ -182,8 +184,19 @@ def read_results(workspace: Workspace) -> list[Result]:
 
     Raises:
         CorruptFile: if one is damaged.
+        DuplicateName: if two are of one model under one signature, as a copied folder is.
     """
-    return told_apart(read_result(folder) for folder in workspace.evaluated())
+    folders = list(workspace.evaluated())
+    results = told_apart(map(read_result, folders))
+    owners: dict[tuple[str, str], Path] = {}
+    for folder, result in zip(folders, results, strict=True):
+        owner = owners.setdefault((result.run.name, result.run.signature), folder)
+        if owner != folder:
+            raise DuplicateName(
+                f"{owner} and {folder} are both results of '{result.run.name}' with signature {result.run.signature}.",
+                hint="Move one of them elsewhere.",
+            )
+    return results
 
 
 def _by_signature(results: Iterable[Result]) -> list[tuple[str, dict[str, Result]]]:

@@ -9,6 +9,7 @@ from synthetic_results import make_result
 
 from plismbench.aggregation import TERMS
 from plismbench.dataset import Slide
+from plismbench.errors import DuplicateName
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
     SPREAD_SCHEMA,
@@ -123,6 +124,15 @@ def test_results_are_read_from_a_workspace(tmp_path):
     for name in ("b", "a"):
         write_result(workspace.results(name, "8139-tiles"), make_result(name))
     assert [result.run.name for result in read_results(workspace)] == ["a", "b"]
+
+
+def test_a_copied_folder_is_no_second_opinion(tmp_path):
+    workspace = Workspace(tmp_path, "plism")
+    slides = (Slide("GM", "AT2"), Slide("HR", "AT2"))
+    for selection, level in (("8139-tiles", 0.5), ("8139-tiles.old", 0.4)):
+        write_result(workspace.results("a", selection), make_result("a", level, slides))
+    with pytest.raises(DuplicateName, match=r"8139-tiles and .*8139-tiles.old are both results of 'a'"):
+        read_results(workspace)
 
 
 def test_intervals_of_score_and_rank_follow_from_the_draws():

@@ -1,0 +1,116 @@
+"""How often the 95 % intervals of `plismbench` hold what is true, where that is known: on made-up models.
+
+    python benchmarks/coverage.py [--trials 2000] [--slide-trials 300]
+
+By cores: every trial draws 46 cores, with the sizes of PLISM's and a difficulty that all pairs of 12 slides
+and two models share; each model and pair has another level, and scatter of its own on every core. What is
+true is the score, and the difference of scores, on the endless population of cores.
+
+By slides: the median over all pairs of 13 x 7 slides whose differences from zero are drawn slide by slide,
+or staining by staining and scanner by scanner; what is true is zero.
+"""
+
+import argparse
+import json
+from importlib.resources import files
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+
+from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema
+from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
+from plismbench.pairs import PairGroup, slide_pairs
+from plismbench.uncertainty import N_DRAWS, SEED, core_medians, interval, weighted_medians
+
+SLIDES = [Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "SQ")]
+PAIRS = slide_pairs(SLIDES)
+LEVELS = {PairGroup.CROSS_SCANNER: 0.6, PairGroup.CROSS_STAINING: -0.8, PairGroup.CROSS_BOTH: -1.5}  # log-odds
+SHARED, OWN, EACH = 0.8, 0.3, 0.3  # scatter of log-odds over cores: of all, of a model, of a model's pair
+GAP = 0.15
+
+
+def mean_rate(level, spread):
+    """Mean of 1 / (1 + exp(-x)) over normal x."""
+    at, weight = np.polynomial.hermite_e.hermegauss(60)
+    return (weight / (1 + np.exp(-(level + spread * at)))).sum() / weight.sum()
+
+
+def true_score(levels, cosines):
+    rates = np.array([mean_rate(level, np.sqrt(SHARED**2 + OWN**2 + EACH**2)) for level in levels])
+    groups = np.array([str(pair.group) for pair in PAIRS])
+    of_groups = [np.median(rates[groups == str(group)]) for group in LEVELS]
+    return np.mean([np.median(cosines), *of_groups])
+
+
+def tables(random, levels, cosines, sizes, hardness):
+    own = hardness + OWN * random.standard_normal(len(sizes))
+    names = [(pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner) for pair in PAIRS]
+    cores, pairs = [], []
+    for name, pair, level, cosine in zip(names, PAIRS, levels, cosines, strict=True):
+        odds = level + own + EACH * random.standard_normal(len(sizes))
+        hits = random.binomial(2 * sizes, 1 / (1 + np.exp(-odds)))
+        sums = sizes * (cosine + 0.05 * own + 0.02 * random.standard_normal(len(sizes)))
+        cores += [(*name, f"{i:02}", int(n), sums[i], int(hits[i]), 0.0) for i, n in enumerate(sizes)]
+        accuracy = hits.sum() / (2 * sizes.sum())
+        pairs.append((*name, str(pair.group), sums.sum() / sizes.sum(), accuracy, 0.0, 0.0, 0.0))
+    return (
+        pl.DataFrame(pairs, schema=pair_schema((10,)), orient="row"),
+        pl.DataFrame(cores, schema=core_schema((10,)), orient="row").sort(*PAIR, "core"),
+    )
+
+
+def score_of_draws(pairs, cores):
+    medians = {metric: core_medians(pairs, cores, metric) for metric in ("cosine", "top_10")}
+    return np.mean([medians[metric][str(group)] for group, metric in TERMS.values()], axis=0)
+
+
+def by_cores(trials):
+    random = np.random.default_rng(0)
+    told = json.loads((files("plismbench") / "resources" / "plism_cores.json").read_text())["cores"]
+    population = np.array([core["n_tiles"] for core in told]) // 2
+    first = np.array([LEVELS[pair.group] for pair in PAIRS]) + 0.5 * random.standard_normal(len(PAIRS))
+    second, cosines = first - GAP, 0.75 + 0.05 * random.standard_normal(len(PAIRS))
+    truth = true_score(first, cosines), true_score(second, cosines)
+    held = {"score": 0, "difference of scores": 0}
+    for _ in range(trials):
+        sizes = random.choice(population, len(population))
+        hardness = SHARED * random.standard_normal(len(population))
+        a, b = (score_of_draws(*tables(random, levels, cosines, sizes, hardness)) for levels in (first, second))
+        for name, drawn, true in (("score", a, truth[0]), ("difference of scores", a - b, truth[0] - truth[1])):
+            low, high = interval(drawn)
+            held[name] += low <= true <= high
+    return held
+
+
+def by_slides(trials):
+    random = np.random.default_rng(0)
+    n_stainings, n_scanners = len(PLISM_STAININGS), len(PLISM_SCANNERS)
+    n_slides = n_stainings * n_scanners
+    first, second = np.array(list(combinations(range(n_slides), 2))).T
+    counts = np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS)
+    counts = np.ascontiguousarray(counts.T, np.int32)
+    weights = counts[first] * counts[second]
+    held = {"slides that differ one by one": 0, "slides that differ by staining and scanner": 0}
+    for _ in range(trials):
+        stainings, scanners = random.standard_normal((n_stainings, 1)), random.standard_normal(n_scanners)
+        alone, crossed = random.standard_normal(n_slides), (stainings + scanners).ravel()
+        for name, effect in zip(held, (alone, crossed), strict=True):
+            values = effect[first] + effect[second] + random.standard_normal(len(first))
+            low, high = interval(weighted_medians(values, weights))
+            held[name] += low <= 0 <= high
+    return held
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=2_000)
+    parser.add_argument("--slide-trials", type=int, default=300)
+    options = parser.parse_args()
+    for kind, trials in ((by_cores, options.trials), (by_slides, options.slide_trials)):
+        for name, held in kind(trials).items():
+            print(f"{kind.__name__.replace('_', ' ')}: {name}: {held / trials:.1%} of {trials:,}")
+
+
+if __name__ == "__main__":
+    main()
