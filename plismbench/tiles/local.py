@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import Unavailable
+from plismbench.tiles.files import DiskFiles
 from plismbench.tiles.h5 import H5Tiles
 from plismbench.tiles.ids import require_tiles
 from plismbench.tiles.index import read_index
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.prefetch import threads
-from plismbench.tiles.shards import READERS, DiskFiles, Shards
+from plismbench.tiles.shards import READERS, Shards
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace
 

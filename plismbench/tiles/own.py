@@ -9,10 +9,11 @@ from typing import Protocol
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.described import DescribedDataset
 from plismbench.errors import CorruptFile, InvalidInput
+from plismbench.tiles.files import DiskFiles
 from plismbench.tiles.h5 import H5File
 from plismbench.tiles.images import ImageFolder
 from plismbench.tiles.prefetch import threads
-from plismbench.tiles.shards import READERS, DiskFiles, Shards, TilePlace
+from plismbench.tiles.shards import READERS, Shards, TilePlace
 from plismbench.tiles.source import TileBatch
 
 

@@ -13,13 +13,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from plismbench.dataset import RegisteredDataset, Slide
-from plismbench.errors import CorruptFile, PlismbenchError
+from plismbench.errors import CorruptFile
+from plismbench.tiles.files import ReadableFiles
 from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
 from plismbench.tiles.png import decode_png
 from plismbench.tiles.prefetch import in_order, threads
@@ -31,33 +32,6 @@ if TYPE_CHECKING:
 
 READERS = 8
 """Row groups in flight at a time: 11 MB each on PLISM."""
-
-
-class ReadableFiles(Protocol):
-    """What has the shards. Footers are kept by it, so it is hashable."""
-
-    def open(self, path: str) -> IO[bytes]:
-        """A file to read from any place."""
-        ...
-
-    def unreadable(self, message: str) -> PlismbenchError:
-        """What it means that bytes from here are no parquet."""
-        ...
-
-    def __hash__(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class DiskFiles:
-    """Files of this machine."""
-
-    def open(self, path: str) -> IO[bytes]:
-        """A file to read from any place."""
-        return Path(path).open("rb")
-
-    def unreadable(self, message: str) -> CorruptFile:
-        """The file is damaged."""
-        return CorruptFile(message)
 
 
 class TilePlace(NamedTuple):
