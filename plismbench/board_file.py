@@ -21,7 +21,15 @@ _LARGEST = 1e15  # no number of a ranking comes near
 
 def board_text(boards: Sequence[Leaderboard]) -> str:
     """Rankings as JSON, with every field and digit."""
-    told = [{"signature": board.signature, "rows": [row_fields(row) for row in board.rows]} for board in boards]
+    told = [
+        {
+            "signature": board.signature,
+            "chance": board.chance,
+            "timed_on": board.timed_on,
+            "rows": [row_fields(row) for row in board.rows],
+        }
+        for board in boards
+    ]
     return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2) + "\n"
 
 
@@ -48,7 +56,12 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
                 f"{path} is {reprlib.repr(told['schema'])}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT
             )
         boards = tuple(
-            Leaderboard(_kept("signature", board["signature"], str), tuple(map(_row, board["rows"])))
+            Leaderboard(
+                _kept("signature", board["signature"], str),
+                tuple(map(_row, board["rows"])),
+                _number("chance", board.get("chance")),  # files of earlier days lack these two
+                _kept("timed_on", board.get("timed_on", ""), str),
+            )
             for board in told["boards"]
         )
     except OSError as error:

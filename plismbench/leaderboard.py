@@ -13,9 +13,18 @@ import polars as pl
 
 from plismbench.aggregation import TERMS, Schema
 from plismbench.errors import DuplicateName
+from plismbench.dataset import PLISM
+from plismbench.embeddings.efficiency import Efficiency, known_times
 from plismbench.extractors.catalog import CATALOG
+from plismbench.metrics.retrieval import chance
 from plismbench.pairs import PairGroup
-from plismbench.published import PUBLISHED_SIGNATURE, published_rows, published_statistics, relative_times
+from plismbench.published import (
+    PUBLISHED_DEVICE,
+    PUBLISHED_SIGNATURE,
+    published_rows,
+    published_statistics,
+    published_times,
+)
 from plismbench.results import Result, read_result, told_apart
 from plismbench.uncertainty import Unit, interval
 from plismbench.workspace import Workspace
@@ -50,7 +59,7 @@ class LeaderboardRow:
         intervals: 95 % interval of each term by resampling cores, by the term's name, where it is known.
         published: taken from the published table, not measured here.
         n_params, license, trained_on_plism: of the model.
-        relative_time: published time a tile, relative to H0-mini; None where none was published.
+        relative_time: time a tile, relative to H0-mini on the same device; None where it is not known.
     """
 
     name: str
@@ -93,10 +102,19 @@ class LeaderboardRow:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Models under one signature, the best first, those without a score last."""
+    """Models under one signature, the best first, those without a score last.
+
+    Args:
+        signature: of all results.
+        rows: the models.
+        chance: top-10 accuracy of a model that ranks at random; None where it is not told.
+        timed_on: the devices that relative times were measured on; empty without any.
+    """
 
     signature: str
     rows: tuple[LeaderboardRow, ...]
+    chance: float | None = None
+    timed_on: str = ""
 
 
 class Cost(StrEnum):
@@ -135,12 +153,22 @@ class GroupTable:
     published: bool = False
 
 
-def leaderboards(results: Iterable[Result]) -> tuple[Leaderboard, ...]:
-    """One ranking for each signature among the results."""
+def leaderboards(results: Iterable[Result], costs: Sequence[Efficiency] = ()) -> tuple[Leaderboard, ...]:
+    """One ranking for each signature among the results.
+
+    Args:
+        results: of any signatures.
+        costs: what extractions cost. A ranking has these times if one of its models was measured on the
+            same device as H0-mini, else the published ones: never both, for devices differ in them.
+    """
     boards = []
     for signature, found in _by_signature(results):
         rows = _ranked(sorted(map(_row, found.values()), key=_by_score))
-        boards.append(Leaderboard(signature, _with_intervals(rows, found)))
+        times, timed_on = known_times(set(found), costs)
+        rows = tuple(replace(row, relative_time=times.get(row.name)) for row in rows)
+        run = next(iter(found.values())).run
+        known = chance(10, run.n_tiles) if 10 in run.ks else None
+        boards.append(Leaderboard(signature, _with_intervals(rows, found), known, timed_on))
     return tuple(boards)
 
 
@@ -154,11 +182,11 @@ def published() -> Leaderboard:
     for told in published_rows():  # in its printed order: UNI and Kaiko ViT-B/8 are tied at .325 there, and stay so
         terms = {name: value for name, value in told.items() if name != "score"}
         spec = specs.get(told["name"])
-        row = LeaderboardRow(published=True, relative_time=relative_times().get(told["name"]), **terms)
+        row = LeaderboardRow(published=True, relative_time=published_times().get(told["name"]), **terms)
         if spec:
             row = replace(row, n_params=spec.n_params, license=spec.license, trained_on_plism=spec.trained_on_plism)
         rows.append(row)
-    return Leaderboard(PUBLISHED_SIGNATURE, _ranked(rows))
+    return Leaderboard(PUBLISHED_SIGNATURE, _ranked(rows), chance(10, PLISM.n_tiles), PUBLISHED_DEVICE)
 
 
 def group_tables(results: Iterable[Result]) -> tuple[GroupTable, ...]:
@@ -225,7 +253,6 @@ def _row(result: Result) -> LeaderboardRow:
         n_params=spec.get("n_params"),
         license=spec.get("license", ""),
         trained_on_plism=spec.get("trained_on_plism", False),
-        relative_time=relative_times().get(result.run.name),
         intervals={term: (low, high) for term, (low, high) in bounds.items() if low is not None and high is not None},
     )
 

@@ -19,7 +19,11 @@ def published_statistics() -> list[dict[str, Any]]:
     return list(_published()["table3"]["rows"])
 
 
-def relative_times() -> dict[str, float]:
+PUBLISHED_DEVICE = "one T4 (H0-mini paper, Table 2)"
+"""What published times were measured on."""
+
+
+def published_times() -> dict[str, float]:
     """Time a tile by name of the model, relative to H0-mini: Table 2 of the H0-mini paper, on one T4."""
     return {row["name"]: row["relative_time"] for row in _published()["inference_time"]["rows"]}
 

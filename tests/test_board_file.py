@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_the_schema_is_documented():
     table = page.partition("| field | |")[2].partition("\n\n")[0]
     told = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
     assert told == set(row_fields(boards()[0].rows[0]))
+
+
+def test_a_file_of_earlier_days_knows_neither_chance_nor_device(tmp_path):
+    told = json.loads(board_text(boards()))
+    for board in told["boards"]:
+        del board["chance"], board["timed_on"]
+    path = tmp_path / "board.json"
+    path.write_text(json.dumps(told))
+    assert read_boards(path) == tuple(replace(board, chance=None, timed_on="") for board in boards())
 
 
 def test_fields_of_a_later_version_are_passed_over(tmp_path):

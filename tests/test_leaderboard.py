@@ -10,6 +10,7 @@ from synthetic_results import make_result
 from plismbench.aggregation import TERMS
 from plismbench.dataset import Slide
 from plismbench.errors import DuplicateName
+from plismbench.embeddings.efficiency import Efficiency
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
     SPREAD_SCHEMA,
@@ -186,6 +187,32 @@ def test_terms_carry_their_intervals_and_published_times():
         assert found.intervals[term] == (told["low"], told["high"])
     assert found.relative_time == 2.1
     assert leaderboards([make_result("mine")])[0].rows[0].relative_time is None
+
+
+def cost(extractor, seconds, device="H200"):
+    return Efficiency(extractor=extractor, n_params=1, device=device, precision="fp16", batch_size=1, compiled=False,
+                      n_tiles=10, forward_seconds=seconds, peak_memory=None)  # fmt: skip
+
+
+def test_measured_times_take_the_place_of_published_ones_and_never_stand_beside_them():
+    results = [make_result("h0-mini"), make_result("uni"), make_result("mine")]
+
+    def times(*costs):
+        (board,) = leaderboards(results, costs)
+        return board.timed_on, {row.name: row.relative_time for row in board.rows}
+
+    told = ("one T4 (H0-mini paper, Table 2)", {"h0-mini": 1, "uni": 2.1, "mine": None})
+    assert times() == times(cost("mine", 3)) == times(cost("mine", 3), cost("h0-mini", 2, "CPU")) == told
+    assert times(cost("h0-mini", 2), cost("mine", 3)) == ("H200", {"h0-mini": 1, "uni": None, "mine": 1.5})
+    here = (cost("h0-mini", 2), cost("mine", 3), cost("other", 9))
+    assert leaderboards([make_result("toy")], here)[0].timed_on == ""
+
+
+def test_a_ranking_tells_what_chance_is():
+    (board,) = leaderboards([make_result(n_tiles=460)])
+    assert board.chance == 10 / 919
+    assert published().chance == 10 / 16277
+    assert leaderboards([make_result(ks=(1, 5))])[0].chance is None
 
 
 def test_published_rows_know_what_the_catalogue_knows():

@@ -65,6 +65,7 @@ def leaderboard(
     for each number that is worse than allowed.
     """
     from plismbench.board_file import board_text, read_boards
+    from plismbench.embeddings.efficiency import read_costs
     from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks
     from plismbench.leaderboard import leaderboards, read_results
     from plismbench.leaderboard import published as published_board
@@ -83,7 +84,8 @@ def leaderboard(
             worst_rank=require_rank,
         )
     registered = find_dataset(dataset)
-    results = read_results(Workspace(root, registered.name))
+    workspace = Workspace(root, registered.name)
+    results = read_results(workspace)
     published = published and registered == PLISM
     if not results and (required or write_baseline or not published):
         raise MissingEmbeddings(
@@ -93,7 +95,7 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
-    own = leaderboards(results)
+    own = leaderboards(results, read_costs(workspace))
     for board in own:
         undefined = [word for word, field in _TERMS.items() if all(getattr(row, field) is None for row in board.rows)]
         if undefined:

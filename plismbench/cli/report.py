@@ -34,6 +34,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML file with tables and plots, and print its path."""
+    from plismbench.embeddings.efficiency import read_costs
     from plismbench.failures import find_failures, pair_named
     from plismbench.leaderboard import leaderboards, published, read_results
     from plismbench.reporting.pictures import write_pictures
@@ -49,7 +50,7 @@ def report(
             f"No results of '{dataset}' under {root}.", hint=f"Run `plismbench evaluate --dataset {dataset}` first."
         )
     path = output or workspace.report
-    boards = [*leaderboards(results), *([published()] if registered == PLISM else [])]
+    boards = [*leaderboards(results, read_costs(workspace)), *([published()] if registered == PLISM else [])]
     shown: tuple[Failures, ...] = ()
     if failures != "none":
         say("Looking for tiles that are not found again …")

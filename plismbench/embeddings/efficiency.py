@@ -1,14 +1,17 @@
 """How fast an extractor was: a small JSON file beside the manifest."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from plismbench.errors import CorruptFile
-from plismbench.workspace import EFFICIENCY_FILE, write_text
+from plismbench.published import PUBLISHED_DEVICE, published_times
+from plismbench.workspace import EFFICIENCY_FILE, Workspace, write_text
 
 EFFICIENCY_SCHEMA = "plismbench.efficiency/1"
+REFERENCE = "h0-mini"
+"""The model whose time is 1, as in table 2 of its paper (https://arxiv.org/abs/2501.16239)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,26 @@ def total(parts: Iterable[Efficiency]) -> Efficiency:
     )
 
 
+def relative_times(costs: Sequence[Efficiency]) -> list[float | None]:
+    """Time for a tile where `REFERENCE` takes 1; None where it was not measured on the same device."""
+    references = {cost.device: cost.seconds_per_10k for cost in costs if cost.extractor == REFERENCE}
+    return [cost.seconds_per_10k / references[cost.device] if cost.device in references else None for cost in costs]
+
+
+def known_times(names: Set[str], costs: Sequence[Efficiency]) -> tuple[dict[str, float], str]:
+    """Relative times of some models, and the devices they were measured on: the published ones if none was measured."""
+    measured = {
+        cost.extractor: (relative, cost.device)
+        for cost, relative in zip(costs, relative_times(costs), strict=True)
+        if cost.extractor in names and relative is not None
+    }
+    if measured.keys() - {REFERENCE}:  # that it takes as long as itself is no news
+        devices = sorted({device for _, device in measured.values()})
+        return {name: relative for name, (relative, _) in measured.items()}, ", ".join(devices)
+    told = {name: relative for name, relative in published_times().items() if name in names}
+    return told, PUBLISHED_DEVICE if told else ""
+
+
 def write_efficiency(folder: Path, efficiency: Efficiency) -> None:
     """Writes it beside a store's manifest, in place of an earlier run's."""
     write_text(folder / EFFICIENCY_FILE, json.dumps(efficiency.as_dict(), indent=2, sort_keys=True) + "\n")
@@ -103,3 +126,12 @@ def read_efficiency(folder: Path) -> Efficiency | None:
             hint="Delete it; it holds nothing but times.",
         )
     return found
+
+
+def read_costs(workspace: Workspace) -> list[Efficiency]:
+    """What each extraction of a data set cost, where that was recorded, by name.
+
+    Raises:
+        CorruptFile: if a record is damaged.
+    """
+    return [cost for folder in workspace.extracted() if (cost := read_efficiency(folder)) is not None]

@@ -9,7 +9,7 @@ from plismbench.differences import Comparison, Duel
 from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark, shortened
-from plismbench.reporting.tables import terminal_table
+from plismbench.reporting.terminal import TerminalTable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,11 +31,11 @@ def comparison_tables(comparison: Comparison) -> "list[RenderableType | str]":
     """For a terminal of 80 columns."""
     parts: list[RenderableType | str] = []
     for duel in comparison.duels:
-        parts += ["", _title(duel), terminal_table(_kinds(_HEADINGS), _terms(duel)), _verdict(duel)]
+        parts += ["", _title(duel), TerminalTable(_kinds(_HEADINGS), _terms(duel)), _verdict(duel)]
         for axis in Axis:
             if rows := _contrasts(duel, axis):
                 parts.append("")
-                parts.append(terminal_table(_kinds(_contrast_headings(duel, axis)), rows))
+                parts.append(TerminalTable(_kinds(_contrast_headings(duel, axis)), rows))
     return parts
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from plismbench.embeddings.efficiency import Efficiency
+from plismbench.embeddings.efficiency import Efficiency, relative_times
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, csv_text, document, parameters, printable
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PROFILE_SCHEMA = "plismbench.profile/1"
-REFERENCE = "h0-mini"
-"""The model whose time is 1, as in table 2 of its paper (https://arxiv.org/abs/2501.16239)."""
 
 _HEADINGS = ("model", "params", "device", "precision", "batch", "tiles/s", "s/10k", "peak memory", "time")
 _WORDS = ("model", "device", "precision")
@@ -44,12 +42,6 @@ def profile_text(costs: Sequence[Efficiency], table_format: TableFormat) -> str:
         case TableFormat.CSV:
             return csv_text(rows)
     return document(_HEADINGS, _cells(costs), table_format, left=_WORDS)
-
-
-def relative_times(costs: Sequence[Efficiency]) -> list[float | None]:
-    """Time for a tile where `REFERENCE` takes 1; None where it was not measured on the same device."""
-    references = {cost.device: cost.seconds_per_10k for cost in costs if cost.extractor == REFERENCE}
-    return [cost.seconds_per_10k / references[cost.device] if cost.device in references else None for cost in costs]
 
 
 def _cells(costs: Sequence[Efficiency]) -> list[list[str]]:

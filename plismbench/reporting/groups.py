@@ -2,16 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from plismbench.leaderboard import GroupTable
 from plismbench.pairs import PairGroup
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, caption, csv_text, document, number, remark
-from plismbench.reporting.tables import terminal_table
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from plismbench.reporting.terminal import TerminalTable
 
 GROUPS_SCHEMA = "plismbench.groups/1"
 
@@ -22,10 +18,10 @@ _COLUMNS = {
 }
 
 
-def groups_table(table: GroupTable) -> "Table":
+def groups_table(table: GroupTable) -> TerminalTable:
     """For a terminal of 80 columns: the best bold, the second underlined."""
     headings = (heading.replace(" ", "\n") for heading in _COLUMNS)
-    return terminal_table({"model": "left", **dict.fromkeys(headings, "right")}, _rows(table), gap=1)
+    return TerminalTable({"model": "name", **dict.fromkeys(headings, "right")}, _rows(table), gap=1)
 
 
 def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:

@@ -1,9 +1,9 @@
 """Rankings as tables: for a terminal, for documents, for other programs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from plismbench.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
 from plismbench.errors import UnknownName
@@ -19,12 +19,9 @@ from plismbench.reporting.printing import (
     parameters,
     remark,
 )
-from plismbench.reporting.tables import terminal_table
+from plismbench.reporting.terminal import TerminalTable
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_BAR_WIDTH = 6
+_BAR_WIDTH = 5
 _PLISM_MARK = "†"
 
 
@@ -55,8 +52,8 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "score": _numbers("score", "score"),
         "interval": Column("95 % CI", lambda row: interval_text(row.score_low, row.score_high), lambda r: r.score_low),
         "cosine": _numbers("cosine", "cosine"),
-        "lift": _numbers("lift", "cosine_lift"),
         "random": _numbers("random", "random_cosine"),
+        "lift": _numbers("lift", "cosine_lift"),
         "scanner": _numbers("scanner", "top10_cross_scanner"),
         "staining": _numbers("staining", "top10_cross_staining"),
         "both": _numbers("both", "top10_cross_both"),
@@ -68,7 +65,9 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
 )
 """Every column after the rank, by the word of ``--columns`` and ``--sort``."""
 
-_IN_80_COLUMNS = ("model", "score", "interval", "cosine", "lift", "scanner", "staining", "both")
+_DISPENSABLE = ("licence", "params", "time", "lift", "retrieval", "", "random", "interval")
+"""In a terminal, by the words of ``COLUMNS``; no word is the bar. At 80 columns the last two mostly stay."""
+
 _ALWAYS = ("model", "score", "cosine", "scanner", "staining", "both")
 
 
@@ -81,29 +80,29 @@ def sorted_board(board: Leaderboard, column: str) -> Leaderboard:
     found = find_column(column)
     known = [row for row in board.rows if found.value(row) is not None]
     unknown = tuple(row for row in board.rows if found.value(row) is None)
-    return Leaderboard(board.signature, (*sorted(known, key=found.value, reverse=not found.ascending), *unknown))
+    return replace(board, rows=(*sorted(known, key=found.value, reverse=not found.ascending), *unknown))
 
 
-def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> "Table":
-    """A ranking for a terminal of 80 columns; its signature is the caller's to show.
+def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> TerminalTable:
+    """A ranking for a terminal of 80 columns or more; its signature is the caller's to show.
 
     Args:
         board: the ranking.
-        columns: words of ``COLUMNS``; the usual ones if there are none.
+        columns: words of ``COLUMNS``; all that some row knows and there is room for if there are none.
     """
-    shown = [find_column(name) for name in columns or _known(board, _IN_80_COLUMNS)]
+    shown = [find_column(name) for name in columns or _known(board, tuple(COLUMNS))]
     ranks = [row.rank for row in board.rows]
     kinds, rows = {"#": "right"}, [[rank(row, ranks)] for row in board.rows]
     for column in shown:
-        words = column.heading in ("model", "licence")
-        kinds[column.heading] = "left" if words else "right"
+        kinds[column.heading] = {"model": "name", "licence": "left"}.get(column.heading, "right")
         for cells, row in zip(rows, board.rows, strict=True):
             cells.append(column.cell(row))
         if column is COLUMNS["score"]:
             kinds[""] = "bar"
             for cells, row in zip(rows, board.rows, strict=True):
                 cells.append(_bar(row.score))
-    return terminal_table(kinds, rows)
+    dispensable = [] if columns else [COLUMNS[name].heading if name else name for name in _DISPENSABLE]
+    return TerminalTable(kinds, rows, gap=1, dispensable=[name for name in dispensable if name in kinds])
 
 
 def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, columns: Sequence[str] = ()) -> str:
@@ -141,6 +140,10 @@ def notes(board: Leaderboard) -> list[str]:
         found.append("Published by plism-benchmark: another signature, so a ranking of its own.")
     if any(row.trained_on_plism for row in board.rows):
         found.append(f"{_PLISM_MARK} trained on PLISM")
+    if board.chance is not None:
+        found.append(f"Scanner, staining, both: top-10 accuracy, by chance {number(board.chance, 4)}.")
+    if board.timed_on:
+        found.append(f"Time a tile, H0-mini = 1: on {board.timed_on}.")
     return found
 
 
@@ -176,7 +179,7 @@ def _marked(row: LeaderboardRow) -> str:
 
 
 def _times(relative: float | None) -> str:
-    return UNKNOWN if relative is None else f"{relative:g}×"
+    return UNKNOWN if relative is None else f"{relative:.3g}×"
 
 
 def _bar(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Summaries as tables: for a terminal, for documents, for other programs."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +9,17 @@ from plismbench.aggregation import top_k_metric
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, csv_text, document, number, printable, shortened
+from plismbench.reporting.printing import UNKNOWN, csv_text, document, number
+from plismbench.reporting.terminal import TerminalTable
 from plismbench.results import Result
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.table import Table
 
 SUMMARY_SCHEMA_ID = "plismbench.summary/1"
 
 
-def summary_table(results: Sequence[Result], axis: Axis | None = None) -> "Table":
+def summary_table(results: Sequence[Result], axis: Axis | None = None) -> TerminalTable:
     """Median (IQR) for a terminal of 80 columns: the cosine, its lift, and the last top-k with its chance level."""
     cells = summary_cells(results, axis)
     k = max(k for result in results for k in result.run.ks)
@@ -27,13 +27,11 @@ def summary_table(results: Sequence[Result], axis: Axis | None = None) -> "Table
     shown = [cells.headings.index(name) for name in ("model", "pairs", "n", "cosine", "cosine-lift", f"top-{k}")]
     previous = ["", *(row[0] for row in cells.rows)]
     named_once = (["" if row[0] == name else row[0], *row[1:]] for row, name in zip(cells.rows, previous, strict=False))
-    table = terminal_table(
-        {cells.headings[column]: "left" if column < 2 else "right" for column in shown},
-        ([row[column] for column in shown] for row in named_once),
+    return TerminalTable(
+        {cells.headings[column]: ("name", "left")[column] if column < 2 else "right" for column in shown},
+        [[row[column] for column in shown] for row in named_once],
+        caption=f"median (IQR); top-{k} by chance {' or '.join(by_chance)}",
     )
-    table.caption = f"median (IQR); top-{k} by chance {' or '.join(by_chance)}"
-    table.caption_justify = "left"
-    return table
 
 
 def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None) -> str:
@@ -94,27 +92,3 @@ def _of_axis(result: Result, axis: Axis | None) -> "pl.DataFrame":
     if axis is None:
         return result.summary.filter(pl.col("group").is_in([str(group) for group in PairGroup]))
     return result.summary.filter(pl.col("group").str.starts_with(f"{axis} "))
-
-
-def terminal_table(columns: Mapping[str, str], rows: Iterable[Sequence[str | Cell]], gap: int = 2) -> "Table":
-    """A table for a terminal; long names are shortened, and nothing in a name is markup.
-
-    Args:
-        columns: heading to ``left``, ``right`` (whole, where there is room for it) or ``bar``.
-        rows: their cells.
-        gap: spaces between two columns.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    styles = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.SECOND: "underline"}
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
-    for name, kind in columns.items():
-        if kind == "right":
-            table.add_column(name, justify="right", no_wrap=True)
-        else:
-            table.add_column(name, overflow="fold", style="cyan" if kind == "bar" else None)
-    for row in rows:
-        cells = (cell if isinstance(cell, Cell) else Cell(cell) for cell in row)
-        table.add_row(*(Text(shortened(printable(cell.text)), styles[cell.emphasis]) for cell in cells))
-    return table

@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 from plismbench.embeddings.efficiency import Efficiency
-from plismbench.reporting.efficiency import profile_table, profile_text, relative_times
+from plismbench.reporting.efficiency import profile_table, profile_text
 from plismbench.reporting.formats import TableFormat
 
 MINI = Efficiency(
@@ -18,11 +18,6 @@ MINI = Efficiency(
 )
 BIG = replace(MINI, extractor="big", compiled=True, forward_seconds=4.0)
 ELSEWHERE = replace(MINI, extractor="other", device="CPU", peak_memory=None)
-
-
-def test_time_is_relative_to_h0_mini_on_the_same_device():
-    assert relative_times([BIG, MINI, ELSEWHERE]) == [8, 1, None]
-    assert relative_times([BIG]) == [None]
 
 
 def test_the_markdown_has_every_number():

@@ -1,0 +1,89 @@
+"""A table as wide as the terminal that it is printed on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plismbench.reporting.printing import Cell, Emphasis, printable, shortened
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.table import Table
+    from rich.text import Text
+
+_LONGEST_NAME = 40
+_WORTH_A_COLUMN = 20  # letters of a name for which a column goes
+_SHORTEST_NAME = 8  # fewer say nothing: a row then takes several lines
+
+
+@dataclass(frozen=True)
+class TerminalTable:
+    """A table whose columns and names follow the width of the terminal; nothing in a name is markup.
+
+    Where there is no room for all, columns go first, one after the other, and then the middles of names.
+
+    Args:
+        columns: heading to ``name`` (may be shortened), ``left``, ``right`` (whole, where there is room) or ``bar``.
+        rows: their cells.
+        gap: spaces between two columns.
+        dispensable: headings of columns that may go, the first to go first.
+        caption: a line below.
+    """
+
+    columns: Mapping[str, str]
+    rows: Sequence[Sequence[str | Cell]]
+    gap: int = 2
+    dispensable: Sequence[str] = ()
+    caption: str | None = None
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Table]":
+        yield self._fitted(options.max_width)
+
+    def _fitted(self, width: int) -> "Table":
+        from rich.table import Table
+
+        widths = {name: self._width(place, name) for place, name in enumerate(self.columns)}
+        shown = list(self.columns)
+        for name in self.dispensable:
+            if self._room(shown, widths, width) < min(self._longest_name(), _WORTH_A_COLUMN):
+                shown.remove(name)
+        longest = max(_SHORTEST_NAME, min(_LONGEST_NAME, self._room(shown, widths, width)))
+        table = Table(box=None, pad_edge=False, padding=(0, self.gap, 0, 0), caption=self.caption,
+                      caption_justify="left")  # fmt: skip
+        for name in shown:
+            kind = self.columns[name]
+            if kind == "right":
+                table.add_column(name, justify="right", no_wrap=True)
+            else:
+                table.add_column(name, overflow="fold", style="cyan" if kind == "bar" else None)
+        for row in self.rows:
+            cells = zip(self.columns.items(), row, strict=True)
+            table.add_row(*(_text(cell, longest if kind == "name" else None) for (name, kind), cell in cells
+                            if name in shown))  # fmt: skip
+        return table
+
+    def _width(self, place: int, heading: str) -> int:
+        """Of a column whose cells are whole."""
+        from rich.cells import cell_len
+
+        words = [*heading.split("\n"), *(_text(row[place], None).plain for row in self.rows)]
+        return max(map(cell_len, words))
+
+    def _room(self, shown: Sequence[str], widths: Mapping[str, int], width: int) -> int:
+        """Letters that are left for a name."""
+        fixed = [widths[name] for name in shown if self.columns[name] != "name"]
+        return width - sum(fixed) - self.gap * (len(shown) - 1)
+
+    def _longest_name(self) -> int:
+        kinds = self.columns.values()
+        return max((self._width(place, name) for place, (name, kind) in enumerate(zip(self.columns, kinds, strict=True))
+                    if kind == "name"), default=0)  # fmt: skip
+
+
+def _text(cell: str | Cell, longest: int | None) -> "Text":
+    from rich.text import Text
+
+    styles = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.SECOND: "underline"}
+    cell = cell if isinstance(cell, Cell) else Cell(cell)
+    words = printable(cell.text)
+    return Text(words if longest is None else shortened(words, longest), styles[cell.emphasis])

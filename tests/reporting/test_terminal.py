@@ -1,0 +1,57 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from plismbench.reporting.printing import Cell, Emphasis
+from plismbench.reporting.terminal import TerminalTable
+
+COLUMNS = {"#": "right", "model": "name", "score": "right", "": "bar", "licence": "left"}
+ROWS = [["1", "efficientnet-lite0-and-more", ".541", "███", "Apache-2.0"], ["10", "uni", ".5", "██", "MIT"]]
+
+
+def render(table, width, **options):
+    console = Console(width=width, file=io.StringIO(), **({"color_system": None} | options))
+    console.print(table)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("width", "headings", "name"),
+    [
+        (60, ["#", "model", "score", "licence"], "efficientnet-lite0-and-more"),
+        (52, ["#", "model", "score", "licence"], "efficientne…te0-and-more"),
+        (44, ["#", "model", "score"], "efficientnet-lite0-and-more"),
+        (34, ["#", "model", "score"], "efficientne…e0-and-more"),
+        (20, ["#", "model", "score"], "effi…more"),
+    ],
+)
+def test_columns_go_first_and_then_the_middles_of_names(width, headings, name):
+    lines = render(TerminalTable(COLUMNS, ROWS, dispensable=["licence", ""]), width)
+    assert len(lines) == 3  # nothing is folded
+    assert max(map(len, lines)) <= width
+    assert lines[0].split() == headings
+    assert lines[1].split()[1] == name
+    assert ("███" in lines[1]) == (width >= 44)
+
+
+def test_no_column_goes_that_may_not():
+    lines = render(TerminalTable(COLUMNS, ROWS), 30)
+    assert lines[0].split() == ["#", "model", "score", "licence"]
+    assert max(map(len, lines)) <= 30
+
+
+def test_numbers_stay_whole_where_names_are_long():
+    lines = render(TerminalTable({"model": "name", "score": "right"}, [["x" * 200, ".541"]]), 20)
+    assert lines[1] == "xxxxxx…xxxxxx   .541"
+    assert render(TerminalTable({"model": "name"}, [["x" * 200]]), 200)[1].strip() == "x" * 19 + "…" + "x" * 20
+
+
+def test_names_are_text_and_emphasis_is_style():
+    rows = [[Cell("[bold]\x1b[2J", Emphasis.BEST), "1"], ["猫" * 30, "2"]]
+    table = TerminalTable({"model": "name", "n": "right"}, rows, caption="below")
+    lines = render(table, 30)
+    assert lines[1].split() == ["[bold]�[2J", "1"]
+    assert lines[-1].strip() == "below"
+    styled = render(table, 30, force_terminal=True, color_system="standard")
+    assert any("\x1b[1m[bold]" in line for line in styled)
