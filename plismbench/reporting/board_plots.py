@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LARGEST_BUBBLE, _SMALLEST_BUBBLE = 46, 9
 _MOST_NAMES = 20  # written into the scatter plot; the others show theirs under the pointer
-_COSTS = {Cost.PARAMETERS: "Parameters", Cost.TIME: "Published time a tile, H0-mini = 1"}
+_COSTS = {Cost.PARAMETERS: "Parameters", Cost.TIME: "Time a tile, H0-mini = 1"}
 
 
 def scatter_figure(board: Leaderboard) -> "Figure | None":

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -128,11 +129,31 @@ _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    "–": "--",
+    "–": r"\textendash{}",
+    "|": r"\textbar{}",
+    "[": "{[}",  # after the end of a row, this and a star would be read as its argument
+    "*": "{*}",
     "†": r"\dag{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
+
+
+# What the default fonts of pdflatex lack of the first accented letters; of all others they have but punctuation.
+_LATEX_LACKS = frozenset("«»ÐÞðþ\xad")
+_LATEX_PUNCTUATION = frozenset("—‘’“”‡•…‰€™")
+
+
+def _tex(text: str) -> str:
+    """Text for pdflatex; a letter that its default fonts lack, which would stop it, becomes its number, ``U+732B``."""
+    known = (
+        character
+        if character < "\xa0" or character in _LATEX or character in _LATEX_PUNCTUATION
+        or (character < "\u0100" and character not in _LATEX_LACKS)
+        else f"U+{ord(character):04X}"
+        for character in printable(text)
+    )  # fmt: skip
+    return re.sub("-(?=-)", "-{}", _escaped("".join(known), _LATEX))  # two hyphens would be a dash
 
 
 def _escaped(text: str, escapes: Mapping[str, str]) -> str:
@@ -155,8 +176,8 @@ def _html(headings: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequenc
 
 def _latex(headings: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequence[str]) -> str:
     marks = {Emphasis.NONE: "{}", Emphasis.BEST: r"\textbf{{{}}}", Emphasis.SECOND: r"\underline{{{}}}"}
-    words = [[marks[cell.emphasis].format(_escaped(cell.text, _LATEX)) for cell in row] for row in rows]
-    lines = [" & ".join(row) + r" \\" for row in ([_escaped(name, _LATEX) for name in headings], *words)]
+    words = [[marks[cell.emphasis].format(_tex(cell.text)) for cell in row] for row in rows]
+    lines = [" & ".join(row) + r" \\" for row in ([_tex(name) for name in headings], *words)]
     columns = "".join("l" if name in left else "r" for name in headings)
     begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
     return "\n".join((begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end))

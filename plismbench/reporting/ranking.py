@@ -60,7 +60,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "retrieval": _numbers("retrieval", "score_without_cosine"),
         "params": Column("params", lambda row: parameters(row.n_params), lambda row: row.n_params, True),
         "licence": Column("licence", lambda row: row.license or UNKNOWN, lambda row: row.license or None, True),
-        "time": Column("time", lambda row: _times(row.relative_time), lambda row: row.relative_time, True),
+        "time": Column("time", lambda row: times(row.relative_time), lambda row: row.relative_time, True),
     }
 )
 """Every column after the rank, by the word of ``--columns`` and ``--sort``."""
@@ -178,7 +178,8 @@ def _marked(row: LeaderboardRow) -> str:
     return f"{row.name} {_PLISM_MARK}" if row.trained_on_plism else row.name
 
 
-def _times(relative: float | None) -> str:
+def times(relative: float | None) -> str:
+    """``2.1×``."""
     return UNKNOWN if relative is None else f"{relative:.3g}×"
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from plismbench import __version__
-from plismbench.aggregation import top_k_metric
+from plismbench.aggregation import hardest_between, top_k_metric
 from plismbench.dataset import DEMO, PLISM
 from plismbench.failures import Failures, shown_k
 from plismbench.leaderboard import Cost, Leaderboard
@@ -15,7 +15,7 @@ from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter
 from plismbench.reporting.failures import FailurePanel, failure_panels
 from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
 from plismbench.reporting.printing import interval_text, number, parameters, printable, shortened
-from plismbench.reporting.ranking import rank
+from plismbench.reporting.ranking import notes, rank, times
 from plismbench.reporting.tables import Cells, summary_cells
 from plismbench.results import Result
 
@@ -55,11 +55,28 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Breaks:
+    """Where a model does worst.
+
+    Args:
+        model: its name.
+        scanners, stainings: the two with the lowest median top-k accuracy, and that median; None if there are no two.
+    """
+
+    model: str
+    scanners: tuple[str, str, float] | None
+    stainings: tuple[str, str, float] | None
+
+
+@dataclass(frozen=True)
 class Section:
     """Everything of one signature: like with like.
 
     Args:
         board: the ranking.
+        notes: what stands below it.
+        metric: the accuracy that the section is about, as a heading.
+        breaks: of each of the models.
         summary: median (IQR) over every pair group, in the order of the ranking.
         overview: title and plot of the ranking, those that are defined.
         groups: title and plot; one a metric.
@@ -69,6 +86,9 @@ class Section:
     """
 
     board: Leaderboard
+    notes: tuple[str, ...]
+    metric: str
+    breaks: tuple[Breaks, ...]
     summary: Cells
     overview: tuple[Picture, ...]
     groups: tuple[Picture, ...]
@@ -92,7 +112,13 @@ def report_html(
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "parameters": parameters, "printable": printable, "shortened": shortened}
+    environment.filters |= {
+        "number": number,
+        "parameters": parameters,
+        "printable": printable,
+        "shortened": shortened,
+        "times": times,
+    }
     environment.globals |= {"interval": interval_text, "rank": rank}
     template = (files("plismbench") / "resources" / "report.html.jinja").read_text(encoding="utf-8")
     datasets = dict.fromkeys(result.run.dataset for result in results)
@@ -136,6 +162,12 @@ def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[Fai
     }
     return Section(
         board=board,
+        notes=tuple(notes(board)),
+        metric=title,
+        breaks=tuple(
+            Breaks(result.run.name, *(hardest_between(result.summary, axis, retrieval) for axis in Axis))
+            for result in own
+        ),
         summary=summary_cells(own),
         overview=_defined(pictures),
         groups=_defined({name: groups_figure(own, metric) for name, metric in groups.items()}),

@@ -1,5 +1,7 @@
 import csv
 import io
+import shutil
+import subprocess
 
 import pytest
 
@@ -103,3 +105,32 @@ def test_long_names_keep_both_ends():
     assert shortened("a" * 40) == "a" * 40
     name = shortened("start" + "x" * 200 + "end")
     assert (len(name), name[:5], name[-3:]) == (40, "start", "end")
+
+
+STRANGE = (
+    r"all \ & % $ # _ { } ~ ^ < > | ' ` [x] * -- ---", "\x1b[31m evil\n", "Zürich–Málaga × ½ ≤ 3 µm “é” …", "[1]*2",
+    "猫 модель 😀", "«Đþ»",
+)  # fmt: skip
+
+
+def test_letters_that_latex_lacks_are_numbers_and_the_others_themselves():
+    text = document(["model"], [[name] for name in STRANGE], TableFormat.LATEX)
+    lines = text.splitlines()[4:-2]
+    assert lines[1] == r"U+FFFD{[}31m evilU+FFFD \\"
+    assert lines[2] == r"Zürich\textendash{}Málaga × ½ U+2264 3 µm “é” … \\"
+    assert lines[3] == r"{[}1]{*}2 \\"
+    assert lines[4].startswith("U+732B U+043C")
+    assert r"\textbar{}" in lines[0]
+    assert lines[0].endswith(r"-{}- -{}-{}- \\")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex is installed")
+def test_latex_compiles(tmp_path):
+    table = document(["model", "95 % CI"], [[name, ".5–.6"] for name in STRANGE], TableFormat.LATEX)
+    page = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
+    (tmp_path / "t.tex").write_text(f"{page}\n{table}\n\\end{{document}}\n", encoding="utf-8")
+    if subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode:
+        pytest.skip("LaTeX is here, and its package booktabs is not")
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+                          cwd=tmp_path, capture_output=True)  # fmt: skip
+    assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]

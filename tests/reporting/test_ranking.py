@@ -185,7 +185,7 @@ def test_html_and_latex_hold_names_as_text():
     assert '<td style="text-align: left">&lt;script&gt;&amp;_\\x�</td>' in page
     assert '<td style="text-align: right">.500</td>' in page
     latex = leaderboard_text([board], TableFormat.LATEX)
-    assert r"1 & \textless{}script\textgreater{}\&\_\textbackslash{}x� & .500 &" in latex
+    assert r"1 & \textless{}script\textgreater{}\&\_\textbackslash{}xU+FFFD & .500 &" in latex
     assert latex.startswith("% s<b>\n\n\\begin{tabular}{rlrrrrrr}\n\\toprule\n\\# & model & score")
 
 

@@ -11,10 +11,12 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 from synthetic_results import make_result
 
+from plismbench.aggregation import hardest_between
 from plismbench.dataset import DEMO, PLISM, Slide
 from plismbench.failures import Failures, Query, Tile
 from plismbench.leaderboard import leaderboards, published
 from plismbench.pairs import Axis, SlidePair
+from plismbench.reporting.printing import number
 from plismbench.reporting.report import report_html, report_sections
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
@@ -50,12 +52,33 @@ def test_ranking_summary_and_pictures_are_there():
     (board,) = leaderboards(results)
     assert board.signature in text
     for row in board.rows:
-        assert f"{row.rank} {row.name} {row.title} {row.score:.3f}".replace("0.", ".") in text
+        assert f"{row.rank} {row.name} {row.title} 1.0 M · MIT {row.score:.3f}".replace("0.", ".") in text
     assert len(figures) == 9
     options = re.findall(r"<option>(.*?)</option>", page)
     assert options == ["strong", "weak"] == [trace["name"] for trace in figures[5]["data"]]
     summary = results[1].summary.to_dicts()[0]
     assert f"{summary['median']:.3f} ({summary['iqr']:.3f})".replace("0.", ".") in text
+
+
+def test_what_breaks_a_model_stands_below_the_ranking():
+    results = [make_result("weak", 0.3), make_result("strong", 0.7)]
+    page, _ = report(results)
+    text = words(page)
+    (board,) = leaderboards(results)
+    assert "by chance .0006" in text
+    for result, row in zip(results, reversed(board.rows), strict=True):
+        assert number(row.score_without_cosine) in text
+        told = [
+            f"{a} – {b} {number(median)}"
+            for a, b, median in (hardest_between(result.summary, axis, "top_10") for axis in Axis)
+        ]
+        assert f"{row.name} {' '.join(told)}" in text
+
+
+def test_times_are_a_column_where_one_is_known():
+    assert "10.1×" in words(report_html(PLISM.title, [published()], []))
+    assert "one T4" in words(report_html(PLISM.title, [published()], []))
+    assert "Time" not in words(report([make_result(slides=SLIDES)])[0])
 
 
 def test_unlike_results_have_sections_and_pictures_of_their_own():
