@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from plismbench.aggregation import TERMS, Schema
-from plismbench.errors import DuplicateName
 from plismbench.dataset import PLISM
 from plismbench.embeddings.efficiency import Efficiency, known_times
+from plismbench.errors import DuplicateName
 from plismbench.extractors.catalog import CATALOG
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import PairGroup

@@ -9,8 +9,8 @@ from synthetic_results import make_result
 
 from plismbench.aggregation import TERMS
 from plismbench.dataset import Slide
-from plismbench.errors import DuplicateName
 from plismbench.embeddings.efficiency import Efficiency
+from plismbench.errors import DuplicateName
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
     SPREAD_SCHEMA,
