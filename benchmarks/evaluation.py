@@ -13,9 +13,9 @@ something.
 import argparse
 import resource
 import time
+from functools import partial
 from itertools import combinations
 
-import faiss
 import numpy as np
 
 from plismbench.execution.threads import ThreadExecutor
@@ -66,6 +66,8 @@ def unit(vectors):
 
 def naive_faiss(a, b):
     """One search of both slides in both slides, for cosine and accuracy."""
+    import faiss
+
     a, b = unit(a), unit(b)
     both = np.concatenate([a, b])
     _, rows = faiss.knn(both, both, K + 1, metric=faiss.METRIC_INNER_PRODUCT)
@@ -77,27 +79,35 @@ def naive_faiss(a, b):
     return float(np.einsum("ij,ij->i", a, b).mean()), float(hits.mean())
 
 
-def reference(a, b):
-    """plism-benchmark's formulas with float32 instead of float16, so that BLAS multiplies: whole matrices."""
-    a, b = a.stored.astype(np.float32), b.stored.astype(np.float32)
+def reference(a, b, xp=np, dtype=np.float32):
+    """plism-benchmark's formulas: whole matrices, every number rounded to ``dtype``; it ships with float16.
+
+    ``xp`` is NumPy or a library with its functions; in float32 BLAS multiplies for NumPy.
+    """
+    a, b = (xp.asarray(x.stored).astype(dtype) for x in (a, b))
     n = len(a)
-    norms = [np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)]
-    cosine = float(np.diag(a @ b.T / (norms[0] * norms[1].T)).mean())
-    both = np.concatenate([a, b])
-    norms = np.concatenate(norms)
+    norms = [xp.linalg.norm(x.astype(np.float32), axis=1, keepdims=True).astype(dtype) for x in (a, b)]
+    cosine = float(xp.diag(a @ b.T / (norms[0] * norms[1].T)).astype(np.float64).mean())
+    both = xp.concatenate([a, b])
+    norms = xp.concatenate(norms)
     similarity = both @ both.T
-    similarity = similarity / (norms * norms.T)
-    best = np.argpartition(-similarity, range(1, K + 1), axis=1)[:, 1 : K + 1]
-    counterpart = np.roll(np.arange(2 * n), n)[:, None]
+    similarity /= norms * norms.T
+    best = xp.argpartition(-similarity, list(range(1, K + 1)), axis=1)[:, 1 : K + 1]
+    counterpart = xp.roll(xp.arange(2 * n), n)[:, None]
     return cosine, float((best == counterpart).any(axis=1).mean())
 
 
-def ours(pair):
+def ours(pair, search):
     """As `plismbench evaluate` does it, within-slide neighbours at hand."""
     a, b = pair
-    cosines = paired_cosines(a.vectors, b.vectors)
-    accuracy = counterpart_ranks(a, b, cosines.matched, K, engine("faiss")).accuracy(K)
+    cosines = paired_cosines(a.moments, b.moments, search.paired(a.placed, b.placed))
+    accuracy = counterpart_ranks(a, b, cosines.matched, K, search).accuracy(K)
     return float(cosines.matched.mean()), accuracy
+
+
+def searched_slides(slides, axes, search):
+    """Neighbours within each slide."""
+    return [searched_slide(one, lambda: axes, K, search) for one in slides]
 
 
 def timed(function, *arguments):
@@ -121,11 +131,11 @@ def main():
         slides = make_slides(N_SLIDES, options.tiles, options.dim, noise, options.decay)
         axes = principal_axes(slides[:2])
         search = engine("faiss")
-        within, searched = timed(list, (searched_slide(one, axes, K, search) for one in slides))
+        within, searched = timed(searched_slides, slides, axes, search)
         pairs = list(combinations(searched, 2))
-        executor = ThreadExecutor(n_cores())
-        list(executor.map(ours, pairs[:1]))  # what is computed once a slide
-        took, found = timed(list, executor.map(ours, pairs))
+        executor, compare = ThreadExecutor(n_cores()), partial(ours, search=search)
+        list(executor.map(compare, pairs[:1]))  # what is computed once a slide
+        took, found = timed(list, executor.map(compare, pairs))
         pair, within = took / len(pairs), within / N_SLIDES
         seconds = {}
         for function in (naive_faiss, reference)[: 1 if options.without_reference else 2]:

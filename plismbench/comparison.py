@@ -17,8 +17,9 @@ from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.metrics.protocol import OWKIN
 from plismbench.metrics.retrieval import OwnNeighbors, SearchedSlide, counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import Float64, PrincipalAxes, Rows, SlideVectors, principal_axes
+from plismbench.metrics.vectors import PrincipalAxes, Rows, SlideVectors, principal_axes
 from plismbench.pairs import SlidePair
+from plismbench.search.directions import Float64
 from plismbench.search.engine import Engine
 from plismbench.tissue import Tissue, tissue_of
 
@@ -67,7 +68,7 @@ class Comparison:
     def __call__(self, task: tuple[SlidePair, SearchedSlide, SearchedSlide]) -> dict[str, object]:
         """One row of ``part_schema``."""
         pair, a, b = task
-        cosines = paired_cosines(a.vectors, b.vectors)
+        cosines = paired_cosines(a.moments, b.moments, self.engine.paired(a.placed, b.placed))
         if self.protocol == OWKIN:
             numbers = owkin_numbers(a.vectors, b.vectors, self.ks)
             cosine, matched, hits = numbers.cosine, numbers.matched, numbers.hits
@@ -166,7 +167,9 @@ class Slides:
         if slide not in self._loaded:
             while len(self._loaded) >= self._capacity:
                 del self._loaded[min(self._loaded, key=self._wanted.__contains__)]
-            searched = searched_slide(self._read(slide), self._axes, self._limit, self._engine, self._own.get(slide))
+            searched = searched_slide(
+                self._read(slide), lambda: self._axes, self._limit, self._engine, self._own.get(slide)
+            )
             self._own[slide], self._loaded[slide] = searched.own, searched
         return self._loaded[slide]
 

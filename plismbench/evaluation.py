@@ -140,7 +140,7 @@ def plan_evaluation(
         n_tiles: size of the tile subset.
         ks: cut-offs.
         engine_name: see ``plismbench.search.engine``.
-        memory: bytes that slides may take at once.
+        memory: bytes that slides may take at once; on a GPU half of what is free there, if that is less.
         threads: for everything together.
         existing: what to do with a result that is there.
         device: where the engine searches.
@@ -189,6 +189,7 @@ def plan_evaluation(
         hardware=hardware() | {"threads": threads},
         versions={name: version(name) for name in ("plismbench", "numpy", "polars", "pyarrow")} | search.versions,
     )
+    memory = memory if search.room is None else min(memory, search.room)
     in_memory = slides_that_fit(memory, len(slides), n_tiles, manifest.dim, max(ks))
     folder = workspace.results(manifest.name, selection_name(dataset, slides, n_tiles, ks, protocol))
     finished = _is_finished(folder, run, existing)

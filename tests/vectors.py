@@ -2,6 +2,14 @@
 
 import numpy as np
 
+from plismbench.metrics.vectors import PrincipalAxes, SlideVectors
+
+
+def placed(search, stored, lead=1):
+    """Vectors as an engine wants them, along the axes that they have."""
+    axes = PrincipalAxes(np.eye(np.shape(stored)[1]), lead)
+    return search.place(SlideVectors(np.asarray(stored, np.float16)), lambda: axes)
+
 
 def random_pair(n=60, dim=24, noise=1.0, seed=0):
     """Tiles at random places, the second slide a noisy copy."""

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,6 @@ from plismbench.extractors.transfer import Flight, Landed, Line, line_to
 _SIZES = (32, 64, 128, 256, 512)
 _WORTH = 1.05  # a doubled batch must be this much faster, or it only costs memory
 _TRIALS = 3
-_DEVICE_ERROR: Any = getattr(torch, "AcceleratorError", ())  # torch before 2.8 has no name for it
 
 
 class Runner:
@@ -162,10 +160,11 @@ def best_batch_size(tiles_per_second: Callable[[int], float], sizes: tuple[int, 
 
 def _tiles_per_second(extractor: Extractor, size: int) -> float:
     line, tiles = line_to(extractor.device), noise_tiles(size)
-    line.send(extractor.forward, tiles).land()
-    begun = time.perf_counter()
-    for flight in [line.send(extractor.forward, tiles) for _ in range(_TRIALS)]:
-        flight.land()
+    with device_errors(extractor):
+        line.send(extractor.forward, tiles).land()
+        begun = time.perf_counter()
+        for flight in [line.send(extractor.forward, tiles) for _ in range(_TRIALS)]:
+            flight.land()
     return _TRIALS * size / (time.perf_counter() - begun)
 
 
@@ -181,7 +180,7 @@ def device_errors(extractor: Extractor) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except _DEVICE_ERROR as error:
+    except torch.AcceleratorError as error:
         what = str(error).splitlines()[0].rstrip(".")
         raise NeedsAction(
             f"Device {extractor.device} failed under '{extractor.spec.name}': {what}.",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plismbench.metrics.vectors import Float64, SlideVectors, check_counterparts, chunks
+from plismbench.search.directions import Float64, Moments, PairedProducts
 
 _NO_SPREAD = 1e-9
 """Directions nearer to their mean than this do not differ from it: float64 leaves about 1e-16."""
@@ -37,38 +37,27 @@ class PairedCosines:
         return float((self.matched.mean() - self.random) / room) if room > _NO_SPREAD else 0.0
 
 
-def paired_cosines(a: SlideVectors, b: SlideVectors) -> PairedCosines:
+def paired_cosines(a: Moments, b: Moments, products: PairedProducts) -> PairedCosines:
     """Cosines of two slides, in float64 from the stored float16.
 
     With directions u = x / ‖x‖ and their mean m, matched is uᵢᵃ · uᵢᵇ, centred is
     (uᵢᵃ - mᵃ) · (uᵢᵇ - mᵇ) / (‖uᵢᵃ - mᵃ‖ ‖uᵢᵇ - mᵇ‖), and random the mean of uᵢᵃ · uⱼᵇ over i ≠ j.
 
     Args:
-        a: one slide.
-        b: another; row i of both is the same tissue.
-
-    Raises:
-        ShapeMismatch: if the two slides differ in tiles or in dim.
+        a: of one slide.
+        b: of another; row i of both is the same tissue.
+        products: of the two.
 
     Example:
-        >>> a = SlideVectors(np.array([[3, 4], [1, 0]], np.float16))
-        >>> b = SlideVectors(np.array([[6, 8], [0, 2]], np.float16))
-        >>> paired_cosines(a, b).matched.tolist()
-        [1.0, 0.0]
+        >>> flat = Moments(mean=np.array([0.5, 0.5]), spread=np.array([0.5**0.5] * 2))  # of (1, 0) and (0, 1)
+        >>> found = paired_cosines(flat, flat, PairedProducts(matched=np.ones(2), centred=np.full(2, 0.5)))
+        >>> found.centred.round(12).tolist(), found.random, found.lift
+        ([1.0, 1.0], 0.0, 1.0)
     """
-    check_counterparts(a, b)
-    n_tiles = len(a)
-    matched, centred = np.empty(n_tiles), np.empty(n_tiles)
-    # einsum, not BLAS: its order of summation does not depend on the number of threads.
-    for rows in chunks(n_tiles, a.dim):
-        of_a, of_b = a.exact(rows), b.exact(rows)
-        matched[rows] = np.einsum("ij,ij->i", of_a, of_b)
-        of_a -= a.mean
-        of_b -= b.mean
-        centred[rows] = np.einsum("ij,ij->i", of_a, of_b)
+    matched, n_tiles = products.matched, len(products.matched)
     differs = (a.spread > _NO_SPREAD) & (b.spread > _NO_SPREAD)
-    np.divide(centred, a.spread * b.spread, out=centred, where=differs)
-    centred[~differs] = 0
+    centred = np.zeros(n_tiles)
+    np.divide(products.centred, a.spread * b.spread, out=centred, where=differs)
     means = float(np.einsum("j,j->", a.mean, b.mean))
     random = (n_tiles**2 * means - float(matched.sum())) / (n_tiles * (n_tiles - 1)) if n_tiles > 1 else 0.0
     return PairedCosines(matched, centred, random)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plismbench.metrics.retrieval import exact_ranks
-from plismbench.metrics.vectors import Float64, Rows, SlideVectors, chunks
+from plismbench.metrics.vectors import Rows, SlideVectors
+from plismbench.search.directions import Float64, chunks
 
 LOOKED_AT = 512
 """Tiles of a slide that are ranked in full: the cost grows with them, and a handful is shown."""

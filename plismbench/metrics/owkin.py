@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.metrics.vectors import Float64, Rows, SlideVectors, check_counterparts
+from plismbench.metrics.vectors import Rows, SlideVectors
+from plismbench.search.directions import Float64, check_counterparts
 
 _BLOCK = 2**22  # cosines at once
 

@@ -14,7 +14,7 @@ slide; a tile with ``limit`` of them at least as similar as its counterpart is a
 is not looked for on the other slide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.metrics.vectors import Float64, PrincipalAxes, Rows, SlideVectors, check_counterparts, chunks
+from plismbench.metrics.vectors import PrincipalAxes, Rows, SlideVectors
+from plismbench.search.directions import Float64, Moments, check_counterparts, chunks
 from plismbench.search.engine import Engine
 
 DEFAULT_KS = (1, 3, 5, 10)
@@ -47,10 +48,11 @@ class OwnNeighbors:
 
 @dataclass(frozen=True)
 class SearchedSlide:
-    """A slide, where its engine wants it, and the nearest neighbours of each of its tiles within it."""
+    """A slide, where its engine wants it, its moments, and the nearest neighbours of each of its tiles within it."""
 
     vectors: SlideVectors
     placed: Any
+    moments: Moments
     own: OwnNeighbors
 
 
@@ -112,11 +114,16 @@ def check_cutoffs(ks: Sequence[int], n_tiles: int) -> None:
 
 
 def searched_slide(
-    vectors: SlideVectors, axes: PrincipalAxes, limit: int, engine: Engine[Any], own: OwnNeighbors | None = None
+    vectors: SlideVectors,
+    axes: Callable[[], PrincipalAxes],
+    limit: int,
+    engine: Engine[Any],
+    own: OwnNeighbors | None = None,
 ) -> SearchedSlide:
-    """Turns a slide along the axes, hands it to the engine, and finds its neighbours unless they are known."""
-    placed = engine.place(axes.turned(vectors), axes.lead)
-    return SearchedSlide(vectors, placed, own or own_neighbors(vectors, placed, limit, engine))
+    """Hands a slide to the engine, which may turn it along the axes, and finds its neighbours unless they are known."""
+    placed = engine.place(vectors, axes)
+    own = own or own_neighbors(vectors, placed, limit, engine)
+    return SearchedSlide(vectors, placed, engine.moments(placed), own)
 
 
 def own_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine[Any]) -> OwnNeighbors:
@@ -127,12 +134,9 @@ def own_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine
     # from its own list: then the least similar neighbour goes instead.
     itself = found.rows == np.arange(n_tiles)[:, None]
     itself[~itself.any(axis=1), -1] = True
-    rows = found.rows[~itself].reshape(n_tiles, -1)
-    own = np.empty(rows.shape)
-    for chunk in chunks(n_tiles, vectors.dim * (rows.shape[1] + 1)):
-        some = vectors.exact(rows[chunk].reshape(-1)).reshape(*rows[chunk].shape, vectors.dim)
-        own[chunk] = np.einsum("id,imd->im", vectors.exact(chunk), some)
-    beyond = found.scores[:, -1].astype(np.float64) + vectors.rounding
+    pairs = np.stack([np.nonzero(~itself)[0], found.rows[~itself]], axis=1)
+    own = engine.products(placed, placed, pairs).reshape(n_tiles, -1)
+    beyond = found.scores[:, -1].astype(np.float64) + engine.rounding(vectors.dim)
     if found.rows.shape[1] == n_tiles:
         beyond[:] = -np.inf
     return OwnNeighbors(own, beyond)
@@ -159,11 +163,11 @@ def counterpart_ranks(
     at_least = cosines - TIE
     ranks_a, ranks_b = (_own_ranks(slide, at_least, limit) for slide in (a, b))
     least_a, least_b = (np.where(ranks < limit, at_least, np.inf) for ranks in (ranks_a, ranks_b))
-    reached = engine.reaching(a.placed, b.placed, least_a, least_b, a.vectors.rounding)
+    reached = engine.reaching(a.placed, b.placed, least_a, least_b, engine.rounding(a.vectors.dim))
     ranks_a += reached.a
     ranks_b += reached.b
-    _decide(ranks_a, a.vectors, b.vectors, reached.unsure_a, reached.crowded_a, at_least, limit)
-    _decide(ranks_b, b.vectors, a.vectors, reached.unsure_b[:, ::-1], reached.crowded_b, at_least, limit)
+    _decide(ranks_a, a, b, reached.unsure_a, reached.crowded_a, at_least, limit, engine)
+    _decide(ranks_b, b, a, reached.unsure_b[:, ::-1], reached.crowded_b, at_least, limit, engine)
     return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
 
 
@@ -196,24 +200,24 @@ def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Rows:
 
 def _decide(
     ranks: Rows,
-    queries: SlideVectors,
-    gallery: SlideVectors,
+    queries: SearchedSlide,
+    gallery: SearchedSlide,
     unsure: Rows,
     crowded: npt.NDArray[np.bool_],
     at_least: Float64,
     limit: int,
+    engine: Engine[Any],
 ) -> None:
     """Adds to the ranks the unsure candidates (query, candidate) that do reach the threshold."""
     open_ranks = ranks < limit
     unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & open_ranks[unsure[:, 0]]]  # the counterpart is no candidate
-    for chunk in chunks(len(unsure), 2 * queries.dim):
-        query, candidate = unsure[chunk].T
-        scores = np.einsum("ij,ij->i", queries.exact(query), gallery.exact(candidate))
-        np.add.at(ranks, query, scores >= at_least[query])
+    if len(unsure):
+        query = unsure[:, 0]
+        np.add.at(ranks, query, engine.products(queries.placed, gallery.placed, unsure) >= at_least[query])
     rows = np.flatnonzero(crowded & open_ranks)
     if len(rows):  # some of their candidates are counted as sure already, so all are counted anew
-        own = _count_exactly(queries, queries, rows, at_least)
-        ranks[rows] = own + _count_exactly(queries, gallery, rows, at_least)
+        own = _count_exactly(queries.vectors, queries.vectors, rows, at_least)
+        ranks[rows] = own + _count_exactly(queries.vectors, gallery.vectors, rows, at_least)
 
 
 def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Rows, at_least: Float64) -> Rows:

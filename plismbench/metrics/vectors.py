@@ -1,6 +1,6 @@
 """The vectors of one slide, ready for comparison."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import NonFiniteValue, ShapeMismatch
+from plismbench.search.directions import Directions, Float64, chunks
 
 Rows = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
 
-_CHUNK_NUMBERS = 2**17  # 1 MiB of float64: float64 work is done in pieces that stay in a core's cache
+_TURNED_NUMBERS = 2**21  # 16 MiB of float64 are multiplied at once: BLAS wants more than stays in a core's cache
 _LEAD_STEP = 32
 _TAIL = 0.05  # share of the squared length that may lie outside the leading axes; the fastest measured
 
@@ -55,38 +55,11 @@ class SlideVectors:
         norms[norms == 0] = 1
         return norms
 
-    @cached_property
-    def mean(self) -> Float64:
-        """(dim,) float64 mean of the directions."""
-        total = np.zeros(self.dim)
-        for rows in chunks(len(self), self.dim):
-            total += self.exact(rows).sum(axis=0)
-        return total / len(self)
-
-    @cached_property
-    def spread(self) -> Float64:
-        """(n_tiles,) float64 distance of each direction from their mean."""
-        spread = np.empty(len(self))
-        for rows in chunks(len(self), self.dim):
-            centred = self.exact(rows) - self.mean
-            spread[rows] = np.sqrt(np.einsum("ij,ij->i", centred, centred))
-        return spread
-
     def exact(self, rows: Rows | slice) -> Float64:
         """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros."""
         wide = self.stored[rows].astype(np.float64)
         wide /= self.norms[rows, None]
         return wide
-
-    @property
-    def rounding(self) -> float:
-        """Largest error of a float32 inner product of two float32 unit vectors of this width.
-
-        With u = 2⁻²⁴, the product of two unit vectors is off by at most dim·u in whatever order it
-        is summed (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), each vector
-        by u a component, and sums and differences of a few such numbers by u each.
-        """
-        return float((self.dim + 16) * 2.0**-24)
 
 
 @dataclass(frozen=True)
@@ -103,10 +76,10 @@ class PrincipalAxes:
     axes: Float64
     lead: int
 
-    def turned(self, vectors: SlideVectors) -> npt.NDArray[np.float32]:
+    def turned(self, vectors: Directions) -> npt.NDArray[np.float32]:
         """(n_tiles, dim) float32: the directions along these axes, computed in float64; zeros stay zeros."""
         turned = np.empty(vectors.stored.shape, np.float32)
-        for rows in chunks(len(vectors), vectors.dim, 16 * _CHUNK_NUMBERS):
+        for rows in chunks(len(vectors.stored), len(self.axes), _TURNED_NUMBERS):
             turned[rows] = vectors.exact(rows) @ self.axes
         return turned
 
@@ -123,7 +96,7 @@ def principal_axes(sample: Iterable[SlideVectors]) -> PrincipalAxes:
             moment = np.zeros((vectors.dim, vectors.dim))
         if vectors.dim != len(moment):
             raise ShapeMismatch(f"Vectors of dim {len(moment)} and {vectors.dim} have no common axes.")
-        for rows in chunks(len(vectors), vectors.dim, 16 * _CHUNK_NUMBERS):
+        for rows in chunks(len(vectors), vectors.dim, _TURNED_NUMBERS):
             some = vectors.exact(rows)
             moment += some.T @ some
     if moment is None:
@@ -134,19 +107,3 @@ def principal_axes(sample: Iterable[SlideVectors]) -> PrincipalAxes:
     wanted = int(np.searchsorted(-outside, -_TAIL)) + 1
     lead = min(-(-wanted // _LEAD_STEP) * _LEAD_STEP, max(_LEAD_STEP, len(moment) // 2), len(moment))
     return PrincipalAxes(np.ascontiguousarray(axes), lead)
-
-
-def check_counterparts(a: SlideVectors, b: SlideVectors) -> None:
-    """Refuses two slides whose rows cannot be the same tiles.
-
-    Raises:
-        ShapeMismatch: if they differ in tiles or in dim.
-    """
-    if a.stored.shape != b.stored.shape:
-        raise ShapeMismatch(f"Slides of a pair have the same tiles and dim; got {a.stored.shape} and {b.stored.shape}.")
-
-
-def chunks(n_rows: int, numbers_per_row: int, numbers: int = _CHUNK_NUMBERS) -> Iterator[slice]:
-    """Pieces of ``range(n_rows)`` of about so many numbers each; 1 MiB in float64 if not told."""
-    size = max(1, numbers // max(1, numbers_per_row))
-    return (slice(start, start + size) for start in range(0, n_rows, size))

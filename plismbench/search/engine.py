@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -9,13 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
+from plismbench.search.directions import Axes, Directions, Float32, Float64, Int64, Moments, PairedProducts
 
 Placed = TypeVar("Placed")
-"""One slide's unit vectors, where and how an engine wants them."""
+"""One slide's vectors, where and how an engine wants them."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,16 @@ class Unsure:
 
 
 class Engine(Protocol[Placed]):
-    """Exact search by inner product of unit vectors, accumulated in float32 or better."""
+    """Exact search by inner product of unit vectors, in float32 or better; and their products in float64."""
 
     @property
     def concurrent(self) -> bool:
-        """Whether several threads may count at once, because each call of ``reaching`` keeps to one."""
+        """Whether several threads may compare at once, because each call keeps to one core."""
+        ...
+
+    @property
+    def room(self) -> int | None:
+        """Bytes that slides may take where it searches; None where that is the memory of the machine."""
         ...
 
     @property
@@ -104,13 +107,41 @@ class Engine(Protocol[Placed]):
         """The library that searches, for the record."""
         ...
 
-    def place(self, vectors: Float32, lead: int, /) -> Placed:
-        """Takes a slide in.
+    def place(self, vectors: Directions, axes: Callable[[], Axes], /) -> Placed:
+        """Takes a slide in, once.
 
         Args:
-            vectors: (n_rows, dim) float32 of norm 1 or 0, C-contiguous.
-            lead: how many columns, from the first, hold most of the length of most vectors. It
-                decides how fast the search is, never what it finds.
+            vectors: the slide.
+            axes: along which it may be turned; to find them costs something.
+        """
+        ...
+
+    def rounding(self, dim: int, /) -> float:
+        """Largest error of a score between unit vectors of this width."""
+        ...
+
+    def moments(self, slide: Placed, /) -> Moments:
+        """Mean and spread of the directions of a slide."""
+        ...
+
+    def products(self, a: Placed, b: Placed, pairs: Int64, /) -> Float64:
+        """Inner products of some directions, in float64 from the stored values.
+
+        Args:
+            a: one slide.
+            b: another, or the same.
+            pairs: (m, 2) int64: a row of ``a``, a row of ``b``.
+
+        Returns:
+            (m,) float64.
+        """
+        ...
+
+    def paired(self, a: Placed, b: Placed, /) -> PairedProducts:
+        """Inner products of counterparts, in float64 from the stored values.
+
+        Raises:
+            ShapeMismatch: if the slides differ in tiles or in width.
         """
         ...
 
@@ -132,8 +163,7 @@ class Engine(Protocol[Placed]):
             b: another.
             least_a: (n_rows,) for each row of ``a``; infinity where it is not asked for.
             least_b: (n_rows,) for each row of ``b``; the same.
-            margin: scores this near the least one, or nearer, are unsure; at least the error of
-                an inner product.
+            margin: scores this near the least one, or nearer, are unsure; at least ``rounding``.
 
         Raises:
             ShapeMismatch: if the slides differ in width.

@@ -11,10 +11,12 @@ from plismbench.errors import ShapeMismatch
 from plismbench.metrics import cosine
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.vectors import SlideVectors
+from plismbench.search.directions import HostArithmetic, OnHost
 
 
 def compute(a, b):
-    return paired_cosines(SlideVectors(np.asarray(a, np.float16)), SlideVectors(np.asarray(b, np.float16)))
+    slides = [OnHost(SlideVectors(np.asarray(vectors, np.float16)), None) for vectors in (a, b)]
+    return paired_cosines(*(slide.moments for slide in slides), HostArithmetic().paired(*slides))
 
 
 @pytest.mark.parametrize("pair", PAIRS)

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from vectors import PAIRS, collapsed_pair, random_pair
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, exact_ranks, searched_slide
 from plismbench.metrics.vectors import PrincipalAxes, SlideVectors, principal_axes
 from plismbench.search.engine import ENGINES, engine
@@ -18,8 +17,9 @@ def compute_ranks(a, b, limit, name="faiss", lead=None, search=None):
     axes = principal_axes(slides)
     if lead is not None:
         axes = PrincipalAxes(axes.axes, lead)
-    searched = [searched_slide(vectors, axes, limit, search) for vectors in slides]
-    return counterpart_ranks(*searched, paired_cosines(*slides).matched, limit, search)
+    searched = [searched_slide(vectors, lambda: axes, limit, search) for vectors in slides]
+    matched = search.paired(*(slide.placed for slide in searched)).matched
+    return counterpart_ranks(*searched, matched, limit, search)
 
 
 @pytest.mark.parametrize(("name", "lead"), [*((name, None) for name in ENGINES), ("faiss", 1), ("faiss", 8)])
@@ -141,6 +141,6 @@ def test_slides_that_do_not_match_are_refused():
         compute_ranks(a, b[:-1], 3)
     search = engine("exact")
     slides = [SlideVectors(vectors) for vectors in (a, b)]
-    searched = [searched_slide(vectors, principal_axes(slides), 2, search) for vectors in slides]
+    searched = [searched_slide(vectors, lambda: principal_axes(slides), 2, search) for vectors in slides]
     with pytest.raises(ShapeMismatch, match="not searched for 3"):
         counterpart_ranks(*searched, np.zeros(len(a)), 3, search)

@@ -4,6 +4,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from oracle import unit
+from vectors import PAIRS, placed
 
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
 from plismbench.search.engine import (
@@ -19,18 +21,18 @@ from plismbench.search.engine import (
 
 
 def make_slides(n=90, dim=40, seed=0):
-    """Two slides of unit vectors, the second a noisy copy of the first."""
+    """Two slides of stored vectors, the second a noisy copy of the first."""
     random = np.random.default_rng(seed)
     a = random.standard_normal((n, dim)) * np.arange(1, dim + 1) ** -0.7
     b = a + 0.3 * random.standard_normal((n, dim)) * np.arange(1, dim + 1) ** -0.7
-    return [(x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32) for x in (a, b)]
+    return a.astype(np.float16), b.astype(np.float16)
 
 
 def count_slowly(a, b, least_a, least_b):
     """One score at a time, in float64."""
     of_a, of_b = np.zeros(len(a), int), np.zeros(len(b), int)
-    for i, x in enumerate(a.astype(np.float64)):
-        for j, y in enumerate(b.astype(np.float64)):
+    for i, x in enumerate(unit(a)):
+        for j, y in enumerate(unit(b)):
             of_a[i] += x @ y >= least_a[i]
             of_b[j] += x @ y >= least_b[j]
     return of_a, of_b
@@ -42,10 +44,10 @@ def count_slowly(a, b, least_a, least_b):
 def test_every_engine_counts_what_reaches(name, lead, asked):
     random = np.random.default_rng(lead)
     a, b = make_slides()
-    matched = np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64)) - 1e-3
+    matched = np.einsum("ij,ij->i", unit(a), unit(b)) - 1e-3
     least_a, least_b = (np.where(random.random(len(a)) < asked, matched, np.inf) for _ in range(2))
     search = engine(name)
-    found = search.reaching(search.place(a, lead), search.place(b, lead), least_a, least_b, 1e-5)
+    found = search.reaching(placed(search, a, lead), placed(search, b, lead), least_a, least_b, 1e-5)
     assert len(found.unsure_a) + len(found.unsure_b) < 10  # nearly all are sure, or the margin does nothing
     np.add.at(found.a, found.unsure_a[:, 0], scores_of(a, b, found.unsure_a) >= least_a[found.unsure_a[:, 0]])
     np.add.at(found.b, found.unsure_b[:, 1], scores_of(a, b, found.unsure_b) >= least_b[found.unsure_b[:, 1]])
@@ -58,19 +60,19 @@ def test_every_engine_counts_what_reaches(name, lead, asked):
 
 
 def scores_of(a, b, pairs):
-    return np.einsum("ij,ij->i", a[pairs[:, 0]].astype(np.float64), b[pairs[:, 1]].astype(np.float64))
+    return np.einsum("ij,ij->i", unit(a)[pairs[:, 0]], unit(b)[pairs[:, 1]])
 
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_scores_within_the_margin_are_unsure_and_not_counted(name):
-    a = np.array([[1, 0], [0, 1]], np.float32)
-    b = np.array([[0.6, 0.8], [0.8, 0.6]], np.float32)
+    a = np.array([[1, 0], [0, 1]])
+    b = np.array([[3, 4], [4, 3]])
     search = engine(name)
     least_a, least_b = np.array([0.6, np.inf]), np.array([np.inf, 0.7])
-    found = search.reaching(search.place(a, 1), search.place(b, 1), least_a, least_b, 1e-6)
+    found = search.reaching(placed(search, a), placed(search, b), least_a, least_b, 1e-6)
     assert (found.a.tolist(), found.unsure_a.tolist()) == ([1, 0], [[0, 0]])  # .8 surely, .6 perhaps
     assert (found.b.tolist(), found.unsure_b.tolist()) == ([0, 1], [])
-    wide = search.reaching(search.place(a, 1), search.place(b, 1), least_a, least_b, 0.5)
+    wide = search.reaching(placed(search, a), placed(search, b), least_a, least_b, 0.5)
     assert (wide.a.tolist(), sorted(wide.unsure_a.tolist())) == ([0, 0], [[0, 0], [0, 1]])
 
 
@@ -78,14 +80,14 @@ def test_scores_within_the_margin_are_unsure_and_not_counted(name):
 def test_rows_with_hundreds_of_unsure_pairs_are_told_and_not_listed(name):
     a, _ = make_slides(300, 20)
     b = np.tile(a[:1], (300, 1))  # one vector: every row of it is as near as every other
-    least = np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64))
+    least = np.einsum("ij,ij->i", unit(a), unit(b))
     search = engine(name)
     nothing = np.full(300, np.inf)
-    found = search.reaching(search.place(a, 8), search.place(b, 8), least, nothing, 1e-5)
+    found = search.reaching(placed(search, a, 8), placed(search, b, 8), least, nothing, 1e-5)
     assert found.crowded_a.all()
     assert not found.crowded_b.any()
     assert len(found.unsure_a) == len(found.unsure_b) == 0
-    turned = search.reaching(search.place(b, 8), search.place(a, 8), nothing, least, 1e-5)
+    turned = search.reaching(placed(search, b, 8), placed(search, a, 8), nothing, least, 1e-5)
     assert turned.crowded_b.all()
     assert len(turned.unsure_b) == 0
 
@@ -93,19 +95,41 @@ def test_rows_with_hundreds_of_unsure_pairs_are_told_and_not_listed(name):
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_finds_the_nearest_of_a_dense_search(name):
     a, _ = make_slides(50, 17)
-    dense = a.astype(np.float64) @ a.astype(np.float64).T
+    dense = unit(a) @ unit(a).T
     search = engine(name)
     for k in (1, 7, 50):
-        found = search.nearest(search.place(a, 5), k)
+        found = search.nearest(placed(search, a, 5), k)
         expected = np.argsort(-dense, axis=1)[:, :k]
         np.testing.assert_array_equal(found.rows, expected)
         np.testing.assert_allclose(found.scores, np.take_along_axis(dense, expected, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_every_engine_has_the_products_of_the_stored_values_in_float64(pair, name):
+    a, b = PAIRS[pair]()
+    of_a, of_b = unit(a), unit(b)
+    search = engine(name)
+    slides = placed(search, a), placed(search, b)
+    for slide, vectors in zip(slides, (of_a, of_b), strict=True):
+        moments = search.moments(slide)
+        np.testing.assert_allclose(moments.mean, vectors.mean(axis=0), atol=1e-15)
+        np.testing.assert_allclose(moments.spread, np.linalg.norm(vectors - vectors.mean(axis=0), axis=1), atol=1e-14)
+    found = search.paired(*slides)
+    np.testing.assert_allclose(found.matched, (of_a * of_b).sum(axis=1), atol=1e-15)
+    centred = ((of_a - of_a.mean(axis=0)) * (of_b - of_b.mean(axis=0))).sum(axis=1)
+    np.testing.assert_allclose(found.centred, centred, atol=1e-15)
+    pairs = np.argwhere(np.ones((len(a), len(b))))
+    np.testing.assert_allclose(search.products(*slides, pairs), (of_a @ of_b.T).ravel(), atol=1e-15)
+    assert search.products(*slides, pairs[:0]).shape == (0,)
+    with pytest.raises(ShapeMismatch, match="same tiles and dim"):
+        search.paired(slides[0], placed(search, b[:-1]))
+
+
+@pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_refuses_what_cannot_be_answered(name):
     search = engine(name)
-    slide, narrow = search.place(np.eye(4, dtype=np.float32), 2), search.place(np.ones((4, 2), np.float32), 2)
+    slide, narrow = placed(search, np.eye(4)), placed(search, np.ones((4, 2)))
     for k in (0, 5):
         with pytest.raises(InvalidInput, match=f"{k} neighbours among 4"):
             search.nearest(slide, k)

@@ -1,0 +1,117 @@
+"""What only a GPU can show of an evaluation; part of `make gpu-check`."""
+
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# It runs from a checkout that is not installed.
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "scripts"), str(ROOT / "tests")]
+
+import numpy as np  # noqa: E402
+import oracle  # noqa: E402
+from evaluation import MODELS, K, make_slides, ours, reference, searched_slides, timed  # noqa: E402
+from findings import Finding, agreement, at_least, at_most  # noqa: E402
+from vectors import PAIRS, placed  # noqa: E402
+
+from plismbench.machine import n_cores  # noqa: E402
+from plismbench.metrics.retrieval import counterpart_ranks, searched_slide  # noqa: E402
+from plismbench.metrics.vectors import SlideVectors  # noqa: E402
+from plismbench.search.engine import Engine  # noqa: E402
+from plismbench.search.exact import ExactEngine  # noqa: E402
+
+N_SLIDES, N_TILES, DIM = 91, 8_139, 768
+SECONDS = 15.0
+"""What all pairs may take at most, on an H200."""
+
+
+def ranks(a, b, limit, search):
+    """Ranks of all counterparts, as an evaluation finds them."""
+    slides = [searched_slide(SlideVectors(np.asarray(stored, np.float16)), None, limit, search) for stored in (a, b)]
+    matched = search.paired(*(slide.placed for slide in slides)).matched
+    found = counterpart_ranks(*slides, matched, limit, search)
+    return found.a, found.b
+
+
+def check_ranks(search: Engine) -> list[Finding]:
+    """Ranks against those of the tests' oracle: ties, duplicates, zeros, norms that float16 does not hold."""
+    findings = []
+    for name, pair in PAIRS.items():
+        a, b = pair()
+        expected = oracle.ranks(a, b)
+        same = all(
+            np.array_equal(found, np.minimum(wanted, limit))
+            for limit in (1, 10, 59)
+            for found, wanted in zip(ranks(a, b, limit, search), expected, strict=True)
+        )
+        findings.append(agreement(f"ranks of a {name.replace('_', ' ')} as the oracle's", same))
+    return findings
+
+
+def check_search(search: Engine, n_tiles: int = 3_000) -> list[Finding]:
+    """Scores, neighbours, ranks and float64 products of larger slides against NumPy in float64."""
+    a, b = (slide.stored for slide in make_slides(2, n_tiles, DIM, 1.9, 1.0))
+    exact = ExactEngine()
+    near, far = (engine.nearest(placed(engine, a), K + 1) for engine in (search, exact))
+    directions = oracle.unit(a)
+    scores = np.einsum("id,ikd->ik", directions[:500], directions[near.rows[:500]])
+    error = float(np.abs(near.scores[:500] - scores).max())
+    here, there = (engine.paired(placed(engine, a), placed(engine, b)) for engine in (search, exact))
+    same = all(map(np.array_equal, ranks(a, b, K, search), ranks(a, b, K, exact)))
+    return [
+        at_most("search: largest error of a score, of what is allowed for", error / search.rounding(DIM), 1.0),
+        at_least("search: rows of the 11 nearest as NumPy's", float((near.rows == far.rows).mean()), 0.999),
+        at_most("search: largest error of a cosine", float(np.abs(here.matched - there.matched).max()), 1e-14),
+        agreement(f"search: all ranks of {n_tiles:,} tiles as NumPy's", same),
+    ]
+
+
+def check_pairs(search: Engine, n_slides: int = N_SLIDES, n_tiles: int = N_TILES, dim: int = DIM) -> list[Finding]:
+    """Seconds for all pairs of a model, from vectors in memory: slides placed and searched, cosines, ranks."""
+    findings = []
+    for title, most in (("H0-mini, cross-staining", SECONDS), ("robust", None)):
+        slides = make_slides(n_slides, n_tiles, dim, MODELS[title][0], 1.0)
+        if not findings:
+            ours(searched_slides(slides[:2], None, search), search)  # libraries load, kernels are chosen
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(n_cores()) as pool:
+            searched = list(pool.map(lambda one: searched_slide(one, None, K, search), slides))
+            placing = time.perf_counter() - begun
+            found = list(pool.map(lambda pair: ours(pair, search), combinations(searched, 2)))
+        seconds = time.perf_counter() - begun
+        what = f"{len(found):,} pairs × {n_tiles:,} × {dim}, like {title}"
+        accuracy = np.mean([accuracy for _, accuracy in found])
+        findings += [
+            at_most(what, seconds, most, " s") if most else Finding(what, f"{seconds:.3g} s"),
+            Finding("  of it its slides", f"{placing:.3g} s; top-{K} of the pairs {accuracy:.3f}"),
+        ]
+    return findings + check_reference(slides[:2], found[0], seconds / len(found))
+
+
+def check_reference(slides, expected, seconds: float, numpy_like: str = "cupy") -> list[Finding]:
+    """The reference's formulas on the same GPU, in float16 as it ships and in float32, against ours.
+
+    Args:
+        slides: two.
+        expected: the cosine and accuracy that we found of them.
+        seconds: that we took for a pair.
+        numpy_like: the library that has NumPy's functions.
+    """
+    if find_spec(numpy_like) is None:
+        return [Finding(f"the reference's formulas with {numpy_like}", f"{numpy_like} is not installed")]
+    xp = __import__(numpy_like)
+    findings = []
+    for dtype, within in ((np.float16, None), (np.float32, 1e-3)):
+        reference(*slides, xp, dtype)  # compiled and allocated
+        trials = [timed(reference, *slides, xp, dtype) for _ in range(3)]
+        took = statistics.median(took for took, _ in trials)
+        what = f"the reference's formulas with {numpy_like} in {np.dtype(dtype)}"
+        findings.append(Finding(what, f"{took:.3g} s a pair, {took / seconds:.3g} times ours"))
+        if within is not None:
+            error = max(abs(own - other) for own, other in zip(expected, trials[0][1], strict=True))
+            findings.append(at_most("  its cosine and accuracy, off ours by", error, within))
+    return findings

@@ -1,0 +1,78 @@
+"""`scripts/gpu_evaluation.py` on a CPU: what it computes is right, and what fails is told."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plismbench.search.torch_matmul import TorchEngine
+
+SCRIPT = Path(__file__).parent.parent / "scripts/gpu_evaluation.py"
+
+
+@pytest.fixture(scope="module")
+def gpu_evaluation():
+    before = list(sys.path)
+    spec = importlib.util.spec_from_file_location("gpu_evaluation", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gpu_evaluation"] = module
+    spec.loader.exec_module(module)
+    sys.path[:] = before
+    return module
+
+
+def held(findings):
+    return {finding.check: finding.held for finding in findings}
+
+
+def test_the_engine_holds_and_one_that_is_off_fails(gpu_evaluation, monkeypatch):
+    search = TorchEngine("cpu")
+    sound = gpu_evaluation.check_ranks(search) + gpu_evaluation.check_search(search, 300)
+    assert all(finding.held for finding in sound), sound
+    assert len(sound) == len(gpu_evaluation.PAIRS) + 4
+    scores = TorchEngine._scores
+    monkeypatch.setattr(TorchEngine, "_scores", lambda *arguments: scores(*arguments) + 1e-3)
+    off = held(gpu_evaluation.check_ranks(search) + gpu_evaluation.check_search(search, 300))
+    assert not off["ranks of a random pair as the oracle's"]
+    assert not off["search: largest error of a score, of what is allowed for"]
+    assert not off["search: all ranks of 300 tiles as NumPy's"]
+    assert off["search: largest error of a cosine"]
+    products = TorchEngine.paired
+    monkeypatch.setattr(
+        TorchEngine, "paired", lambda *pair: replace(products(*pair), matched=products(*pair).matched + 1e-9)
+    )
+    assert not held(gpu_evaluation.check_search(search, 300))["search: largest error of a cosine"]
+
+
+def test_all_pairs_are_timed_beside_the_reference(gpu_evaluation, monkeypatch):
+    monkeypatch.setattr(gpu_evaluation, "SECONDS", 1e3)
+    seen = []
+    ours = gpu_evaluation.ours
+    monkeypatch.setattr(gpu_evaluation, "ours", lambda pair, search: seen.append(pair) or ours(pair, search))
+    findings = gpu_evaluation.check_pairs(TorchEngine("cpu"), 4, 200, 64)
+    assert len(seen) == 1 + 2 * 6  # one to warm up, then all of two models
+    assert findings[0].check == "6 pairs × 200 × 64, like H0-mini, cross-staining"
+    assert (findings[0].held, findings[0].asked) == (True, "≤ 1e+03 s")
+    monkeypatch.setattr(gpu_evaluation, "SECONDS", 1e-9)
+    assert not gpu_evaluation.check_pairs(TorchEngine("cpu"), 3, 100, 32)[0].held
+
+
+def test_the_reference_agrees_and_its_absence_is_told(gpu_evaluation):
+    search = TorchEngine("cpu")
+    slides = gpu_evaluation.make_slides(2, 200, 64, 1.0, 1.0)
+    expected = gpu_evaluation.ours(gpu_evaluation.searched_slides(slides, None, search), search)
+    findings = gpu_evaluation.check_reference(slides, expected, 1.0, "numpy")
+    assert [finding.check for finding in findings] == [
+        "the reference's formulas with numpy in float16",
+        "the reference's formulas with numpy in float32",
+        "  its cosine and accuracy, off ours by",
+    ]
+    assert all(finding.held for finding in findings)
+    wrong = gpu_evaluation.check_reference(slides, (expected[0], expected[1] + 0.01), 1.0, "numpy")
+    assert not wrong[-1].held
+    (absent,) = gpu_evaluation.check_reference(slides, expected, 1.0, "no_such_library")
+    assert (absent.found, absent.held) == ("no_such_library is not installed", True)
+    assert np.isfinite(expected).all()
