@@ -165,6 +165,11 @@ def check_decode(encoded: tuple[bytes, ...]) -> list[Finding]:
     return [Finding(f"PNG decoding on {n_cores()} cores", f"{speed:,.0f} tiles/s")]
 
 
+def cuda_device(name: str) -> torch.device:
+    """The device of that name with its number, which some functions of ``torch.cuda`` ask for."""
+    return torch.device("cuda", checked_device(name).index or 0)
+
+
 def check_shape(shape: Shape, device: torch.device, encoded: tuple[bytes, ...]) -> list[Finding]:
     """All that is asked of one network."""
     extractor = build(shape, device)
@@ -203,7 +208,7 @@ def main() -> int:
     if not torch.cuda.is_available():
         sys.stderr.write(f"gpu-check: torch {torch.__version__} finds no CUDA device; nothing was checked.\n")
         return 3
-    begun, device = time.perf_counter(), checked_device(name)
+    begun, device = time.perf_counter(), cuda_device(name)
     torch.cuda.set_device(device)
     findings = []
     for check in checks(device):

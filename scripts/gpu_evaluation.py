@@ -52,9 +52,9 @@ def check_ranks(search: Engine) -> list[Finding]:
     return findings
 
 
-def check_search(search: Engine, n_tiles: int = 3_000) -> list[Finding]:
+def check_search(search: Engine, n_tiles: int = 3_000, dim: int = DIM) -> list[Finding]:
     """Scores, neighbours, ranks and float64 products of larger slides against NumPy in float64."""
-    a, b = (slide.stored for slide in make_slides(2, n_tiles, DIM, 1.9, 1.0))
+    a, b = (slide.stored for slide in make_slides(2, n_tiles, dim, 1.9, 1.0))
     exact = ExactEngine()
     near, far = (engine.nearest(placed(engine, a), K + 1) for engine in (search, exact))
     directions = oracle.unit(a)
@@ -63,7 +63,7 @@ def check_search(search: Engine, n_tiles: int = 3_000) -> list[Finding]:
     here, there = (engine.paired(placed(engine, a), placed(engine, b)) for engine in (search, exact))
     same = all(map(np.array_equal, ranks(a, b, K, search), ranks(a, b, K, exact)))
     return [
-        at_most("search: largest error of a score, of what is allowed for", error / search.rounding(DIM), 1.0),
+        at_most("search: largest error of a score, of what is allowed for", error / search.rounding(dim), 1.0),
         at_least("search: rows of the 11 nearest as NumPy's", float((near.rows == far.rows).mean()), 0.999),
         at_most("search: largest error of a cosine", float(np.abs(here.matched - there.matched).max()), 1e-14),
         agreement(f"search: all ranks of {n_tiles:,} tiles as NumPy's", same),

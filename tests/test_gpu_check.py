@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.cuda._utils import _get_device_index
 
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
@@ -95,15 +96,24 @@ def test_the_shapes_are_those_of_timm(gpu_check):
     assert made(gpu_check.noise_tiles(2)).shape == (2, 64)
 
 
+def test_the_device_has_a_number_that_torch_takes(gpu_check, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for name, index in (("cuda", 0), ("cuda:1", 1)):
+        assert _get_device_index(gpu_check.cuda_device(name)) == index
+
+
 def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, tiny, monkeypatch, capsys):
     def broken(_):
         raise RuntimeError("a kernel is missing")
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)
-    monkeypatch.setattr(gpu_check, "checked_device", lambda _: CPU)
+    monkeypatch.setattr(gpu_check, "cuda_device", lambda _: CPU)
     monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "", 64),))
     monkeypatch.setattr(gpu_check, "build", lambda *_: tiny)
+    monkeypatch.setattr(gpu_check, "check_precision", lambda _: [])
+    encode = gpu_check.encode_tissue
+    monkeypatch.setattr(gpu_check, "encode_tissue", lambda _: encode(8))
     monkeypatch.setattr(gpu_check, "check_memory", broken)
     monkeypatch.setattr(gpu_check, "check_search", lambda search: [gpu_check.at_least(search.device, 1, 0)])
     monkeypatch.setattr(gpu_check, "check_pairs", lambda _: [])
@@ -116,4 +126,5 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
     assert "ranks of a collapsed pair as the oracle's" in told.out
     assert "tiny: extraction / bare" in told.out
     monkeypatch.setattr(gpu_check, "check_memory", lambda _: [])
+    monkeypatch.setattr(gpu_check, "SHAPES", ())
     assert gpu_check.main() == 0

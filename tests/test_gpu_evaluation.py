@@ -30,12 +30,12 @@ def held(findings):
 
 def test_the_engine_holds_and_one_that_is_off_fails(gpu_evaluation, monkeypatch):
     search = TorchEngine("cpu")
-    sound = gpu_evaluation.check_ranks(search) + gpu_evaluation.check_search(search, 300)
+    sound = gpu_evaluation.check_ranks(search) + gpu_evaluation.check_search(search, 300, 64)
     assert all(finding.held for finding in sound), sound
     assert len(sound) == len(gpu_evaluation.PAIRS) + 4
     scores = TorchEngine._scores
     monkeypatch.setattr(TorchEngine, "_scores", lambda *arguments: scores(*arguments) + 1e-3)
-    off = held(gpu_evaluation.check_ranks(search) + gpu_evaluation.check_search(search, 300))
+    off = held(gpu_evaluation.check_ranks(search) + gpu_evaluation.check_search(search, 300, 64))
     assert not off["ranks of a random pair as the oracle's"]
     assert not off["search: largest error of a score, of what is allowed for"]
     assert not off["search: all ranks of 300 tiles as NumPy's"]
@@ -44,7 +44,7 @@ def test_the_engine_holds_and_one_that_is_off_fails(gpu_evaluation, monkeypatch)
     monkeypatch.setattr(
         TorchEngine, "paired", lambda *pair: replace(products(*pair), matched=products(*pair).matched + 1e-9)
     )
-    assert not held(gpu_evaluation.check_search(search, 300))["search: largest error of a cosine"]
+    assert not held(gpu_evaluation.check_search(search, 300, 64))["search: largest error of a cosine"]
 
 
 def test_all_pairs_are_timed_beside_the_reference(gpu_evaluation, monkeypatch):
