@@ -24,15 +24,16 @@ def timm_spec(text: str) -> ExtractorSpec:
     to it; any other sees the tile at its own size. Normalisation is timm's for that name.
 
     Raises:
-        UnknownName: if timm has no such architecture.
-        InvalidInput: if it has, but without pretrained weights, and no checkpoint is given.
+        UnknownName: if timm has no such architecture, or none trained so.
+        InvalidInput: if it has the architecture, but without pretrained weights, and no checkpoint is given.
         Unavailable: if there is no such checkpoint.
     """
     import timm
 
+    from plismbench.extractors.pinning import check_timm_name
+
     name, _, path = text.partition("@")
-    if not timm.is_model(name):
-        raise UnknownName("timm architecture", name, timm.list_models(), hint="timm.list_pretrained() has them all.")
+    check_timm_name(name)
     cfg = timm.get_pretrained_cfg(name)
     if cfg is None or not (cfg.has_weights or path):
         raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")

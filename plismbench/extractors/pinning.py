@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from plismbench.errors import InvalidInput, Unavailable
+from plismbench.errors import InvalidInput, Unavailable, UnknownName
 from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import file_of_address, file_sha256, hub_place, own_file
@@ -19,7 +19,7 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
 
     Raises:
         AccessDenied, Unavailable: if the weights cannot be had.
-        InvalidInput: if they are in no such place.
+        InvalidInput: if they are in no such place, or timm does not know their name.
         CorruptFile: if they are no weights.
     """
     if spec.loader == REMOTE_MODEL:
@@ -40,11 +40,32 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
     return spec
 
 
-def timm_repository(spec: ExtractorSpec) -> str | None:
-    """Where on the Hub timm has the weights of ``timm:NAME``; None where it has them at an address."""
+def check_timm_name(name: str) -> None:
+    """Refuses what timm does not know, ``ARCHITECTURE`` or ``ARCHITECTURE.TAG``.
+
+    Raises:
+        UnknownName: if there is no such architecture, or none trained so.
+    """
     import timm
 
-    repo = timm.get_pretrained_cfg_value(spec.weights.removeprefix(TIMM), "hf_hub_id")
+    hint = "timm.list_pretrained() has them all."
+    if not timm.is_model(name):
+        raise UnknownName("timm architecture", name, timm.list_models(), hint=hint)
+    if "." in name and not timm.is_model_pretrained(name):
+        raise UnknownName("timm weights", name, timm.list_pretrained(), hint=hint)
+
+
+def timm_repository(spec: ExtractorSpec) -> str | None:
+    """Where on the Hub timm has the weights of ``timm:NAME``; None where it has them at an address.
+
+    Raises:
+        UnknownName: if timm does not know the name.
+    """
+    import timm
+
+    name = spec.weights.removeprefix(TIMM)
+    check_timm_name(name)
+    repo = timm.get_pretrained_cfg_value(name, "hf_hub_id")
     return str(repo).partition("@")[0] if repo else None
 
 

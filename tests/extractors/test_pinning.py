@@ -8,7 +8,7 @@ import torch
 from checkpoints import TIMM, publish, randomised
 from loopback_hub import Fault, LoopbackHub
 
-from plismbench.errors import AccessDenied, CorruptFile, Unavailable
+from plismbench.errors import AccessDenied, CorruptFile, Unavailable, UnknownName
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
@@ -122,6 +122,20 @@ def test_weights_of_timm_at_an_address_are_hashed_and_held_to_it(tmp_path, hub, 
     assert not hub.requested("/api/models")
     with pytest.raises(CorruptFile, match="is not the file that 'tiny' pins"):
         load_module(dataclasses.replace(found, revision="0" * 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("resnet81", "No timm architecture named 'resnet81'. Did you mean 'resnet18'"),
+        ("resnet18.a1_in2k", r"No timm weights named 'resnet18\.a1_in2k'\. Did you mean 'resnet18\.a1_in1k'"),
+    ],
+)
+def test_what_timm_does_not_know_is_named(name, words):
+    with pytest.raises(UnknownName, match=words):
+        pinned(at(f"timm:{name}"))
+    with pytest.raises(UnknownName, match=words):
+        registry.get(f"timm:{name}")
 
 
 def test_weights_of_timm_are_read_at_their_commit(tmp_path, hub):
