@@ -28,6 +28,7 @@ from plismbench.errors import (
 from plismbench.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation, slides_that_fit
 from plismbench.pairs import slide_pairs
 from plismbench.results import read_result
+from plismbench.search.torch_matmul import TorchEngine
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Existing, Workspace
 
@@ -417,3 +418,10 @@ def test_all_slides_are_told_from_some(tmp_path, store):
     assert not some.all_slides
     assert "slides:4-" in some.signature
     assert dataclasses.replace(some, slides=some.slides[:3]).signature != some.signature
+
+
+def test_a_small_gpu_holds_fewer_slides(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(TorchEngine, "room", bytes_for(3))
+    assert plan(tmp_path / "here", store).slides_in_memory == len(SLIDES)
+    assert plan(tmp_path / "there", store, engine_name="torch").slides_in_memory == 3
+    assert plan(tmp_path / "asked", store, engine_name="torch", memory=bytes_for(2)).slides_in_memory == 2
