@@ -75,10 +75,13 @@ class Download:
             )
         if not self.absent:
             return
-        for file in self.absent:  # of another size, or damaged: nothing to go on with
-            with storage_errors(self.folder / file.path):
-                (self.folder / file.path).unlink(missing_ok=True)
-                damage_mark(self.folder / file.path).unlink(missing_ok=True)
+        for file in self.absent:
+            path = self.folder / file.path
+            with storage_errors(path):
+                # Of another size, or damaged: nothing to go on with. Another process may have fetched it meanwhile.
+                if path.exists() and not is_there(path, file.size):
+                    path.unlink(missing_ok=True)
+                damage_mark(path).unlink(missing_ok=True)
         from huggingface_hub import HfFileSystem
 
         repo = self.index.layout.repo

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from plismbench.errors import CorruptFile, PlismbenchError
+from plismbench.errors import CorruptFile, PlismbenchError, Unavailable
 
 
 class ReadableFiles(Protocol):
@@ -26,8 +26,15 @@ class DiskFiles:
     """Files of this machine."""
 
     def open(self, path: str) -> IO[bytes]:
-        """A file to read from any place."""
-        return Path(path).open("rb")
+        """A file to read from any place.
+
+        Raises:
+            Unavailable: if it is not there.
+        """
+        try:
+            return Path(path).open("rb")
+        except FileNotFoundError as error:
+            raise Unavailable(f"There is no file {path} any more.") from error
 
     def unreadable(self, message: str) -> CorruptFile:
         """The file is damaged."""

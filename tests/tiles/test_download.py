@@ -270,6 +270,18 @@ def test_two_processes_share_the_work(hub: LoopbackHub, workspace: Workspace, pu
     assert sum(request.n_bytes for request in hub.requested(SHARDS)) == total  # nothing twice
 
 
+@pytest.mark.usefixtures("hub")
+def test_what_another_process_fetched_after_the_plan_is_kept(workspace: Workspace, published: Path) -> None:
+    planned = plan(workspace)
+    fetch(workspace)
+    before = {path: path.stat().st_ino for path in planned.folder.rglob("*.parquet")}
+    told: list[int] = []
+    planned.run(3, told.append)
+    assert {path: path.stat().st_ino for path in planned.folder.rglob("*.parquet")} == before
+    assert sum(told) == planned.n_bytes
+    assert_complete(workspace, published)
+
+
 def test_two_downloads_without_locks_leave_each_other_alone(
     hub: LoopbackHub, workspace: Workspace, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
