@@ -1,6 +1,6 @@
 """How often the 95 % intervals of `plismbench` hold what is true, where that is known: on made-up models.
 
-    python benchmarks/coverage.py [--trials 2000] [--slide-trials 300]
+    python benchmarks/coverage.py [--trials 2000] [--slide-trials 200]
 
 By cores: every trial draws 46 cores, with the sizes of PLISM's and a difficulty that all pairs of 12 slides
 and two models share; each model and pair has another level, and scatter of its own on every core. What is
@@ -105,7 +105,7 @@ def by_slides(trials):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=2_000)
-    parser.add_argument("--slide-trials", type=int, default=300)
+    parser.add_argument("--slide-trials", type=int, default=200)
     options = parser.parse_args()
     for kind, trials in ((by_cores, options.trials), (by_slides, options.slide_trials)):
         for name, held in kind(trials).items():
