@@ -1,6 +1,7 @@
 """Tiles to vectors, slide by slide, into a store."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from plismbench.errors import WorkerLost
 from plismbench.execution.executor import Executor
 from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import default_batch_size, load_extractor
+from plismbench.extractors.remote import TRUST
 from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task
@@ -100,7 +102,7 @@ def extract_together(
         Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
         for slide in sorted({slide for plan in plans for slide in plan.slides})
     ]
-    start = partial(_start, tuple(plans), on_tiles, workers, compiled, threads)
+    start = partial(_start, tuple(plans), on_tiles, workers, compiled, threads, os.environ.get(TRUST))
     costs: dict[str, list[Efficiency]] = {}
     begun = math.inf
     try:
@@ -135,9 +137,12 @@ def _start(
     workers: int,
     compiled: bool,
     threads: int | None,
+    trust: str | None,
     device: str,
 ) -> Pipeline:
     """What a worker runs, once its networks are on its device: an empty name stands for the plans' own."""
+    if trust is not None:  # it was given to the command; another machine does not know
+        os.environ[TRUST] = trust
     if threads is not None:
         set_threads(threads)
     runners = {

@@ -1,11 +1,15 @@
 """How fast a model is on a device, on synthetic tiles, with nothing read or written."""
 
+from collections import deque
+
 from plismbench.embeddings.efficiency import Efficiency, total
 from plismbench.extractors.devices import forget_peak_memory
 from plismbench.extractors.extractor import load_extractor
-from plismbench.extractors.runner import make_runner, noise_tiles
+from plismbench.extractors.runner import Flights, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import measured
+
+_IN_FLIGHT = 2  # batches that a device has beside the one that it works on
 
 
 def profile_model(
@@ -34,5 +38,10 @@ def profile_model(
     runner = make_runner(load_extractor(spec, device, precision, compiled=compiled), batch_size)
     runner.warm()
     tiles = noise_tiles(runner.batch_size)
-    flights = [runner.send(tiles) for _ in range(-(-n_tiles // len(tiles)))]
-    return total(measured(runner, len(tiles), flight.land().seconds) for flight in flights)
+    seconds, flying = [], deque[Flights]()
+    for _ in range(-(-n_tiles // len(tiles))):
+        flying.append(runner.send(tiles))
+        if len(flying) > _IN_FLIGHT:
+            seconds.append(flying.popleft().land().seconds)
+    seconds += [flight.land().seconds for flight in flying]
+    return total(measured(runner, len(tiles), each) for each in seconds)

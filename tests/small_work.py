@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,18 @@ def refusing(place):
 
 def refusing_to_start(place):
     raise ValueError(f"no {place}")
+
+
+def ask_in_a_thread_and_fail(items):
+    yield os.getpid(), next(items)
+    asking = threading.Thread(target=next, args=(items,), daemon=True)  # as readers do, which run ahead
+    asking.start()
+    time.sleep(0.2)
+    raise ValueError("no more")
+
+
+def failing_after_asking(place):
+    return ask_in_a_thread_and_fail
 
 
 class Unpicklable(Exception):

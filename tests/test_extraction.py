@@ -1,10 +1,12 @@
 import dataclasses
 import errno
+import os
 import signal
 import subprocess
 import sys
 import time
 import weakref
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from plismbench.errors import (
 )
 from plismbench.execution.local import LocalExecutor
 from plismbench.execution.processes import ProcessExecutor
+from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction import estimate_extraction, extract_together, plan_extraction
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -78,6 +81,8 @@ def executor_named(name):
             return LocalExecutor()
         case "processes":
             return ProcessExecutor(["cpu", "cpu"])
+        case "ray":
+            return RayExecutor("cpu", address=None, on_gpu=False)
 
 
 @pytest.fixture(scope="module")
@@ -358,6 +363,8 @@ def test_an_estimate_is_of_tiles_bytes_and_measured_seconds(monkeypatch):
     assert found.seconds == pytest.approx(1_000 / found.tiles_per_second)
 
 
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'plismbench[ray]'")
+
 INTERRUPTED = """
 import sys
 from pathlib import Path
@@ -371,7 +378,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", ["local", "processes"])
+@pytest.mark.parametrize("executor", ["local", "processes", pytest.param("ray", marks=needs_ray)])
 def test_ctrl_c_keeps_whole_slides_and_the_same_command_goes_on(tmp_path, executor):
     whole = plan(tmp_path / "whole")
     run(whole)
@@ -379,12 +386,16 @@ def test_ctrl_c_keeps_whole_slides_and_the_same_command_goes_on(tmp_path, execut
     log.mkdir()
     command = [sys.executable, "-c", INTERRUPTED, str(Path(__file__).parent), str(tmp_path / "cut"), str(log), executor]
     folder = tmp_path / "cut/tiny/embeddings/toy"
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(map(str, [Path(__file__).parent, Path(__file__).parent.parent])),
+        "RAY_worker_niceness": "0",  # it is 15
+    }
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment)
     while process.poll() is None and not list(folder.glob("*.parquet")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, told = process.communicate(timeout=30)
-    assert process.returncode == -signal.SIGINT
+    assert process.returncode == (1 if executor == "ray" else -signal.SIGINT)  # Ray keeps signals to itself
     assert told.rstrip().endswith("KeyboardInterrupt")
     assert told.count("Traceback") == 1
     kept = contents(folder)

@@ -1,5 +1,7 @@
 """``plismbench extract``."""
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -140,7 +142,8 @@ def extract(
     threads = max(1, n_cores() // crew.n_workers) if executor is ExecutorKind.PROCESSES else None
     title = ", ".join(plan.spec.name for plan in plans)
     n_slides = sum(len(plan.slides) for plan in plans)
-    with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance:
+    # Ray prints on stdout what it hears of lost machines.
+    with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance, redirect_stdout(sys.stderr):
         counted = advance if here else count_nothing  # a bar does not travel to other processes
         for done in extract_together(plans, crew, counted, workers=workers, compiled=compiled, threads=threads):
             if not here:
@@ -155,7 +158,7 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
     Raises:
         InvalidInput: if an option does not belong to it, or more processes than GPUs are asked for.
         MissingPackage: if Ray is not installed.
-        Unavailable: if no Ray cluster is at the address.
+        Unavailable: if no Ray cluster is at the address, or it has nothing to work on.
     """
     from plismbench.execution.local import LocalExecutor
     from plismbench.execution.processes import ProcessExecutor
@@ -171,20 +174,28 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
         case ExecutorKind.PROCESSES:
             return ProcessExecutor(places(device, processes))
         case ExecutorKind.RAY:
-            try:
-                from plismbench.execution.ray_cluster import RayExecutor
+            return _ray_executor(device, processes, address)
 
-                on_gpu = device != "cpu"
-                place = "cuda" if on_gpu else "cpu"  # a worker sees its own GPU only
-                return RayExecutor(place, address=address, on_gpu=on_gpu, n_workers=processes)
-            except ModuleNotFoundError:
-                raise MissingPackage(
-                    "--executor ray needs Ray, which is not installed.",
-                    hint="Install it: `pip install 'plismbench[ray]'`.",
-                ) from None
-            except ConnectionError as error:
-                what = str(error).splitlines()[0].rstrip(".")
-                raise Unavailable(
-                    f"No Ray cluster at '{address}': {what}.",
-                    hint="Start one with `ray start --head`, or leave out --address.",
-                ) from error
+
+def _ray_executor(device: str, processes: int | None, address: str | None) -> "Executor":
+    on_gpu = device != "cpu"
+    try:
+        from plismbench.execution.ray_cluster import RayExecutor
+
+        place = "cuda" if on_gpu else "cpu"  # a worker sees its own GPU only
+        executor = RayExecutor(place, address=address, on_gpu=on_gpu, n_workers=processes)
+    except ModuleNotFoundError:
+        raise MissingPackage(
+            "--executor ray needs Ray, which is not installed.", hint="Install it: `pip install 'plismbench[ray]'`."
+        ) from None
+    except ConnectionError as error:
+        what = " ".join(str(error).split()).rstrip(".")
+        raise Unavailable(
+            f"No Ray cluster at '{address}': {what}.",
+            hint="Start one with `ray start --head`, or leave out --address.",
+        ) from error
+    if not executor.n_workers:
+        raise Unavailable(
+            f"No machine of the Ray cluster offers a {'GPU' if on_gpu else 'CPU'}.", hint="`ray status` shows them."
+        )
+    return executor

@@ -1,5 +1,7 @@
 """The contract of what decides where work runs."""
 
+import pickle
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -42,3 +44,13 @@ class Executor(Protocol):
             ChildProcessError: if a worker is lost, and nobody is left to do its work.
         """
         ...
+
+
+def portable(error: Exception) -> Exception:
+    """The error with its traceback as a note; a description, if it cannot be pickled."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - whatever a foreign exception does when it is copied
+        return RuntimeError("".join(error.__notes__))
+    return error

@@ -2,17 +2,18 @@
 
 import multiprocessing
 import os
-import pickle
 import signal
-import traceback
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
-from plismbench.execution.executor import Start
+from plismbench.execution.executor import Start, portable
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -46,34 +47,51 @@ class ProcessExecutor:
         """Every outcome, as each is ready."""
         todo = deque(items)
         context = multiprocessing.get_context("spawn")
-        workers: dict[Connection, Any] = {}
+        crew: list[tuple[Connection, Any]] = []
         try:
             for place in self._places[: len(todo)]:
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs, start, place), name=place, daemon=True)
-                process.start()
+                with _deaf_to_ctrl_c():
+                    process.start()
+                    crew.append((ours, process))
                 theirs.close()  # so that the end of the process closes the pipe
-                workers[ours] = process
-            while workers:
-                for connection in set(workers).intersection(wait(list(workers))):
+            working = dict(crew)
+            while working:
+                for connection in set(working).intersection(wait(list(working))):
                     try:
                         word, value = connection.recv()
-                        if word is _Word.WANT:
-                            connection.send((_Word.OUTCOME, todo.popleft()) if todo else (_Word.END, None))
                     except (EOFError, OSError):
-                        raise ChildProcessError(_obituary(workers[connection])) from None
-                    if word is _Word.OUTCOME:
+                        raise ChildProcessError(_obituary(working[connection])) from None
+                    if word is _Word.WANT:
+                        with suppress(OSError):  # it has ended; why, is what it said before: the next word
+                            connection.send((_Word.OUTCOME, todo.popleft()) if todo else (_Word.END, None))
+                    elif word is _Word.OUTCOME:
                         yield value
                     elif word is _Word.ERROR:
                         raise value
                     elif word is _Word.END:
-                        workers.pop(connection).join()
+                        del working[connection]
         finally:
-            for process in workers.values():
-                process.terminate()
-            for connection, process in workers.items():
+            for _, process in crew:
+                process.kill()
+            for connection, process in crew:
                 process.join()
                 connection.close()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started meanwhile never hears Ctrl-C, which reaches all processes: the first one ends the others."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # or starting the first process starts it, which ends the deafness
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _obituary(process: Any) -> str:
@@ -85,7 +103,7 @@ def _obituary(process: Any) -> str:
 
 def _work(connection: Connection, start: Start[Item, Outcome], place: str) -> None:
     """What a process runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be kept from hearing Ctrl-C
     Thread(target=_end_with_parent, daemon=True).start()
     sending = Lock()
 
@@ -106,7 +124,7 @@ def _work(connection: Connection, start: Start[Item, Outcome], place: str) -> No
             send(_Word.OUTCOME, outcome)
         send(_Word.END)
     except Exception as error:  # noqa: BLE001 - it is raised in the first process
-        send(_Word.ERROR, _portable(error))
+        send(_Word.ERROR, portable(error))
 
 
 def _end_with_parent() -> None:
@@ -114,13 +132,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _portable(error: Exception) -> Exception:
-    """The error with its traceback as a note; a description, if it cannot be pickled."""
-    error.add_note("".join(traceback.format_exception(error)))
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    except Exception:  # noqa: BLE001 - whatever a foreign exception does when it is copied
-        return RuntimeError("".join(error.__notes__))
-    return error

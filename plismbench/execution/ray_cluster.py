@@ -1,45 +1,48 @@
 """Work on a Ray cluster: the only file that knows Ray."""
 
 import logging
+import os
+import socket
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from plismbench.execution.executor import Start
+from plismbench.execution.executor import Start, portable
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _AT_HAND = 2  # items a worker has: one under way, and the next, which it reads ahead
+_PATIENCE = 5.0  # seconds that a cluster may take to answer
 
 
 class RayExecutor:
-    """Runs one actor a GPU, or one a node where there is none; what a lost one had goes to the others.
+    """Runs one actor a GPU, or one a node with CPUs; what a lost one had goes to the others.
 
     Args:
         place: what ``start`` is told on each worker; Ray shows every actor its own GPU only.
         address: of a running cluster, ``auto`` for the one of this machine; None starts one here.
         on_gpu: whether a worker needs a GPU to itself.
-        n_workers: at most; one a GPU or node of the cluster, if left out.
+        n_workers: at most; one a GPU or node of the cluster, if left out. None, if the cluster has none.
 
     Raises:
         ModuleNotFoundError: if Ray is not installed.
-        ConnectionError: if there is no cluster at that address.
+        ConnectionError: if there is no cluster at that address, or it has another version of Ray or Python.
     """
 
     def __init__(self, place: str, *, address: str | None, on_gpu: bool, n_workers: int | None = None) -> None:
         import ray
 
         if not ray.is_initialized():
-            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR)
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            _join(address)
+        kind = "GPU" if on_gpu else "CPU"
+        there = [node["Resources"][kind] for node in ray.nodes() if node["Alive"] and kind in node["Resources"]]
+        places = int(sum(there)) if on_gpu else len(there)
         self._place = place
         self._on_gpu = on_gpu
-        self._cpus = 1 if on_gpu else min(node.get("CPU", 1) for node in nodes)
-        there = int(sum(node.get("GPU", 0) for node in nodes)) if on_gpu else len(nodes)
-        self.n_workers = max(1, there if n_workers is None else min(n_workers, there))
+        self._cpus = 1 if on_gpu else min(there, default=1)
+        self.n_workers = places if n_workers is None else min(n_workers, places)
 
     def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Every outcome, as each is ready."""
@@ -54,42 +57,65 @@ class RayExecutor:
             while todo or any(member.at_hand for member in crew):
                 for member in crew:
                     member.feed(todo)
-                waiting = {member.taking: member for member in crew if member.at_hand}
+                waiting = {member.call: member for member in crew if member.call is not None}
                 (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
                 member = waiting[ready]
                 try:
-                    number, outcome = ray.get(ready)
+                    done = ray.get(ready)
                 except RayTaskError as error:
                     raise error.cause from None
                 except RayActorError as error:
                     crew.remove(member)
                     todo.extendleft(member.at_hand.items())
                     if not crew:
-                        raise ChildProcessError("The last worker of the Ray cluster is lost") from error
+                        why = str(error).partition("\n")[0].rstrip(". ")
+                        raise ChildProcessError(f"The last worker of the Ray cluster is lost ({why})") from error
                     continue
-                del member.at_hand[number]
-                member.taking = None
-                yield outcome
+                member.placed, member.call = True, None
+                if done is not None:
+                    number, outcome = done
+                    del member.at_hand[number]
+                    yield outcome
         finally:
             for member in crew:
                 ray.kill(member.actor)
 
 
-@dataclass
-class _Member:
-    """An actor, the items that it has, by number, and the call that waits for its next outcome."""
+def _join(address: str | None) -> None:
+    import ray
 
-    actor: Any
-    at_hand: dict[int, Any] = field(default_factory=dict)
-    taking: Any = None
+    if address is None:  # a cluster of our own needs no web page, and reports to nobody
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        return
+    try:
+        if address != "auto" and "://" not in address:  # Ray itself tries for minutes
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), _PATIENCE).close()
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:  # not there; no address; of another version
+        raise ConnectionError(str(error)) from error
+
+
+class _Member:
+    """An actor, the items that it has, by number, and the call that is waited for.
+
+    It gets no item before it has a place: where places are fewer than were counted, it may never.
+    """
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.at_hand: dict[int, Any] = {}
+        self.placed = False
+        self.call: Any = actor.answer.remote()
 
     def feed(self, todo: deque[tuple[int, Any]]) -> None:
-        while todo and len(self.at_hand) < _AT_HAND:
+        while self.placed and todo and len(self.at_hand) < _AT_HAND:
             number, item = todo.popleft()
             self.at_hand[number] = item
             self.actor.put.remote(number, item)
-        if self.at_hand and self.taking is None:
-            self.taking = self.actor.take.remote()
+        if self.at_hand and self.call is None:
+            self.call = self.actor.take.remote()
 
 
 class _Actor:
@@ -105,13 +131,19 @@ class _Actor:
         self._begun: deque[int] = deque()
         self._outcomes: Iterator[Any] | None = None
 
+    def answer(self) -> None:
+        """Says that it is there."""
+
     def put(self, number: int, item: Any) -> None:
         self._items.put((number, item))
 
     def take(self) -> tuple[int, Any]:
-        if self._outcomes is None:  # not on creation: an error there reaches nobody
-            self._outcomes = self._start(self._place)(self._stream())
-        outcome = next(self._outcomes)
+        try:
+            if self._outcomes is None:  # not on creation: an error there reaches nobody
+                self._outcomes = self._start(self._place)(self._stream())
+            outcome = next(self._outcomes)
+        except Exception as error:  # noqa: BLE001 - it is raised on the machine of the command
+            raise portable(error) from None
         return self._begun.popleft(), outcome
 
     def _stream(self) -> Iterator[Any]:

@@ -1,5 +1,7 @@
 """uint8 tiles to float16 vectors, on a device, in a precision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -80,8 +82,8 @@ class Extractor:
     def _forward(self, prepared: Tensor) -> Any:
         try:
             return self.module(prepared)
-        except (PlismbenchError, torch.OutOfMemoryError):
-            raise
+        except (PlismbenchError, torch.OutOfMemoryError, torch.AcceleratorError):
+            raise  # a device that fails is no network's fault: `device_errors` names it
         except Exception as error:
             if self.compiled or self.spec.loader.startswith("plismbench."):
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
@@ -161,13 +163,14 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
 
     Raises:
         InvalidInput: if there is no such kind of device.
-        NeedsAction: if the device is not there, or the network does not fit its memory.
+        NeedsAction: if the device is not there or fails, or the network does not fit its memory.
         PlismbenchError: as `load_module` does.
     """
     where = checked_device(device)
     module = load_module(spec)
     try:
-        module.to(where)
+        with device_errors(spec.name, where):
+            module.to(where)
     except torch.OutOfMemoryError:
         raise NeedsAction(
             f"'{spec.name}' does not fit the memory of {device}.", hint="Extract fewer models at once."
@@ -175,6 +178,21 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
     if compiled:
         module.compile(dynamic=False)
     return Extractor(spec, module, where, precision, compiled)
+
+
+@contextmanager
+def device_errors(name: str, device: torch.device) -> Iterator[None]:
+    """Turns the loss of a device under an extractor into one sentence; too little memory stays what it is."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except torch.AcceleratorError as error:
+        what = str(error).splitlines()[0].rstrip(".")
+        raise NeedsAction(
+            f"Device {device} failed under '{name}': {what}.",
+            hint="Finished slides are kept; the same command goes on from there.",
+        ) from error
 
 
 def checked_device(name: str) -> torch.device:

@@ -1,8 +1,7 @@
 """An extractor at work: in batches that fit its device, timed."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import NeedsAction
-from plismbench.extractors.extractor import Extractor, default_batch_size
+from plismbench.extractors.extractor import Extractor, default_batch_size, device_errors
 from plismbench.extractors.transfer import Flight, Landed, Line, line_to
 
 _SIZES = (32, 64, 128, 256, 512)
@@ -68,7 +67,7 @@ class Runner:
     def _try(self, piece: npt.NDArray[np.uint8]) -> Flight | None:
         # Leaving the handler lets go of the traceback, which holds the tensors of the failed pass.
         try:
-            with device_errors(self.extractor):
+            with device_errors(self.extractor.spec.name, self.extractor.device):
                 return self._line.send(self.extractor.forward, piece)
         except torch.OutOfMemoryError:
             return None
@@ -81,8 +80,9 @@ class Runner:
             )
         self.batch_size //= 2
         if self.extractor.device.type == "cuda":
-            torch.cuda.synchronize(self.extractor.device)
-            torch.cuda.empty_cache()
+            with device_errors(self.extractor.spec.name, self.extractor.device):
+                torch.cuda.synchronize(self.extractor.device)
+                torch.cuda.empty_cache()
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Flights:
         Raises:
             NeedsAction: if the device fails.
         """
-        with device_errors(self.extractor):
+        with device_errors(self.extractor.spec.name, self.extractor.device):
             landed = [(flight.land(), n_tiles) for flight, n_tiles in self.flights]
         vectors = [one.vectors[:n_tiles] for one, n_tiles in landed]
         return Landed(
@@ -160,7 +160,7 @@ def best_batch_size(tiles_per_second: Callable[[int], float], sizes: tuple[int, 
 
 def _tiles_per_second(extractor: Extractor, size: int) -> float:
     line, tiles = line_to(extractor.device), noise_tiles(size)
-    with device_errors(extractor):
+    with device_errors(extractor.spec.name, extractor.device):
         line.send(extractor.forward, tiles).land()
         begun = time.perf_counter()
         for flight in [line.send(extractor.forward, tiles) for _ in range(_TRIALS)]:
@@ -171,18 +171,3 @@ def _tiles_per_second(extractor: Extractor, size: int) -> float:
 def noise_tiles(count: int) -> npt.NDArray[np.uint8]:
     """(count, 224, 224, 3) uint8, the same each time; black tiles would let a GPU run faster than tissue does."""
     return np.random.default_rng(0).integers(0, 256, (count, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
-
-
-@contextmanager
-def device_errors(extractor: Extractor) -> Iterator[None]:
-    """Turns the loss of a device into one sentence; too little memory stays what it is."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except torch.AcceleratorError as error:
-        what = str(error).splitlines()[0].rstrip(".")
-        raise NeedsAction(
-            f"Device {extractor.device} failed under '{extractor.spec.name}': {what}.",
-            hint="Finished slides are kept; the same command goes on from there.",
-        ) from error

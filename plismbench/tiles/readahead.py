@@ -70,7 +70,7 @@ class ReadAhead(Generic[_Item]):
             wait: for it, or for `wake`, rather than give ``Gap.NOT_YET`` where none is ready.
 
         Raises:
-            Exception: what a source raised, after the items before it.
+            BaseException: what a source raised, after the items before it; a panic of Rust is no Exception.
         """
         with self._changed:
             while True:
@@ -107,7 +107,7 @@ class ReadAhead(Generic[_Item]):
                     for item in items:
                         if not self._put(buffer, item):
                             return
-            except Exception as caught:  # noqa: BLE001 - it is raised where the items are taken
+            except BaseException as caught:  # noqa: BLE001 - it is raised where the items are taken
                 error = caught
             with self._changed:
                 buffer.error, buffer.ended = error, True
@@ -121,7 +121,7 @@ class ReadAhead(Generic[_Item]):
             buffer: _Buffer[_Item] = _Buffer()
             try:
                 source = None if self._no_more or self._closed else next(self._sources, None)
-            except Exception as caught:  # noqa: BLE001 - it is raised where the items are taken
+            except BaseException as caught:  # noqa: BLE001 - it is raised where the items are taken
                 source, buffer.error = None, caught
             with self._changed:
                 if source is not None or buffer.error is not None:

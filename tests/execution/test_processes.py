@@ -60,6 +60,15 @@ def test_an_error_that_does_not_travel_is_described():
         list(ProcessExecutor("a").run(small_work.raising_unpicklable, range(9)))
 
 
+def test_an_error_is_not_lost_when_its_process_ends_before_its_last_wish_is_heard():
+    outcomes = ProcessExecutor("a").run(small_work.failing_after_asking, range(9))
+    pid, item = next(outcomes)
+    assert item == 0
+    wait_until(lambda: not is_alive(pid))
+    with pytest.raises(ValueError, match="no more"):
+        next(outcomes)
+
+
 def test_a_killed_process_is_noticed_and_the_others_end(tmp_path):
     with pytest.raises(ChildProcessError, match="worker process on 'a' was killed by SIGKILL"):
         list(ProcessExecutor("a").run(small_work.dying, range(9)))
@@ -73,6 +82,11 @@ def test_stopping_early_ends_the_processes(tmp_path):
     wait_until(lambda: not any(map(is_alive, pids)))
 
 
+def in_a_terminal(code):
+    """A process with a group of its own: Ctrl-C reaches it and all that it has started."""
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 def test_processes_end_with_the_first_one(tmp_path, blow):
     code = f"""
@@ -84,14 +98,46 @@ from plismbench.execution.processes import ProcessExecutor
 if __name__ == "__main__":
     list(ProcessExecutor("ab").run(partial(small_work.sleeping, {str(tmp_path)!r}), range(9)))
 """
-    main = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    main = in_a_terminal(code)
     try:
         wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
         pids = [int(path.name) for path in tmp_path.iterdir()]
         assert all(map(is_alive, pids))
     finally:
-        main.send_signal(blow)
+        os.killpg(main.pid, blow) if blow is signal.SIGINT else main.send_signal(blow)
         _, told = main.communicate(timeout=10)
     wait_until(lambda: not any(map(is_alive, pids)))
     assert main.returncode == -blow
     assert told.count("Traceback") == (blow is signal.SIGINT)  # of the first process, and of no other
+
+
+def test_ctrl_c_while_a_process_still_imports_is_heard_by_the_first_one_only(tmp_path):
+    (tmp_path / "late.py").write_text(f"""
+import multiprocessing, os, pathlib, time
+if multiprocessing.current_process().name != "MainProcess":
+    pathlib.Path({str(tmp_path)!r}, f"{{os.getpid()}}.pid").touch()
+    time.sleep(60)
+def start(place): ...
+""")
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import late
+from plismbench.execution.processes import ProcessExecutor
+if __name__ == "__main__":
+    list(ProcessExecutor("ab").run(late.start, range(9)))
+"""
+    main = in_a_terminal(code)
+    try:
+        wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+        pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+        for pid in pids:
+            os.kill(pid, signal.SIGINT)
+        time.sleep(0.2)
+        assert all(map(is_alive, pids))
+    finally:
+        os.killpg(main.pid, signal.SIGINT)
+        _, told = main.communicate(timeout=10)
+    assert not any(map(is_alive, pids))
+    assert main.returncode == -signal.SIGINT
+    assert told.count("Traceback") == 1

@@ -1,6 +1,8 @@
 """Ray runs in processes of its own: it starts threads and warns, which the other tests do not allow."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,92 +15,115 @@ from plismbench.execution.ray_cluster import RayExecutor
 TESTS = Path(__file__).parent.parent
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'plismbench[ray]'")
 
-CLUSTER = """
-import os, sys
-tests, root = sys.argv[1:]
+LOST_NODE = """
+import json, os, sys
+tests, root, told = sys.argv[1:]
 sys.path.insert(0, tests)
 os.environ["PYTHONPATH"] = os.pathsep.join([tests, os.path.dirname(tests)])  # of the nodes
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # it is 15, and a busy machine would let the workers starve
 import time
+from functools import partial
 import ray
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from small_tiles import SlowTiles
-from test_extraction import plan
+from test_extraction import COLOUR, SPEC, plan
 import small_work
 from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction import extract_together
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+seen = {}
+impatient = {f"health_check_{word}": value for word, value in
+             (("initial_delay_ms", 500), ("period_ms", 500), ("timeout_ms", 1000), ("failure_threshold", 3))}
+head = {"num_cpus": 1, "include_dashboard": False, "_system_config": impatient}
+cluster = Cluster(initialize_head=True, head_node_args=head)
 second = cluster.add_node(num_cpus=1)
 executor = RayExecutor("cpu", address=cluster.address, on_gpu=False)
-"""
-
-LOST_NODE = (
-    CLUSTER
-    + """
-found = list(executor.run(small_work.squares, range(12)))
-assert sorted(square for square, _, _ in found) == [number**2 for number in range(12)], found
-assert len({pid for _, _, pid in found}) == 2, found
-print('>', "two workers")
+seen["workers"] = executor.n_workers
+seen["gpu workers"] = RayExecutor("cuda", address=cluster.address, on_gpu=True).n_workers
+(Path(root) / "meeting").mkdir(parents=True)
+seen["met"] = sorted(executor.run(partial(small_work.meeting, f"{root}/meeting"), range(6)))
+seen["errors"] = []
+for work in (small_work.refusing, small_work.raising_unpicklable):
+    try:
+        list(executor.run(work, range(9)))
+    except Exception as error:
+        seen["errors"].append([type(error).__name__, str(error), getattr(error, "__notes__", [])])
 try:
-    list(executor.run(small_work.refusing, range(9)))
-except ValueError as error:
-    print('>', error)
+    list(executor.run(small_work.dying, range(9)))
+except ChildProcessError as error:
+    seen["last"] = str(error)
+
 log = Path(root) / "log"
-log.mkdir(parents=True)
-slow = plan(Path(root), source=SlowTiles(log=str(log)))
-for number, done in enumerate(extract_together([slow], executor, threads=1)):
-    if number == 0:
+log.mkdir()
+plans = [plan(Path(root), spec, source=SlowTiles(log=str(log))) for spec in (SPEC, COLOUR)]
+seen["slides"] = []
+for done in extract_together(plans, executor, threads=1):
+    if not seen["slides"]:
         cluster.remove_node(second, allow_graceful=False)
-        print('>', "one node killed")
-    print('>', done.slide)
+    seen["slides"].append(str(done.slide))
 for _ in range(600):  # it takes the head some seconds to believe it
-    left = [node for node in ray.nodes() if node["Alive"]]
-    if len(left) == 1:
+    seen["nodes left"] = sum(node["Alive"] for node in ray.nodes())
+    if seen["nodes left"] == 1:
         break
     time.sleep(0.1)
-print('>', len(left), "node left")
+Path(told).write_text(json.dumps(seen))
 ray.shutdown()
 cluster.shutdown()
 """
-)
 
 
 @needs_ray
 @pytest.mark.slow
 def test_what_a_killed_node_had_goes_elsewhere_and_the_store_is_the_same(tmp_path):
     from stores import SLIDES
-    from test_extraction import contents, plan, run
+    from test_extraction import COLOUR, SPEC, contents, plan, run
 
-    whole = plan(tmp_path / "whole")
-    run(whole)
-    command = [sys.executable, "-c", LOST_NODE, str(TESTS), str(tmp_path / "cluster")]
+    whole = [plan(tmp_path / "whole", spec) for spec in (SPEC, COLOUR)]
+    for extraction in whole:
+        run(extraction)
+    told = tmp_path / "told.json"
+    command = [sys.executable, "-c", LOST_NODE, str(TESTS), str(tmp_path / "cluster"), str(told)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    told = [line.removeprefix("> ") for line in done.stdout.splitlines() if line.startswith("> ")]  # Ray prints too
-    assert told[:3] == ["two workers", "no 3", "one node killed"]
-    assert sorted(told[3:-1]) == sorted(map(str, SLIDES))
-    assert told[-1] == "1 node left"
+    seen = json.loads(told.read_text())
+    assert (seen["workers"], seen["gpu workers"]) == (2, 0)
+    assert seen["met"] == list(range(6))  # by two processes, or none would have gone on
+    (kind, words, (note,)), (_, description, _) = seen["errors"]
+    assert (kind, words) == ("ValueError", "no 3")
+    assert "in refuse" in note
+    assert "Unpicklable: odd" in description
+    assert sorted(seen["slides"]) == sorted(2 * list(map(str, SLIDES)))
+    assert seen["nodes left"] == 1
+    assert seen["last"].startswith("The last worker of the Ray cluster is lost (The actor died")
     read = [path.name.split()[0] for path in (tmp_path / "cluster/log").iterdir()]
     assert set(read) == set(map(str, SLIDES))
     assert len(read) > len(SLIDES)  # some slide was begun on one node and done on the other
-    assert contents(tmp_path / "cluster/tiny/embeddings/toy") == contents(whole.store.folder)
+    for extraction in whole:
+        assert contents(tmp_path / "cluster/tiny/embeddings" / extraction.spec.name) == contents(
+            extraction.store.folder
+        )
 
 
 @needs_ray
-@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_a_connection_error(tmp_path):
-    code = """
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        nobody = f"127.0.0.1:{taken.getsockname()[1]}"
+        code = f"""
 from plismbench.execution.ray_cluster import RayExecutor
-try:
-    RayExecutor("cpu", address="auto", on_gpu=False)
-except ConnectionError as error:
-    print("refused")
+for address in ("auto", {nobody!r}, "nonsense"):
+    try:
+        RayExecutor("cpu", address=address, on_gpu=False)
+    except ConnectionError:
+        print("refused", address)
 """
-    environment = os.environ | {"RAY_TMPDIR": str(tmp_path)}  # where a cluster of this machine would be noted
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "refused\n", done.stderr
+        environment = os.environ | {"RAY_TMPDIR": str(tmp_path)}  # where a cluster of this machine would be noted
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        )
+    assert done.stdout.splitlines() == ["refused auto", f"refused {nobody}", "refused nonsense"], done.stderr
 
 
 def test_without_ray_it_is_a_missing_module(monkeypatch):

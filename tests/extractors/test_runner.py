@@ -8,7 +8,7 @@ from torch import nn
 from plismbench.errors import NeedsAction
 from plismbench.extractors import runner as runners
 from plismbench.extractors.extractor import Extractor
-from plismbench.extractors.runner import Runner, best_batch_size, device_errors, make_runner, noise_tiles
+from plismbench.extractors.runner import Runner, best_batch_size, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
 TILES = noise_tiles(10)
@@ -111,14 +111,16 @@ def test_the_measured_speed_counts_tiles(monkeypatch):
     assert mean.seen == [5] * 4  # one to warm up, three that count
 
 
-def test_a_lost_device_is_one_sentence():
-    with (
-        pytest.raises(
-            NeedsAction, match=r"Device cpu failed under 'toy': CUDA error: unspecified launch failure\. Fin"
-        ),
-        device_errors(extractor(Mean())),
+def test_a_lost_device_is_one_sentence_and_no_fault_of_a_plugin():
+    class Lost(nn.Module):
+        def forward(self, image):
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ...")
+
+    assert not SPEC.loader.startswith("plismbench.")
+    with pytest.raises(
+        NeedsAction, match=r"Device cpu failed under 'toy': CUDA error: unspecified launch failure\. Fin"
     ):
-        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ...")
+        Runner(extractor(Lost()), 4).send(TILES)
 
 
 def test_noise_is_the_same_each_time():

@@ -133,3 +133,24 @@ def test_stopping_early_closes_the_sources():
     with pytest.raises(KeyboardInterrupt):
         stop()
     wait_until(lambda: sorted(closed) == [0, 1])
+
+
+def test_what_is_no_exception_comes_out_too():
+    """As the panics of packages written in Rust: a reader that died of one would be waited for without end."""
+
+    class Panic(BaseException):
+        pass
+
+    def source():
+        yield 1
+        raise Panic("no")
+
+    def sources():
+        raise Panic("none")
+        yield
+
+    with pytest.raises(Panic, match="no"), ReadAhead([source], 1, 1) as reader:
+        assert reader.get(wait=True) == 1
+        reader.get(wait=True)
+    with pytest.raises(Panic, match="none"), ReadAhead(sources(), 1, 1) as reader:
+        reader.get(wait=True)
