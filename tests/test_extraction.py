@@ -32,6 +32,7 @@ from plismbench.execution.processes import ProcessExecutor
 from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction import estimate_extraction, extract_together, plan_extraction
 from plismbench.extractors.loaders import load_module
+from plismbench.extractors.remote import TRUST
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.machine import hardware
 from plismbench.tiles.source import TileBatch
@@ -324,6 +325,17 @@ def test_a_root_that_cannot_be_written_is_refused_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageFailure, match="Not a directory"):
         plan(tmp_path / "file")
+
+
+def test_what_a_person_agreed_to_is_known_on_other_machines(tmp_path, monkeypatch):
+    class Elsewhere(LocalExecutor):
+        def run(self, start, items):
+            monkeypatch.delenv(TRUST)
+            yield from super().run(start, items)
+
+    monkeypatch.setenv(TRUST, "1")
+    list(plan(tmp_path, slides=SLIDES[:1]).run(Elsewhere()))
+    assert os.environ[TRUST] == "1"
 
 
 EXTRACT = """

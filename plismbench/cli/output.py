@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _PAGE = 80  # columns of a table in a file
+_PERIOD = 900  # seconds back that time left is judged from: other processes tell of whole slides only
 
 
 class Advance(Protocol):
@@ -90,6 +91,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        speed_estimate_period=_PERIOD,
     )
     with bar:
         task = bar.add_task(title, total=total)

@@ -48,3 +48,13 @@ def test_a_file_of_results_has_no_colour_and_80_columns(tmp_path, capsys):
 def test_without_a_file_results_are_shown(capsys):
     deliver(["one", "two\n"], None)
     assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_time_left_is_known_where_each_step_takes_minutes(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
+    with progress("slow", 4, "tiles") as advance:
+        for _ in range(3):
+            now[0] += 80
+            advance(1)
+    assert "left 0:01:20" in " ".join(capsys.readouterr().err.split())
