@@ -22,7 +22,7 @@ from plismbench.cli import (
     submit,
 )
 from plismbench.cli.output import say, show
-from plismbench.errors import PlismbenchError
+from plismbench.errors import NeedsAction, PlismbenchError
 from plismbench.reporting.printing import printable
 
 app = typer.Typer(
@@ -90,6 +90,9 @@ def main() -> None:
     except PlismbenchError as error:
         say(f"plismbench: {printable(' '.join(str(error).split()))}")
         _leave(error.exit_code)
+    except MemoryError:
+        say("plismbench: This machine has too little free memory. Ask for less at once; what was finished is kept.")
+        _leave(NeedsAction.exit_code)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing
             say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")

@@ -85,7 +85,7 @@ class Extractor:
         except (PlismbenchError, torch.OutOfMemoryError, torch.AcceleratorError):
             raise  # a device that fails is no network's fault: `device_errors` names it
         except Exception as error:
-            if self.compiled or self.spec.loader.startswith("plismbench."):
+            if self.compiled or self.spec.loader.startswith("plismbench.") or _lacks_memory(error):
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
             what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
             raise BrokenPlugin(
@@ -182,7 +182,12 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
 
 @contextmanager
 def device_errors(name: str, device: torch.device) -> Iterator[None]:
-    """Turns the loss of a device under an extractor into one sentence; too little memory stays what it is."""
+    """Turns the loss of a device under an extractor into one sentence; too little memory is one kind of error.
+
+    Raises:
+        NeedsAction: naming the device, if it fails.
+        torch.OutOfMemoryError: if its memory is not enough, also that of a CPU.
+    """
     try:
         yield
     except torch.OutOfMemoryError:
@@ -193,6 +198,15 @@ def device_errors(name: str, device: torch.device) -> Iterator[None]:
             f"Device {device} failed under '{name}': {what}.",
             hint="Finished slides are kept; the same command goes on from there.",
         ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        raise torch.OutOfMemoryError(str(error)) from error
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether NumPy, or torch on a CPU, was refused memory; torch has no type of its own for that."""
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def checked_device(name: str) -> torch.device:

@@ -55,6 +55,7 @@ def test_it_runs_as_a_module():
     [
         (InvalidInput("This\nis wrong.", hint="Do that."), 2, "plismbench: This is wrong. Do that.\n"),
         (Unavailable("Not there."), 3, "plismbench: Not there.\n"),
+        (MemoryError("Unable to allocate 8 EiB"), 3, "plismbench: This machine has too little free memory. Ask for"),
         (GateFailed("Worse\x1b[2J."), 1, "plismbench: Worse�[2J.\n"),
     ],
 )

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,29 @@ def test_too_little_memory_halves_the_batch_and_nothing_is_lost():
     mean.seen.clear()
     runner.send(TILES)
     assert mean.seen == [2] * 5  # it stays there
+
+
+def too_much_for_torch():
+    torch.empty(2**57)
+
+
+def too_much_for_numpy():
+    np.empty(2**57)
+
+
+@pytest.mark.parametrize("loader", ["a:b", "plismbench.extractors.baselines:constant"])
+@pytest.mark.parametrize("ask", [too_much_for_torch, too_much_for_numpy])
+def test_too_little_memory_of_a_cpu_halves_the_batch_too(ask, loader):
+    class Greedy(Mean):
+        def forward(self, image):
+            if len(image) > 3:
+                ask()
+            return super().forward(image)
+
+    greedy = Extractor(replace(SPEC, loader=loader), Greedy(), torch.device("cpu"), Precision.FP32)
+    runner = Runner(greedy, 8)
+    np.testing.assert_array_equal(runner.send(TILES).land().vectors, extractor(Mean())(TILES))
+    assert runner.batch_size == 2
 
 
 def test_a_tile_that_does_not_fit_is_one_sentence():
