@@ -186,7 +186,7 @@ MOST_UNSURE = 64
 ENGINES = ("exact", "faiss", "torch")
 
 AUTO = "auto"
-"""Torch on a GPU if there is one, else FAISS: measured faster, see docs/performance.md."""
+"""Torch on a GPU if there is one (estimated to be faster: docs/performance.md), else FAISS (measured)."""
 
 
 def engine_for(name: str, device: str = AUTO) -> str:
