@@ -88,6 +88,24 @@ def open_clip_keys(module):
     return state
 
 
+def coca_training_state(module):
+    """What open_clip's training of a CoCa leaves, its image tower that of a `PooledTower`."""
+    own = {key: value for key, value in open_clip_keys(module.trunk).items() if key.startswith("visual.")}
+    for key, value in module.state_dict().items():
+        if key == "head.0.weight":
+            own["visual.proj"] = value.T
+        elif key == "attn_pool_contrast.query":
+            own["visual.attn_pool.query"] = torch.cat([value, torch.randn(3, value.shape[1])])
+        elif not key.startswith("trunk."):
+            own[f"visual.{key.replace('attn_pool_contrast', 'attn_pool').replace('ln_contrast', 'ln_post')}"] = value
+    besides = {
+        "text.x": torch.ones(2),
+        "text_decoder.resblocks.0.ln_1.bias": torch.ones(2),
+        "logit_scale": torch.ones(()),
+    }
+    return {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in (own | besides).items()}}
+
+
 def conch_keys(module):
     """A CONCH image tower's weights beside what its checkpoint holds besides."""
     besides = ("text.x", "text_decoder.x", "logit_scale", "visual.proj_contrast", "visual.attn_pool_caption.query")

@@ -3,6 +3,8 @@
 Each function writes its files below ``tmp_path`` and gives the spec and the network that made them.
 """
 
+from dataclasses import replace
+
 import torch
 import transformers
 from checkpoints import (
@@ -10,6 +12,7 @@ from checkpoints import (
     SWIGLU,
     TIMM,
     Forward,
+    coca_training_state,
     conch_keys,
     dino_training_state,
     dinov2_keys,
@@ -18,7 +21,7 @@ from checkpoints import (
     randomised,
     tower,
 )
-from published_networks import GenBio, Musk
+from published_networks import GenBio, ISight, Musk
 
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -80,6 +83,28 @@ def plip(tmp_path):
     return spec, Forward(network.get_image_features, "pooler_output")
 
 
+def medsiglip(tmp_path):
+    spec = spec_of("vit_so400m_patch14_siglip_384", prefix=0, layout="transformers-siglip", mlp_ratio=4.0,
+                   act_layer="gelu_tanh", global_pool="map")  # fmt: skip
+    spec = replace(spec, pooling=Pooling.OUTPUT)
+    text = {"hidden_size": 24, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    whole = transformers.SiglipConfig(vision_config=HF | {"intermediate_size": 96}, text_config=text)
+    network = randomised(transformers.SiglipModel(whole))
+    network.save_pretrained(tmp_path / "hub/models/Org/Tiny")
+    return spec, Forward(network.get_image_features, "pooler_output")
+
+
+def isight(tmp_path):
+    spec = spec_of("vit_large_patch14_clip_quickgelu_336", side=28, prefix=0, file="isight.pth", layout="isight",
+                   num_classes=24, global_pool="avg", pool_include_prefix=True, final_norm=False,
+                   fc_norm=False)  # fmt: skip
+    spec = replace(spec, pooling=Pooling.OUTPUT)
+    network = randomised(ISight(transformers.CLIPConfig(vision_config=HF | {"intermediate_size": 96})))
+    state = {"epoch": 3, "model_state_dict": network.state_dict(), "optimizer_state_dict": {}}
+    publish(tmp_path / "hub", "Org/Tiny", isight__pth=state)
+    return spec, network
+
+
 def with_keys(spec, keys, tmp_path, file):
     module = tower(spec)
     publish(tmp_path / "hub", "Org/Tiny", **{file.replace(".", "__"): keys(module)})
@@ -100,6 +125,20 @@ def quilt(tmp_path):
     spec = spec_of("vit_base_patch32_clip_224", dim=16, side=64, prefix=0, file="open.bin", layout="open-clip",
                    head=[16])  # fmt: skip
     return with_keys(spec, open_clip_keys, tmp_path, "open.bin")
+
+
+def omiclip(tmp_path):
+    """Of four queries only the first counts."""
+    spec = spec_of("vit_large_patch14_clip_224", dim=16, prefix=0, file="coca.pt", layout="coca", global_pool="",
+                   final_norm=False, pooler="attention", head=[16], normalise=True)  # fmt: skip
+    return with_keys(spec, coca_training_state, tmp_path, "coca.pt")
+
+
+def exaone(tmp_path):
+    spec = spec_of("vit_base_patch16_224", patch_size=14, layout="dino")
+    return with_keys(
+        spec, lambda module: {f"backbone.{k}": v for k, v in module.state_dict().items()}, tmp_path, "model.safetensors"
+    )
 
 
 def conch(tmp_path):
@@ -159,4 +198,4 @@ def musk(tmp_path):
 
 
 FAMILIES = [phikon, phikon_v2, midnight, hibou, plip, gpfm, openpath, quilt, conch, conch_v15, keep, sinai, ctranspath,
-            genbio, musk]  # fmt: skip
+            genbio, musk, medsiglip, isight, omiclip, exaone]  # fmt: skip

@@ -1,10 +1,11 @@
-"""Two published networks that no package has, written the slow obvious way under the names of their checkpoints."""
+"""Three published networks that no package has, written the slow obvious way under the names of their checkpoints."""
 
 import math
 
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import CLIPModel
 
 
 def _named(**modules):
@@ -148,3 +149,24 @@ class Musk(nn.Module):
             weights = (query @ key.transpose(1, 2) / math.sqrt(query.shape[2])).softmax(dim=2)
             outputs.append(weights @ value)
         return attn["out_proj"]["A"](attn["inner_attn_ln"]["A"](torch.cat(outputs, dim=2)))
+
+
+class ISight(nn.Module):
+    """`CLAM_ViT` of zhihuanglab/iSight, as far as one tile goes: the mean over its projected tokens.
+
+    Args:
+        config: of the CLIP of transformers inside.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        width = config.vision_config.hidden_size
+        self.patch_encoder = CLIPModel(config)
+        self.attention_net = _named(attention_c=nn.Linear(width, 1))
+        self.visual_token_projection = nn.Linear(width, width)
+        self.text_projection_to_visual_dim = nn.Linear(width, width)
+        self.classifiers = nn.ModuleList([nn.Linear(width, 4)])
+
+    def forward(self, image):
+        told = self.patch_encoder.vision_model(image, output_hidden_states=True)
+        return self.visual_token_projection(told.hidden_states[-1]).mean(dim=1)

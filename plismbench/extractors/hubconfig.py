@@ -188,7 +188,7 @@ def _open_clip(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> I
 
 def _activation(module: Any) -> str:
     name = type(module.blocks[0].mlp.act).__name__
-    return {"QuickGELU": "quick_gelu", "GELU": "gelu"}.get(name, name)
+    return {"QuickGELU": "quick_gelu", "GELU": "gelu", "GELUTanh": "gelu_pytorch_tanh"}.get(name, name)
 
 
 def _same(theirs: Any, ours: Any) -> bool:

@@ -17,7 +17,8 @@ class Layout:
     Args:
         drop: keys at whose beginning this regular expression matches belong to another part of the
             checkpoint. Any other key that the tower does not have is an error.
-        rename: regular expressions and their replacements, each applied in turn.
+        rename: regular expressions and their replacements, each applied in turn. A name that then ends
+            in ``.transposed``, ``.from2`` or ``.first`` is that tensor changed so.
     """
 
     drop: str = r"(?!)"
@@ -61,10 +62,35 @@ _TRANSFORMERS_CLIP = Layout(
         (r"^visual_projection\.", "head.0."),
     ),
 )
+# SigLIP's tower has no class token, and a pooler that timm has too.
+_TRANSFORMERS_SIGLIP = Layout(
+    drop=r"text_model\.|logit_",
+    rename=(
+        *_TRANSFORMERS_CLIP.rename,
+        (r"^head\.probe$", "attn_pool.latent"),
+        (r"^head\.attention\.in_proj_", "attn_pool.qkv."),
+        (r"^head\.attention\.out_proj\.", "attn_pool.proj."),
+        (r"^head\.layernorm\.", "attn_pool.norm."),
+        (r"^head\.mlp\.", "attn_pool.mlp."),
+    ),
+)
+# `CLAM_ViT` of zhihuanglab/iSight: a CLIP of transformers, of which neither last norm nor projection is used.
+_ISIGHT = Layout(
+    drop=r"patch_encoder\.(text_model|text_projection|visual_projection|vision_model\.post_layernorm)\.|"
+    r"patch_encoder\.(logit_scale|vision_model\.embeddings\.position_ids)|"
+    r"(cell_type_projection|attention_net|text_projection_to_visual_dim|classifiers)\.",
+    rename=(
+        (r"^patch_encoder\.", ""),
+        (r"^visual_token_projection\.", "head."),
+        *_TRANSFORMERS_CLIP.rename,
+    ),
+)
 # The whole model of open_clip, of its own vision transformer or of one of timm's.
 _OPEN_CLIP = Layout(
-    drop=r"text\.|transformer\.|token_embedding\.|positional_embedding|ln_final\.|text_projection|logit_|attn_mask",
+    drop=r"(module\.)?(text|transformer|token_embedding|ln_final)\.|"
+    r"(module\.)?(positional_embedding|text_projection|logit_|attn_mask)",
     rename=(
+        (r"^module\.", ""),
         (r"^visual\.trunk\.", ""),
         (r"^visual\.head\.proj\.", "head.0."),
         (r"^visual\.proj$", "head.0.transposed"),
@@ -75,10 +101,21 @@ _OPEN_CLIP = Layout(
         (r"^visual\.ln_post\.", "norm."),
         (r"^visual\.transformer\.resblocks\.(\d+)\.", r"blocks.\1."),
         (r"\.ln_(\d)\.", r".norm\1."),
-        (r"\.attn\.in_proj_", ".attn.qkv."),
-        (r"\.attn\.out_proj\.", ".attn.proj."),
+        (r"(blocks\.\d+\.attn\.)in_proj_", r"\1qkv."),
+        (r"(blocks\.\d+\.attn\.)out_proj\.", r"\1proj."),
         (r"\.mlp\.c_fc\.", ".mlp.fc1."),
         (r"\.mlp\.c_proj\.", ".mlp.fc2."),
+    ),
+)
+# open_clip's CoCa: each of its queries attends for itself, and the first makes the vector.
+_COCA = Layout(
+    drop=r"(module\.)?(text|text_decoder)\.|(module\.)?logit_scale",
+    rename=(
+        (r"^(module\.)?visual\.attn_pool\.query$", "attn_pool_contrast.query.first"),
+        (r"^(module\.)?visual\.attn_pool\.", "attn_pool_contrast."),
+        (r"^(module\.)?visual\.ln_post\.", "ln_contrast."),
+        *_OPEN_CLIP.rename,
+        (r"^(?!attn_pool_contrast\.|ln_contrast\.|head\.)", "trunk."),
     ),
 )
 # Meta's DINO and DINOv2, alone or in a training state: prefixes, heads, and blocks in chunks.
@@ -131,7 +168,10 @@ LAYOUTS = {
     "timm": Layout(drop=r"(head|fc|classifier)\.|.*\.(relative_position_index|attn_mask)$"),
     "transformers": _TRANSFORMERS,
     "transformers-clip": _TRANSFORMERS_CLIP,
+    "transformers-siglip": _TRANSFORMERS_SIGLIP,
+    "isight": _ISIGHT,
     "open-clip": _OPEN_CLIP,
+    "coca": _COCA,
     "dino": _DINO,
     "beit3": _BEIT3,
     "genbio": _GENBIO,
@@ -146,6 +186,7 @@ LAYOUTS = {
     ),
 }
 _TOGETHER = (("attn.qkv", ("attn.query", "attn.key", "attn.value")), ("mlp.fc1", ("mlp.gate_proj", "mlp.up_proj")))
+_APART = ("attn_pool.qkv.", "attn_pool.q.", "attn_pool.kv.")
 
 
 def rearranged(
@@ -153,7 +194,8 @@ def rearranged(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A checkpoint under a tower's keys, and for each key the one that it had.
 
-    Queries, keys and values become one matrix, and so do gate and value of a SwiGLU. The class
+    Queries, keys and values become one matrix, and so do gate and value of a SwiGLU; in timm's attention
+    pooler queries stand apart. The class
     token and the position embeddings get the leading dimensions of timm's. Keys in ``wanted`` are
     never dropped.
 
@@ -172,7 +214,9 @@ def rearranged(
             name, value = f"{name.removesuffix('transposed')}weight", value.T
         if name.endswith(".from2"):  # fairseq counts positions from 2
             name, value = name.removesuffix(".from2"), value[2:]
-        if name in ("cls_token", "pos_embed") and value.ndim < 3:
+        if name.endswith(".first"):
+            name, value = name.removesuffix(".first"), value[:1]
+        if name.removeprefix("trunk.") in ("cls_token", "pos_embed") and value.ndim < 3:
             value = value.reshape((1,) * (3 - value.ndim) + tuple(value.shape))
         if name in found:
             raise InvalidInput(f"Keys {origins[name]} and {key} of the checkpoint both become {name}.")
@@ -183,4 +227,9 @@ def rearranged(
             if all(name in found for name in names):
                 fused = first.replace(parts[0], whole)
                 found[fused], origins[fused] = torch.cat([found.pop(name) for name in names]), origins[first]
+    whole, query, key_value = _APART
+    for fused in [name for name in found if name.startswith(whole)]:
+        value, origin = found.pop(fused), origins[fused]
+        for name, part in ((query, value[: len(value) // 3]), (key_value, value[len(value) // 3 :])):
+            found[fused.replace(whole, name)], origins[fused.replace(whole, name)] = part, origin
     return found, origins

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from plismbench.errors import BrokenPlugin, DuplicateName, UnknownName
-from plismbench.extractors.catalog import CATALOG
+from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 GROUP = "plismbench.extractors"
@@ -104,7 +104,8 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
 def _registered(entries: Iterable[Registration], name: str, asked: str) -> ExtractorSpec:
     found = [entry for entry in entries if entry.name == name]
     if not found:
-        raise UnknownName("extractor", asked, names(), hint="List them with `plismbench models`.")
+        why = f"'{name}' is left out: {LEFT_OUT[name]}. " if name in LEFT_OUT else ""
+        raise UnknownName("extractor", asked, names(), hint=f"{why}List them with `plismbench models`.")
     if len(found) > 1:
         raise DuplicateName(
             f"Extractor '{name}' is {_claimed([entry.owner for entry in found])}.", hint="Uninstall one of them."

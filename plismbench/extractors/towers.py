@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,14 +56,16 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", (1,))[0]
     if spec.image_size % patch:
         raise InvalidInput(f"'{spec.name}' has patches of {patch} pixels; {spec.image_size} is no multiple of that.")
-    if "head" in spec.options:
-        module.head = _head(module.num_features, spec.options["head"], bool(spec.options.get("normalise")))
+    width = spec.dim if "pooler" in spec.options else module.num_features
+    head = _head(width, spec.options.get("head", ()), bool(spec.options.get("normalise")))
+    if "head" in spec.options and "pooler" not in spec.options:
+        module.head = head
     if "rope" in spec.options:
         turn_in_bfloat16(module)
     if "view" in spec.options:
         VIEWS[spec.options["view"]](module)
     if "pooler" in spec.options:
-        return PooledTower(module, str(spec.options["pooler"]), spec.dim)
+        return PooledTower(module, str(spec.options["pooler"]), spec.dim, head)
     return module
 
 
@@ -150,24 +152,28 @@ class ProjectionPooler(nn.Module):
 
 
 class PooledTower(nn.Module):
-    """A trunk that gives tokens, attention over them, and a layer norm: CONCH's image tower, its projection left out.
+    """A trunk that gives tokens, attention over them, a layer norm and perhaps a projection.
+
+    CONCH's image tower, its projection left out, or that of open_clip's CoCa, with it.
 
     Args:
         trunk: a timm vision transformer.
         pooler: ``attention`` or ``projections``.
-        dim: of the output.
+        dim: of the attention.
+        head: what takes its output, normed.
     """
 
-    def __init__(self, trunk: nn.Module, pooler: str, dim: int) -> None:
+    def __init__(self, trunk: nn.Module, pooler: str, dim: int, head: nn.Module) -> None:
         super().__init__()
         self.trunk = trunk
         kind = {"attention": AttentionPooler, "projections": ProjectionPooler}[pooler]
         self.attn_pool_contrast = kind(int(trunk.num_features), dim)  # type: ignore[arg-type]
         self.ln_contrast = nn.LayerNorm(dim)
+        self.head = head
 
     def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, height, width) to (n, dim)."""
-        pooled: Tensor = self.ln_contrast(self.attn_pool_contrast(self.trunk(image)))
+        """(n, 3, height, width) to (n, dim), or as wide as the head."""
+        pooled: Tensor = self.head(self.ln_contrast(self.attn_pool_contrast(self.trunk(image))))
         return pooled
 
 
@@ -214,7 +220,7 @@ def _halving(width: int, wider: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(width, wider, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()
 
 
-def _head(width: Any, widths: list[int], normalise: bool) -> nn.Sequential:
+def _head(width: Any, widths: Sequence[int], normalise: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for dim in widths:
         layers += [nn.GELU()] if layers else []

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,15 @@ from plismbench.workspace import writing
 
 _USUAL = ("model.safetensors", "pytorch_model.bin")
 # A training state holds the network under one of these, beside an optimiser and the like.
-_INSIDE = ("teacher", "state_dict", "model")
+_INSIDE = ("teacher", "state_dict", "model", "model_state_dict")
+# What training states hold besides tensors, none of which runs code: the arguments that DINO was called with, and
+# open_clip's learning rate, a number of numpy, whose module older versions named otherwise.
+_HARMLESS: list[Any] = [
+    Namespace,
+    np.dtype,
+    type(np.dtype(np.float64)),
+    *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+]
 # How a file of torch begins, a zip or (before 2020) a pickle; safetensors have the length of a JSON table first.
 _MAGIC = (b"PK\x03\x04", b"\x80")
 
@@ -202,8 +211,7 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        # The arguments that DINO was called with lie in its training states; they run no code.
-        with torch.serialization.safe_globals([Namespace]):
+        with torch.serialization.safe_globals(_HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InvalidInput(

@@ -123,7 +123,8 @@ def change(folder, file, edit):
         save_file(edit(load_file(path)), path)
     else:
         held = torch.load(path)
-        torch.save({"teacher": edit(held["teacher"])} if "teacher" in held else edit(held), path)
+        inside = [key for key in ("teacher", "state_dict", "model_state_dict") if key in held]
+        torch.save({inside[0]: edit(held[inside[0]])} if inside else edit(held), path)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

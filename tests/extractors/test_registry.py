@@ -137,6 +137,11 @@ def test_a_name_that_stands_twice_names_both_owners(site, monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
+def test_a_model_that_is_left_out_says_why():
+    with pytest.raises(UnknownName, match=r"'prost40m' is left out: .* use hf-hub:waticlems/Prost40M"):
+        registry.get("prost40m")
+
+
 def test_a_name_of_timm_is_a_spec_of_its_own():
     assert registry.get("timm:resnet18").name == "timm:resnet18"
     with pytest.raises(UnknownName, match="timm architecture"):

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 from argparse import Namespace
 
+import numpy as np
 import pytest
 import torch
 from checkpoints import TIMM, publish
@@ -15,8 +16,10 @@ SPEC = ExtractorSpec(name="tiny", loader=TIMM, weights="hf-hub:Org/Tiny", revisi
 STATE = {"a.weight": torch.arange(4.0), "b": torch.ones(2, 2)}
 
 
-# The last is how DINO writes its training states.
-WRAPPED = [STATE, {"state_dict": STATE}, {"model": STATE}, {"teacher": STATE, "epoch": 3, "args": Namespace(lr=0.1)}]
+# The last two are how DINO and open_clip write their training states.
+WRAPPED = [STATE, {"state_dict": STATE}, {"model": STATE}, {"model_state_dict": STATE, "scheduler_state_dict": {}},
+           {"teacher": STATE, "epoch": 3, "args": Namespace(lr=0.1)},
+           {"state_dict": STATE, "optimizer": {"param_groups": [{"lr": np.float64(0.1)}]}}]  # fmt: skip
 
 
 class NotATensor:
@@ -32,6 +35,17 @@ def hub(tmp_path, monkeypatch):
 
 def at(weights, revision="1" * 40):
     return dataclasses.replace(SPEC, weights=weights, revision=revision)
+
+
+def test_a_number_of_an_older_numpy_is_read(tmp_path, hub):
+    """Its module had another name when open_clip wrote most of its training states."""
+    path = tmp_path / "state.pt"
+    state = {"state_dict": STATE, "lr": np.float64(0.1)}
+    torch.save(state, path, _use_new_zipfile_serialization=False, pickle_protocol=2)
+    written = path.read_bytes()
+    assert b"cnumpy._core.multiarray\nscalar" in written
+    path.write_bytes(written.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"))
+    assert list(read_weights(at(f"file:{path}", revision=None))) == list(STATE)
 
 
 def test_safetensors_come_before_a_pickle(tmp_path, hub):

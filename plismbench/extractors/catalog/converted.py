@@ -5,7 +5,6 @@ makes the vector: without mask token, text tower and projections that are not us
 """
 
 from dataclasses import replace
-from typing import Any
 
 from plismbench.extractors.catalog.terms import CLIP, DYNAMIC, HALF, HIBOU, LAYER_SCALE, LUNIT, SWIGLU, vit
 from plismbench.extractors.places import TIMM_MODEL
@@ -26,26 +25,6 @@ def _kaiko(name: str, title: str, file: str, architecture: str, dim: int, n_para
                license="Kaiko Non-Commercial Public License v1", source=_KAIKO_PAGE)  # fmt: skip
 
 
-# transformers' CLIP has QuickGELU unless its configuration says otherwise; open_clip has GELU. Both are compared with
-# the configuration on the Hub.
-_PLIP = ExtractorSpec(
-    name="plip", title="PLIP", organisation="Stanford, Zou lab", loader=TIMM_MODEL,
-    weights="hf-hub:vinid/plip/pytorch_model.bin", revision="67ade53ddd32195868f422585f72698ef5d15094", dim=512,
-    options={"architecture": "vit_base_patch32_clip_quickgelu_224", "layout": "transformers-clip", "num_classes": 0,
-             "img_size": 224, "head": [512]},
-    precision=_FP32, **CLIP, n_params=87_849_216, license="MIT", published=True,
-    source="https://huggingface.co/vinid/plip",
-)  # fmt: skip
-_QUILT = replace(
-    _PLIP, name="quiltnet-b32", title="QuiltNet-B-32", organisation="University of Washington", published=False,
-    weights="hf-hub:wisdomik/QuiltNet-B-32/open_clip_pytorch_model.bin",
-    revision="8ce77289ce35a90b2f1db1137dfa4bc2df175e33", source="https://huggingface.co/wisdomik/QuiltNet-B-32",
-    options={**_PLIP.options, "architecture": "vit_base_patch32_clip_224", "layout": "open-clip"},
-)  # fmt: skip
-_QUILT_16: dict[str, Any] = {
-    "n_params": 86_192_640,
-    "options": {**_QUILT.options, "architecture": "vit_base_patch16_clip_224"},
-}
 _HIBOU_B = vit(
     "hibou-b", "Hibou Base", "vit_base_patch14_reg4_dinov2",
     {**LAYER_SCALE, **SWIGLU, "mlp_ratio": 5.33334, "layout": "transformers"}, organisation="HistAI",
@@ -122,32 +101,20 @@ CONVERTED = (
         weights="hf-hub:MahmoodLab/conchv1_5/conch_v1_5_pytorch_model.bin",
         revision="dac6773d9961cfc75503440676ff157a2c6e8d2e", dim=768, interpolation="bilinear",
         n_params=306_109_184, license="CC-BY-NC-ND-4.0", gated=True),
-    _PLIP,
-    _QUILT,
-    replace(_QUILT, name="quiltnet-b16", title="QuiltNet-B-16", **_QUILT_16, revision=None,
-            weights="hf-hub:wisdomik/QuiltNet-B-16/open_clip_pytorch_model.bin",
-            source="https://huggingface.co/wisdomik/QuiltNet-B-16"),
-    replace(_QUILT, name="quiltnet-b16-pmb", title="QuiltNet-B-16-PMB", **_QUILT_16, revision=None,
-            weights="hf-hub:wisdomik/QuiltNet-B-16-PMB/open_clip_pytorch_model.bin",
-            source="https://huggingface.co/wisdomik/QuiltNet-B-16-PMB"),
-    replace(_PLIP, name="biomedclip", title="BiomedCLIP", organisation="Microsoft", published=False,
-            weights="hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224/open_clip_pytorch_model.bin",
-            revision="9f341de24bfb00180f1b847274256e9b65a3a32e", n_params=86_191_872,
-            options={**_PLIP.options, "architecture": "vit_base_patch16_224", "layout": "open-clip"},
-            source="https://huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"),
-    replace(_PLIP, name="keep", title="KEEP", organisation="SJTU, MAGIC-AI4Med", published=False, dim=768,
-            mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), n_params=304_728_576,
-            weights="hf-hub:Astaxanthin/KEEP", revision="28a25d95cc6ba27a7e6fab3f144e13dbafd8b21e",
-            options={"architecture": "vit_large_patch16_224", "layout": "keep", "num_classes": 0, "img_size": 224,
-                     **LAYER_SCALE, **DYNAMIC, "head": [768, 768], "normalise": True},
-            source="https://huggingface.co/Astaxanthin/KEEP"),
-    replace(_PLIP, name="ctranspath", title="CTransPath", organisation="Xiyue Wang et al., Tencent", published=False,
-            dim=768, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), n_params=27_520_038, license="GPL-3.0",
-            weights="hf-hub:1aurent/swin_tiny_patch4_window7_224.CTransPath", interpolation="bilinear",
-            revision="59c740e4ed91dda4ebe094b64e4cd2e015c31810",
-            options={"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0, "img_size": 224,
-                     "embed_layer": "plismbench.extractors.towers.ConvStem"},
-            source="https://huggingface.co/1aurent/swin_tiny_patch4_window7_224.CTransPath"),
+    ExtractorSpec(
+        name="ctranspath", title="CTransPath", organisation="Xiyue Wang et al., Tencent", loader=TIMM_MODEL, dim=768,
+        weights="hf-hub:1aurent/swin_tiny_patch4_window7_224.CTransPath", interpolation="bilinear", precision=_FP32,
+        revision="59c740e4ed91dda4ebe094b64e4cd2e015c31810", n_params=27_520_038, license="GPL-3.0",
+        options={"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0, "img_size": 224,
+                 "embed_layer": "plismbench.extractors.towers.ConvStem"},
+        source="https://huggingface.co/1aurent/swin_tiny_patch4_window7_224.CTransPath"),
+    # The file and its keys are of the patch encoder; tiles are enlarged and their centre is cut out.
+    vit("exaone-path-2.5", "EXAONE Path 2.5", "vit_base_patch16_224",
+        {"patch_size": 14, "layout": "dino", "position": {"antialias": False, "offset": 0.1}},
+        organisation="LG AI Research", weights="hf-hub:LGAI-EXAONE/EXAONE-Path-2.5/patch-encoder/model.safetensors",
+        dim=768, resize=256, interpolation="bilinear", precision=Precision.BF16, n_params=85_706_496,
+        license="EXAONEPath 1.0, non-commercial", gated=True,
+        source="https://github.com/LG-AI-EXAONE/EXAONE-Path-2.5"),
     # Of 256 px, to which its authors' DINO fits the position embeddings of 224; the address holds a commit.
     vit("hipt", "HIPT ViT-256", "vit_small_patch16_224",
         {"img_size": 256, "layout": "dino", "position": {"antialias": False, "offset": 0.1}},
