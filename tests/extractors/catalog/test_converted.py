@@ -1,4 +1,5 @@
 from plismbench.extractors.catalog.converted import CONVERTED
+from plismbench.extractors.catalog.language import LANGUAGE
 from plismbench.extractors.layouts import LAYOUTS
 from plismbench.extractors.spec import Pooling
 
@@ -6,7 +7,7 @@ BY_NAME = {spec.name: spec for spec in CONVERTED}
 
 
 def test_layouts_exist():
-    assert {spec.options.get("layout", "timm") for spec in CONVERTED} <= set(LAYOUTS)
+    assert {spec.options.get("layout", "timm") for spec in CONVERTED + LANGUAGE} <= set(LAYOUTS)
 
 
 def test_midnight_is_pooled_as_published_and_has_a_high_resolution():
