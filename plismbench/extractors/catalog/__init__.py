@@ -17,7 +17,7 @@ _SEAL = "a low-rank change to another gated model's weights: two checkpoints, of
 _DRIVE = "its weights lie in a shared drive's folder and have no address of their own"
 
 LEFT_OUT = {
-    "beph": f"{_DRIVE}; its keys are those of mmselfsup",
+    "beph": "the links to its weights on its page are empty; its keys are those of mmselfsup",
     "gemma4-26b-vision": _GEMMA,
     "gemma4-e4b-vision": _GEMMA,
     "path-foundation": "TensorFlow only",
