@@ -13,7 +13,6 @@ or staining by staining and scanner by scanner; what is true is zero.
 import argparse
 import json
 from importlib.resources import files
-from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -21,7 +20,7 @@ import polars as pl
 from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema
 from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
 from plismbench.pairs import PairGroup, slide_pairs
-from plismbench.uncertainty import N_DRAWS, SEED, core_medians, interval, weighted_medians
+from plismbench.uncertainty import core_medians, interval, slide_weights, weighted_medians
 
 SLIDES = [Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "SQ")]
 PAIRS = slide_pairs(SLIDES)
@@ -86,15 +85,15 @@ def by_cores(trials):
 def by_slides(trials):
     random = np.random.default_rng(0)
     n_stainings, n_scanners = len(PLISM_STAININGS), len(PLISM_SCANNERS)
-    n_slides = n_stainings * n_scanners
-    first, second = np.array(list(combinations(range(n_slides), 2))).T
-    counts = np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS)
-    counts = np.ascontiguousarray(counts.T, np.int32)
-    weights = counts[first] * counts[second]
+    slides = [Slide(staining, scanner) for staining in PLISM_STAININGS for scanner in PLISM_SCANNERS]
+    pairs = slide_pairs(slides)
+    first, second = np.array([(slides.index(pair.a), slides.index(pair.b)) for pair in pairs]).T
+    names = [(pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner) for pair in pairs]
+    weights = slide_weights(pl.DataFrame(names, schema=PAIR, orient="row"))
     held = {"slides that differ one by one": 0, "slides that differ by staining and scanner": 0}
     for _ in range(trials):
         stainings, scanners = random.standard_normal((n_stainings, 1)), random.standard_normal(n_scanners)
-        alone, crossed = random.standard_normal(n_slides), (stainings + scanners).ravel()
+        alone, crossed = random.standard_normal(len(slides)), (stainings + scanners).ravel()
         for name, effect in zip(held, (alone, crossed), strict=True):
             values = effect[first] + effect[second] + random.standard_normal(len(first))
             low, high = interval(weighted_medians(values, weights))

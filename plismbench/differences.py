@@ -146,7 +146,7 @@ def _duels(results: Sequence[Result]) -> tuple[Duel, ...]:
         gaps.append(np.array([scores[0][core] - of_other[core] for core in of_other], np.float64).round(_DIGITS))
         p_values.append(signed_rank(gaps[-1]))
     corrected = holm(p_values)
-    metric = top_k_metric(10 if 10 in first.run.ks else max(first.run.ks))
+    metric = top_k_metric(first.run.shown_k)
     return tuple(
         Duel(
             first=first.run.name,

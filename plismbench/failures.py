@@ -120,14 +120,9 @@ def find_failures(
     )
 
 
-def shown_k(result: Result) -> int:
-    """The cut-off that pictures are about: 10, or the largest."""
-    return 10 if 10 in result.run.ks else max(result.run.ks)
-
-
 def _hardest_pairs(result: Result) -> dict[Axis | None, SlidePair]:
     pairs: dict[Axis | None, SlidePair] = {}
-    metric = top_k_metric(shown_k(result))
+    metric = top_k_metric(result.run.shown_k)
     for axis in Axis:
         hardest = hardest_between(result.summary, axis, metric)
         if hardest:
@@ -143,7 +138,7 @@ def _hardest_pairs(result: Result) -> dict[Axis | None, SlidePair]:
 def _failures(
     result: Result, dataset: RegisteredDataset, workspace: Workspace, pair: SlidePair, axis: Axis | None
 ) -> Failures:
-    run, k = result.run, shown_k(result)
+    run, k = result.run, result.run.shown_k
     slides = (pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner)
     of_pair = result.pairs.filter(*(pl.col(name) == code for name, code in zip(PAIR, slides, strict=True)))
     accuracy = next(iter(of_pair[top_k_metric(k)]), None)

@@ -75,6 +75,11 @@ class Run:
     schema: str = RUN_SCHEMA
 
     @property
+    def shown_k(self) -> int:
+        """The cut-off that pictures and comparisons are about: 10, or the largest."""
+        return 10 if 10 in self.ks else max(self.ks)
+
+    @property
     def name(self) -> str:
         """Name of the extractor."""
         return str(self.extractor["name"])

@@ -67,7 +67,7 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
     for metric in core_metrics(ks):
         for group, draws in core_medians(pairs, cores, metric).items():
             medians[Unit.CORE, group, metric] = draws
-    weights = _slide_weights(pairs)
+    weights = slide_weights(pairs)
     for group, rows in members.items():
         if weights is None:
             break
@@ -177,8 +177,15 @@ def _members(pairs: pl.DataFrame) -> dict[str, npt.NDArray[np.uint32]]:
     return {str(group): rows["row"].to_numpy() for (group,), rows in numbered.group_by("group")}
 
 
-def _slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
-    """(n_pairs, n_draws) int32: how often each pair is in each draw of slides."""
+def slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
+    """How often each pair is in each draw of slides: the product of the counts of its two slides.
+
+    Args:
+        pairs: a table with the columns ``PAIR``.
+
+    Returns:
+        (n_pairs, n_draws) int32; None with fewer than 10 slides.
+    """
     first, second = (
         pairs.select(pl.concat_str(f"staining_{side}", f"scanner_{side}", separator="_")).to_series().to_list()
         for side in "ab"

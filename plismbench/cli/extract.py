@@ -46,7 +46,7 @@ def extract(
     pooling: Annotated[
         Pooling | None, typer.Option(help="Of the tokens; another than the model's own is kept as NAME+POOLING.")
     ] = None,
-    trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
+    _trust_remote_code: options.TrustRemoteCode = False,
     device: options.Device = "auto",
     precision: options.OfForwardPass = None,
     batch_size: options.BatchSize = None,

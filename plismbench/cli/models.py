@@ -46,7 +46,7 @@ def check(
     root: options.Root,
     name: Name,
     device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,  # noqa: ARG001 - its callback acts
+    _trust_remote_code: options.TrustRemoteCode = False,
     record: Annotated[
         bool,
         typer.Option("--record", help="Keep the vectors of a few demo tiles, for later checks to compare with."),

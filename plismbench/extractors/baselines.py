@@ -81,12 +81,12 @@ def small_pixels(spec: ExtractorSpec) -> nn.Module:
     return SmallPixels(spec.options["side"])
 
 
-def color_stats(spec: ExtractorSpec) -> nn.Module:  # noqa: ARG001 - every loader takes the spec
+def color_stats(_spec: ExtractorSpec) -> nn.Module:
     """Statistics of red, green and blue."""
     return ColorStatistics(None, 0.0, 1.0)
 
 
-def hed_stats(spec: ExtractorSpec) -> nn.Module:  # noqa: ARG001 - every loader takes the spec
+def hed_stats(_spec: ExtractorSpec) -> nn.Module:
     """Statistics of haematoxylin, eosin and DAB after Ruifrok and Johnston (2001)."""
     from skimage.color import hed_from_rgb
 

@@ -107,7 +107,7 @@ def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
     # the classifier off afterwards.
     options = {key: named(value) for key, value in spec.options.items() if key != "num_classes"}
     try:
-        module = timm.create_model(
+        module: Any = timm.create_model(  # declared as either a network or its features
             spec.weights.removeprefix(TIMM), pretrained=True, pretrained_cfg_overlay=overlay, **options
         )
     except RuntimeError as error:  # torch says so of keys and shapes that do not match
@@ -115,8 +115,9 @@ def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
             raise
         what = " ".join(str(error).split())
         raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
-    module.reset_classifier(0)  # type: ignore[operator]
-    return module
+    module.reset_classifier(0)
+    network: nn.Module = module
+    return network
 
 
 def _try(module: nn.Module, spec: ExtractorSpec) -> None:

@@ -1,5 +1,6 @@
 """Networks without weights, as a spec's options describe them, and the strict filling of them."""
 
+import contextlib
 import importlib
 import math
 from collections.abc import Mapping, Sequence
@@ -203,12 +204,10 @@ def _layout(spec: ExtractorSpec) -> str:
 def _builds(architecture: str, arguments: Mapping[str, Any]) -> bool:
     import timm
 
-    try:
-        with torch.device("meta"):
-            timm.create_model(architecture, pretrained=False, **arguments)
-    except Exception:  # noqa: BLE001 - as above
-        return False
-    return True
+    with contextlib.suppress(Exception), torch.device("meta"):  # as above
+        timm.create_model(architecture, pretrained=False, **arguments)
+        return True
+    return False
 
 
 class _UnitLength(nn.Module):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plismbench import __version__
 from plismbench.aggregation import hardest_between, top_k_metric
 from plismbench.dataset import DEMO, PLISM
-from plismbench.failures import Failures, shown_k
+from plismbench.failures import Failures
 from plismbench.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
 from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
@@ -145,7 +145,7 @@ def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[Fai
         (result for result in results if result.run.signature == board.signature),
         key=lambda result: order[result.run.name],
     )
-    retrieval = top_k_metric(shown_k(own[0]) if own else 10)
+    retrieval = top_k_metric(own[0].run.shown_k if own else 10)
     pictures = {
         "Alike, and still told apart": scatter_figure(board),
         "How sure a score is": forest_figure(board),
