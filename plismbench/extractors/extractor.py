@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, ShapeMismatch
+from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
+from plismbench.extractors.pooling import pooled
+from plismbench.extractors.spec import ExtractorSpec, Precision
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 
@@ -72,7 +73,7 @@ class Extractor:
             prepared = self.prepare(batch)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
                 output = self._forward(prepared)
-            return self.pool(output, len(batch)).to(torch.float16)
+            return pooled(output, self.spec, len(batch)).to(torch.float16)
 
     @property
     def n_params(self) -> int:
@@ -118,38 +119,6 @@ class Extractor:
             torch.tensor(value, device=self.device)[:, None, None] for value in (self.spec.mean, self.spec.std)
         )
         return mean, std
-
-    def pool(self, output: Tensor, n_tiles: int) -> Tensor:
-        """The module's output as (n_tiles, dim) float32.
-
-        Raises:
-            ShapeMismatch: if it is neither tokens nor vectors, as the spec's pooling wants, or of
-                another width.
-        """
-        spec = self.spec
-        wanted = 2 if spec.pooling is Pooling.OUTPUT else 3
-        if not isinstance(output, Tensor) or output.ndim != wanted or len(output) != n_tiles:
-            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise ShapeMismatch(
-                f"Extractor '{spec.name}' with pooling {spec.pooling} gives"
-                f" {'(n, dim)' if wanted == 2 else '(n, tokens, width)'} for n = {n_tiles}; got {found}."
-            )
-        output = output.float()
-        match spec.pooling:
-            case Pooling.OUTPUT:
-                vectors = output
-            case Pooling.CLS:
-                vectors = output[:, 0]
-            case Pooling.MEAN:
-                vectors = output[:, spec.prefix_tokens :].mean(1)
-            case Pooling.CLS_MEAN:
-                vectors = torch.cat([output[:, 0], output[:, spec.prefix_tokens :].mean(1)], dim=1)
-        if vectors.shape[1] != spec.dim:
-            raise ShapeMismatch(
-                f"Extractor '{spec.name}' declares dim {spec.dim}; its vectors have {vectors.shape[1]}.",
-                hint="Correct dim or pooling in its spec.",
-            )
-        return vectors
 
 
 def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, compiled: bool = False) -> Extractor:

@@ -14,7 +14,8 @@ from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.places import HUB, TIMM
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.pooling import pooled
+from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.extractors.towers import build_tower, fill, named
 from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
@@ -121,9 +122,21 @@ def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
 
 
 def _try(module: nn.Module, spec: ExtractorSpec) -> None:
-    """One tile of the spec's size through a network without weights, before gigabytes are downloaded for it."""
+    """One tile of the spec's size through a network without weights, before gigabytes are downloaded for it.
+
+    Raises:
+        InvalidInput: if it does not take such a tile, or counts other tokens in front of its patches than the spec.
+        ShapeMismatch: if it gives another shape than the spec says.
+    """
     try:
-        module.eval()(torch.empty(1, 3, spec.image_size, spec.image_size))
+        output = module.eval()(torch.empty(1, 3, spec.image_size, spec.image_size))
     except Exception as error:
         what = " ".join(str(error).split()).rstrip(".")
         raise InvalidInput(f"'{spec.name}' does not take tiles of {spec.image_size} pixels: {what}.") from error
+    pooled(output, spec, 1)
+    prefix_tokens = getattr(module, "num_prefix_tokens", spec.prefix_tokens)
+    if spec.pooling in (Pooling.MEAN, Pooling.CLS_MEAN) and prefix_tokens != spec.prefix_tokens:
+        raise InvalidInput(
+            f"Extractor '{spec.name}' declares prefix_tokens {spec.prefix_tokens}; its network has {prefix_tokens}.",
+            hint="Registers are no patches: a mean over them would be another vector.",
+        )

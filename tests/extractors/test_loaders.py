@@ -25,6 +25,8 @@ CONFIG = {"architecture": ARCHITECTURE, "num_classes": 0, "num_features": 24, "g
           "pretrained_cfg": {"num_classes": 0, "input_size": [3, 56, 56], "mean": SPEC.mean, "std": SPEC.std,
                              "first_conv": "patch_embed.proj", "classifier": "head"}}  # fmt: skip
 
+TINY = {"embed_dim": 64, "depth": 1, "num_heads": 2, "num_classes": 0, "global_pool": ""}
+
 LOAD = """
 import json, sys
 import torch
@@ -133,7 +135,8 @@ def test_a_renamed_a_missing_and_an_extra_key_are_named(tmp_path, hub, family):
     folder, file = tmp_path / "hub/models/Org/Tiny", spec.weights.rpartition("/")[2]
     written = {}
     change(folder, file, lambda state: written.update(state) or state)
-    last = max(key for key in written if re.search(r"norm1|ln_1|layernorm_before|self_attn_layer_norm\.A", key))
+    norms = r"norm1|ln_1|layernorm_before|input_layernorm|self_attn_layer_norm\.A"
+    last = max(key for key in written if re.search(norms, key))
     cases = {
         "renamed": ({last.replace("weight", "wait"): written[last]}, last, last.replace("weight", "wait")),
         "extra": ({last: written[last], "surplus.weight": torch.zeros(2)}, None, "surplus.weight"),
@@ -219,6 +222,13 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch):
          "'x' does not take tiles of 32 pixels: Input height"),
         ({"weights": "file:x.pth", "options": {"architecture": "vit_tiny_patch16_224"}}, InvalidInput,
          "'x' does not take tiles of 32 pixels: Input height"),
+        ({"weights": "hf-hub:Org/Tiny", "options": {"architecture": "resnet18", "num_classes": 0}}, InvalidInput,
+         "'x' declares dim 64; its vectors have 512"),
+        ({"weights": "timm:resnet18.a1_in1k", "options": {"num_classes": 0}}, InvalidInput,
+         "'x' declares dim 64; its vectors have 512"),
+        ({"weights": "hf-hub:Org/Tiny", "pooling": "mean", "prefix_tokens": 1,
+          "options": {"architecture": "vit_base_patch16_224", "img_size": 32, "reg_tokens": 4, **TINY}}, InvalidInput,
+         "'x' declares prefix_tokens 1; its network has 5"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_is_said_before_anything_is_fetched(tmp_path, hub, fields, kind, words):
