@@ -21,7 +21,7 @@ from checkpoints import (
     randomised,
     tower,
 )
-from published_networks import GenBio, ISight, Musk
+from published_networks import Gemma, GenBio, ISight, Musk, PathoDuet
 
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -92,6 +92,39 @@ def medsiglip(tmp_path):
     network = randomised(transformers.SiglipModel(whole))
     network.save_pretrained(tmp_path / "hub/models/Org/Tiny")
     return spec, Forward(network.get_image_features, "pooler_output")
+
+
+def gemma(tmp_path):
+    """9 patches a soft token; the file holds a language model too."""
+    tower = {"num_heads": 2, "num_kv_heads": 2, "head_dim": 16, "intermediate_size": 64, "position_embedding_size": 8}
+    spec = spec_of("gemma4_vit_167m_enc", side=96, prefix=0, layout="transformers-gemma", global_pool="soft", **tower)
+    spec = replace(spec, options={key: value for key, value in spec.options.items() if key != "num_classes"})
+    network = randomised(Gemma(transformers.Gemma4VisionConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=16,
+        intermediate_size=64, use_clipped_linears=True, position_embedding_size=8)))  # fmt: skip
+    with torch.no_grad():  # at first they clip nothing
+        for name, value in network.named_buffers():
+            if name.endswith(("_min", "_max")):
+                value.fill_(-1.5 if name.endswith("_min") else 1.25)
+    besides = {
+        "model.language_model.x": torch.ones(2),
+        "model.embed_vision.x": torch.ones(2),
+        "lm_head.x": torch.ones(2),
+    }
+    state = {f"model.vision_tower.{key}": value for key, value in network.tower.state_dict().items()} | besides
+    vision = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 16}
+    publish(tmp_path / "hub", "Org/Tiny", model__safetensors=state, config__json={"vision_config": vision})
+    return spec, network
+
+
+def pathoduet(tmp_path):
+    spec = spec_of("vit_base_patch16_224", side=32, prefix=0, file="checkpoint_IHC.pth", reg_tokens=1,
+                   global_pool="avg", layout="pathoduet")  # fmt: skip
+    spec = replace(spec, pooling=Pooling.OUTPUT)
+    network = randomised(PathoDuet())
+    besides = {"bridge_token": torch.ones(2), "head.0.weight": torch.ones(2)}
+    publish(tmp_path / "hub", "Org/Tiny", checkpoint_IHC__pth=network.state_dict() | besides)
+    return spec, network
 
 
 def isight(tmp_path):
@@ -183,8 +216,8 @@ def ctranspath(tmp_path):
 
 
 def genbio(tmp_path):
-    spec = spec_of("vit_7b_patch16_dinov3", side=32, prefix=5, file="model.pth", layout="genbio", mlp_ratio=8 / 3,
-                   in_chans=1, norm_eps=1e-6, rope="bfloat16", view="channels")  # fmt: skip
+    spec = spec_of("vit_7b_patch16_dinov3", dim=72, side=32, prefix=5, file="model.pth", layout="genbio",
+                   mlp_ratio=8 / 3, in_chans=1, norm_eps=1e-6, rope="bfloat16", view="channels")  # fmt: skip
     network = randomised(GenBio())
     publish(tmp_path / "hub", "Org/Tiny", model__pth=network.state_dict())
     return spec, network
@@ -192,10 +225,11 @@ def genbio(tmp_path):
 
 def musk(tmp_path):
     spec = spec_of("beit3_large_patch16_224", dim=48, side=32, layout="beit3", view="two-scales")
+    spec = replace(spec, pooling=Pooling.OUTPUT)
     network = randomised(Musk())
     publish(tmp_path / "hub", "Org/Tiny", model__safetensors=network.state_dict())
     return spec, network
 
 
 FAMILIES = [phikon, phikon_v2, midnight, hibou, plip, gpfm, openpath, quilt, conch, conch_v15, keep, sinai, ctranspath,
-            genbio, musk, medsiglip, isight, omiclip, exaone]  # fmt: skip
+            genbio, musk, medsiglip, isight, omiclip, exaone, gemma, pathoduet]  # fmt: skip

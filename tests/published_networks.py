@@ -1,11 +1,11 @@
-"""Three published networks that no package has, written the slow obvious way under the names of their checkpoints."""
+"""Published networks that no package has whole, written the slow obvious way under the names of their checkpoints."""
 
 import math
 
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import CLIPModel
+from transformers import CLIPModel, Gemma4VisionModel
 
 
 def _named(**modules):
@@ -170,3 +170,66 @@ class ISight(nn.Module):
     def forward(self, image):
         told = self.patch_encoder.vision_model(image, output_hidden_states=True)
         return self.visual_token_projection(told.hidden_states[-1]).mean(dim=1)
+
+
+class Gemma(nn.Module):
+    """The tower of a Gemma 4, fed as transformers' processor feeds it: patches of pixels, and where each lies.
+
+    Args:
+        config: of transformers' tower.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.tower = Gemma4VisionModel(config)
+
+    def forward(self, image):
+        n, _, height, width = image.shape
+        patches, places = [], []
+        for top in range(0, height, 16):
+            for left in range(0, width, 16):
+                patch = image[:, :, top : top + 16, left : left + 16]
+                patches.append(torch.stack([patch[:, :, y, x] for y in range(16) for x in range(16)], dim=1).flatten(1))
+                places.append((left // 16, top // 16))
+        told = self.tower(torch.stack(patches, dim=1), torch.tensor([places] * n))
+        return told.last_hidden_state.reshape(n, len(patches) // 9, -1)
+
+
+class PathoDuet(nn.Module):
+    """`VisionTransformerMoCo` of openmedlab/PathoDuet, narrow: the mean of the patches, normed."""
+
+    def __init__(self, width=24, heads=2, depth=2, side=32, patch=16):
+        super().__init__()
+        self.heads = heads
+        self.pretext_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 2 + (side // patch) ** 2, width))
+        self.patch_embed = _named(proj=nn.Conv2d(3, width, patch, patch))
+        self.blocks = nn.ModuleList(
+            _named(
+                norm1=nn.LayerNorm(width, eps=1e-6),
+                attn=_named(qkv=nn.Linear(width, 3 * width), proj=nn.Linear(width, width)),
+                norm2=nn.LayerNorm(width, eps=1e-6),
+                mlp=_named(fc1=nn.Linear(width, 4 * width), fc2=nn.Linear(4 * width, width)),
+            )
+            for _ in range(depth)
+        )
+        self.fc_norm = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, image):
+        patches = self.patch_embed["proj"](image).flatten(2).transpose(1, 2)
+        first = [self.pretext_token.expand(len(image), -1, -1), self.cls_token.expand(len(image), -1, -1)]
+        tokens = torch.cat([*first, patches], dim=1) + self.pos_embed
+        for block in self.blocks:
+            tokens = tokens + self._attention(block["attn"], block["norm1"](tokens))
+            tokens = tokens + block["mlp"]["fc2"](functional.gelu(block["mlp"]["fc1"](block["norm2"](tokens))))
+        return self.fc_norm(tokens[:, 2:].mean(dim=1))
+
+    def _attention(self, attn, tokens):
+        outputs = []
+        for query, key, value in zip(
+            *(each.chunk(self.heads, dim=2) for each in attn["qkv"](tokens).chunk(3, dim=2)), strict=True
+        ):
+            weights = (query @ key.transpose(1, 2) / math.sqrt(query.shape[2])).softmax(dim=2)
+            outputs.append(weights @ value)
+        return attn["proj"](torch.cat(outputs, dim=2))

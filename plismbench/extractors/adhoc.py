@@ -233,11 +233,13 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         raise InvalidInput(
             f"'{spec.name}' gives {shape or type(output).__name__}; (n, dim) or (n, tokens, width) is expected."
         )
+    prefix_tokens = int(getattr(module, "num_prefix_tokens", 1)) if len(shape) == 3 else 0
+    of_tokens = Pooling.CLS if prefix_tokens else Pooling.MEAN
     return dataclasses.replace(
         spec,
         dim=int(shape[-1]),
-        pooling=Pooling.OUTPUT if len(shape) == 2 else Pooling.CLS,
-        prefix_tokens=int(getattr(module, "num_prefix_tokens", 1)) if len(shape) == 3 else 0,
+        pooling=Pooling.OUTPUT if len(shape) == 2 else of_tokens,
+        prefix_tokens=prefix_tokens,
         n_params=sum(parameter.numel() for parameter in module.parameters()),
     )
 

@@ -145,7 +145,8 @@ def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -
     yield "num_hidden_layers", told.get("num_hidden_layers"), len(module.blocks)
     yield "num_attention_heads", told.get("num_attention_heads"), module.blocks[0].attn.num_heads
     yield "patch_size", told.get("patch_size"), module.patch_embed.patch_size[0]
-    yield "layer_norm_eps", told.get("layer_norm_eps"), module.norm.eps
+    if "layer_norm_eps" in told:
+        yield "layer_norm_eps", told["layer_norm_eps"], module.norm.eps
     from timm.layers.mlp import GluMlp, SwiGLU
 
     gated = isinstance(module.blocks[0].mlp, (GluMlp, SwiGLU))

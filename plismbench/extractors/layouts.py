@@ -18,7 +18,7 @@ class Layout:
         drop: keys at whose beginning this regular expression matches belong to another part of the
             checkpoint. Any other key that the tower does not have is an error.
         rename: regular expressions and their replacements, each applied in turn. A name that then ends
-            in ``.transposed``, ``.from2`` or ``.first`` is that tensor changed so.
+            in ``.transposed``, ``.from2``, ``.first`` or ``.planes`` is that tensor changed so.
     """
 
     drop: str = r"(?!)"
@@ -72,6 +72,21 @@ _TRANSFORMERS_SIGLIP = Layout(
         (r"^head\.attention\.out_proj\.", "attn_pool.proj."),
         (r"^head\.layernorm\.", "attn_pool.norm."),
         (r"^head\.mlp\.", "attn_pool.mlp."),
+    ),
+)
+# The tower of a Gemma 4, among its language model.
+_TRANSFORMERS_GEMMA = Layout(
+    drop=r"lm_head\.|model\.(language_model|audio_tower|embed_vision|embed_audio)\.",
+    rename=(
+        (r"^model\.vision_tower\.", ""),
+        (r"^patch_embedder\.input_proj\.weight$", "patch_embed.input_proj.weight.planes"),
+        (r"^patch_embedder\.", "patch_embed."),
+        (r"^encoder\.layers\.(\d+)\.", r"blocks.\1."),
+        (r"\.input_layernorm\.", ".norm1."),
+        (r"\.post_attention_layernorm\.", ".norm2."),
+        (r"\.pre_feedforward_layernorm\.", ".norm3."),
+        (r"\.post_feedforward_layernorm\.", ".norm4."),
+        (r"\.self_attn\.", ".attn."),
     ),
 )
 # `CLAM_ViT` of zhihuanglab/iSight: a CLIP of transformers, of which neither last norm nor projection is used.
@@ -130,6 +145,11 @@ _DINO = Layout(
         (r"\.mlp\.w3\.", ".mlp.fc2."),
     ),
 )
+# MoCo v3 with one more token in front of the class token: timm's first token, and its second.
+_PATHODUET = Layout(
+    drop=r"head\.|bridge_token",
+    rename=((r"^cls_token$", "reg_token"), (r"^pretext_token$", "cls_token")),
+)
 # Meta's DINOv3, as GenBio trains it.
 _GENBIO = Layout(
     rename=(
@@ -169,10 +189,12 @@ LAYOUTS = {
     "transformers": _TRANSFORMERS,
     "transformers-clip": _TRANSFORMERS_CLIP,
     "transformers-siglip": _TRANSFORMERS_SIGLIP,
+    "transformers-gemma": _TRANSFORMERS_GEMMA,
     "isight": _ISIGHT,
     "open-clip": _OPEN_CLIP,
     "coca": _COCA,
     "dino": _DINO,
+    "pathoduet": _PATHODUET,
     "beit3": _BEIT3,
     "genbio": _GENBIO,
     "encoder": Layout(drop=r"(head|fc)\.", rename=((r"^encoder\.", ""),)),
@@ -216,13 +238,15 @@ def rearranged(
             name, value = name.removesuffix(".from2"), value[2:]
         if name.endswith(".first"):
             name, value = name.removesuffix(".first"), value[:1]
+        if name.endswith(".planes"):  # transformers cuts patches into pixels of three channels, timm into three planes
+            name, value = name.removesuffix(".planes"), value.reshape(len(value), -1, 3).transpose(1, 2).flatten(1)
         if name.removeprefix("trunk.") in ("cls_token", "pos_embed") and value.ndim < 3:
             value = value.reshape((1,) * (3 - value.ndim) + tuple(value.shape))
         if name in found:
             raise InvalidInput(f"Keys {origins[name]} and {key} of the checkpoint both become {name}.")
         found[name], origins[name] = value, key
     for whole, parts in _TOGETHER:
-        for first in [name for name in found if f".{parts[0]}." in name]:
+        for first in [name for name in found if f".{parts[0]}." in name and name not in wanted]:
             names = [first.replace(parts[0], part) for part in parts]
             if all(name in found for name in names):
                 fused = first.replace(parts[0], whole)

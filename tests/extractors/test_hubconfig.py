@@ -5,7 +5,9 @@ from checkpoints import SMALL, TIMM, publish, tower
 from loopback_hub import LoopbackHub
 
 from plismbench.errors import InvalidInput
+from plismbench.extractors import registry
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
+from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 SPEC = ExtractorSpec(
@@ -102,6 +104,32 @@ def test_a_contradiction_names_both_values(tmp_path, spec, files, words):
     with pytest.raises(InvalidInput, match=words) as caught:
         check(spec, tmp_path, **files)
     assert "`differs`" in caught.value.hint
+
+
+def test_a_tower_among_a_language_model_is_compared_with_its_part_of_the_configuration(tmp_path):
+    tower_of = {"num_heads": 2, "num_kv_heads": 2, "head_dim": 16, "position_embedding_size": 8}
+    options = {"architecture": "gemma4_vit_167m_enc", "embed_dim": 24, "depth": 2, **tower_of}
+    spec = dataclasses.replace(SPEC, image_size=96, options=options | {"layout": "transformers-gemma"})
+    vision = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 16}
+    check(spec, tmp_path, config__json={"hidden_size": 2560, "vision_config": vision})
+    with pytest.raises(InvalidInput, match=r"says num_hidden_layers 27; .* says 2"):
+        check(spec, tmp_path / "other", config__json={"vision_config": vision | {"num_hidden_layers": 27}})
+
+
+def test_a_normalisation_that_only_training_code_tells_is_held_against_the_configuration(tmp_path):
+    """Prost40M: nothing is downloaded, and no vector is made, with another one."""
+    spec = dataclasses.replace(registry.get("prost40m"), revision="1" * 40)
+    told = {"architecture": "vit_small_patch16_224", "num_features": 384,
+            "model_args": {"patch_size": 14, "img_size": 224, "num_classes": 0}}  # fmt: skip
+    repo, pictures = "waticlems/Prost40M", TIMM_CONFIG["pretrained_cfg"] | {"input_size": [3, 224, 224]}
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        publish(tmp_path / "hub", repo, config__json=told | {"pretrained_cfg": pictures | {"mean": [0.7, 0.6, 0.7]}})
+        with pytest.raises(InvalidInput, match=r"says mean \[0.7, 0.6, 0.7\]; extractor 'prost40m' says \(0.485"):
+            load_module(spec)
+        assert not hub.requested("model.safetensors")
+        files = {"config__json": told | {"pretrained_cfg": pictures}, "model__safetensors": tower(spec).state_dict()}
+        folder = publish(tmp_path / "hub", repo, **files)
+        assert load_module(dataclasses.replace(spec, revision=hub.commit(folder))).num_features == 384
 
 
 def test_what_is_known_to_differ_is_let_pass(tmp_path):

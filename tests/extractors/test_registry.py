@@ -138,8 +138,8 @@ def test_a_name_that_stands_twice_names_both_owners(site, monkeypatch):
 
 
 def test_a_model_that_is_left_out_says_why():
-    with pytest.raises(UnknownName, match=r"'prost40m' is left out: .* use hf-hub:waticlems/Prost40M"):
-        registry.get("prost40m")
+    with pytest.raises(UnknownName, match=r"'tinypath' is left out: .* try hf-hub:originbio/TinyPath"):
+        registry.get("tinypath")
 
 
 def test_a_name_of_timm_is_a_spec_of_its_own():

@@ -9,24 +9,21 @@ from plismbench.extractors.spec import ExtractorSpec
 
 CATALOG: tuple[ExtractorSpec, ...] = TIMM_HUB + CONVERTED + LANGUAGE + REMOTE + GENERAL + FLOOR
 
-_GEMMA = (
-    "its tower is described only by a configuration behind terms, and lies among the weights of a language model; "
-    "neither could be read"
+_SEAL = (
+    "a low-rank change to another gated model's weights: two checkpoints, of which a spec names one, and the change has"
+    " to be added to the other's matrices"
 )
-_SEAL = "a low-rank change to another gated model's weights: two checkpoints, of which a spec names one"
-_DRIVE = "its weights lie in a shared drive's folder and have no address of their own"
 
 LEFT_OUT = {
-    "beph": "the links to its weights on its page are empty; its keys are those of mmselfsup",
-    "gemma4-26b-vision": _GEMMA,
-    "gemma4-e4b-vision": _GEMMA,
-    "path-foundation": "TensorFlow only",
-    "pathoduet-he": _DRIVE,
-    "pathoduet-ihc": _DRIVE,
-    "prost40m": "its normalisation is only in the configuration on the Hub: use hf-hub:waticlems/Prost40M",
+    "beph": "its authors' extraction (Zhcyoung/BEPH@40e0ec4) leaves the position bias of its checkpoint unread, ends in"
+    " a norm that the checkpoint lacks and normalises otherwise than its training: which vector is meant is not said",
+    "gemma4-26b-vision": "its tower lies in a shard of about 50 GB of google/gemma-4-26B-A4B; checkpoints in shards are"
+    " not read",
+    "path-foundation": "published for TensorFlow alone; no conversion was found",
     "seal-conch": _SEAL,
     "seal-univ2": _SEAL,
-    "tinypath": "runs code of its repository, of which no commit, key or normalisation was found in public",
-    "virchow2g-mini": "its weights are not on the Hub, but behind the terms of a cloud catalogue",
+    "tinypath": "its page names 33 blocks of width 640 and SwiGLU, but neither its width nor the normalisation, and its"
+    " repository holds code: try hf-hub:originbio/TinyPath",
+    "virchow2g-mini": "proprietary: its makers published Virchow2 alone (discussion 5 of paige-ai/Virchow2)",
 }
 """Public models that have no entry, and why."""

@@ -15,6 +15,7 @@ _KAIKO_PAGE = "https://github.com/kaiko-ai/towards_large_pathology_FMs"
 _HIPT_FILES = "https://media.githubusercontent.com/media/mahmoodlab/HIPT/780fafaed2e5b112bc1ed6e78852af1fe6714342/"
 _LUNIT_FILES = "https://github.com/lunit-io/benchmark-ssl-pathology/releases/download/pretrained-weights/"
 _LUNIT_PAGE = "https://github.com/lunit-io/benchmark-ssl-pathology"
+_PATHODUET_FILES = "https://github.com/loic-lb/HistoSSLModels/releases/download/PathoDuet/"
 _FP32 = Precision.FP32
 _GIANT = "vit_giant_patch14_reg4_dinov2"
 
@@ -42,6 +43,15 @@ _OPENMIDNIGHT = vit(
     weights="hf-hub:SophontAI/OpenMidnight/teacher_checkpoint_load.pt",
     revision="87189e6674d397a14a5cd342c97b1a1615a185aa", dim=1536, prefix_tokens=5, interpolation="bilinear",
     precision=_FP32, n_params=1_134_774_272, license="Apache-2.0", gated=True,
+)  # fmt: skip
+# MoCo v3's tower with a pretext token in front of the class token; the mean over the patches, normed last. Pixels are
+# not normalised. Its authors' weights lie in a shared drive's folder; the address is of a copy. No SHA-256 is known.
+_PATHODUET = vit(
+    "pathoduet-he", "PathoDuet H&E", "vit_base_patch16_224",
+    {"reg_tokens": 1, "global_pool": "avg", "layout": "pathoduet"}, organisation="Shanghai AI Laboratory, SJTU",
+    weights=_PATHODUET_FILES + "checkpoint_HE.pth", dim=768, pooling=Pooling.OUTPUT, prefix_tokens=0,
+    mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), interpolation="bilinear", precision=_FP32, n_params=85_800_192,
+    license="CC-BY-NC-4.0", source="https://github.com/openmedlab/PathoDuet",
 )  # fmt: skip
 
 CONVERTED = (
@@ -88,6 +98,8 @@ CONVERTED = (
             weights="hf-hub:taejoon89/openpath/teacher_checkpoint.pth",
             revision="22b339237195931eb56ea6c86653362edd2dd155",
             source="https://huggingface.co/taejoon89/openpath"),
+    _PATHODUET,
+    replace(_PATHODUET, name="pathoduet-ihc", title="PathoDuet IHC", weights=_PATHODUET_FILES + "checkpoint_IHC.pth"),
     # The published results fed both CONCHs 224 px; their authors use 448: `conch@448`, `conch-v1.5@448`.
     vit("conch", "CONCH", "vit_base_patch16_224",
         {"layout": "conch", "pooler": "attention", "position": {"interpolation": "bilinear", "antialias": False}},

@@ -8,7 +8,7 @@ from typing import Any
 
 from plismbench.extractors.catalog.terms import CLIP, DYNAMIC, HALF, LAYER_SCALE
 from plismbench.extractors.places import TIMM_MODEL
-from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 # transformers' CLIP has QuickGELU unless its configuration says otherwise; open_clip has GELU. Both are compared with
 # the configuration on the Hub.
@@ -80,4 +80,12 @@ LANGUAGE = (
                  "img_size": 448, "act_layer": "gelu_tanh"},
         n_params=428_565_440, license="HAI-DEF terms", gated=True, differs=("interpolation",),
         source="https://huggingface.co/google/medsiglip-448"),
+    # A tile at the size that its processor gives a square; its soft tokens, of 3 x 3 patches each, are averaged as
+    # mahmoodlab/TRIDENT@a91fa84 does. The file, of 16 GB, holds the language model too. No commit is known.
+    ExtractorSpec(
+        name="gemma4-e4b-vision", title="Gemma 4 E4B, vision tower", organisation="Google", loader=TIMM_MODEL, dim=768,
+        weights="hf-hub:google/gemma-4-E4B/model.safetensors", pooling=Pooling.MEAN, image_size=768,
+        mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), precision=Precision.BF16,
+        options={"architecture": "gemma4_vit_167m_enc", "layout": "transformers-gemma"},
+        n_params=167_364_608, license="Gemma terms", gated=True, source="https://huggingface.co/google/gemma-4-E4B"),
 )  # fmt: skip

@@ -86,4 +86,9 @@ TIMM_HUB = (
     vit("sp85m", "SP85M", "vit_base_patch16_224", {"layout": "encoder"}, organisation="Mount Sinai",
         weights="hf-hub:MountSinaiCompPath/SP85M/pytorch_model.bin",
         dim=768, precision=Precision.FP32, n_params=85_798_656, license="CC-BY-NC-SA-4.0"),
+    # Normalised as its author trains, clemsgrs/dino@bbfccac; the configuration beside the weights is held against that.
+    # No commit is known.
+    vit("prost40m", "Prost40M", "vit_small_patch16_224", {"patch_size": 14}, organisation="Radboudumc, Grisi et al.",
+        weights="hf-hub:waticlems/Prost40M",
+        dim=384, precision=Precision.FP32, n_params=21_619_584, license="Apache-2.0"),
 )  # fmt: skip

@@ -14,5 +14,6 @@ def test_a_tower_is_built_for_the_size_that_it_is_shown():
     assert {name: spec.image_size for name, spec in BY_NAME.items() if spec.image_size != 224} == {
         "isight": 336,
         "medsiglip-448": 448,
+        "gemma4-e4b-vision": 768,
     }
-    assert all(spec.options["img_size"] == spec.image_size for spec in LANGUAGE)
+    assert all(spec.options.get("img_size", 768) == spec.image_size for spec in LANGUAGE)
