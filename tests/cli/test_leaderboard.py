@@ -131,25 +131,26 @@ def test_what_does_not_fit_is_misuse(run, arguments, words):
     assert words in outcome.error
 
 
+def call(folder, *arguments, root="root"):
+    """Runs the command as a shell does."""
+    return subprocess.run(
+        [sys.executable, "-m", "plismbench", "leaderboard", *arguments],
+        env=os.environ | {"PLISMBENCH_ROOT": str(folder / root)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory):
-    """Runs the command as a shell does, over models of known scores, their baseline and a better one at hand."""
+def gated(tmp_path_factory):
+    """Models of known scores, their baseline and a better one."""
     folder = tmp_path_factory.mktemp("gate")
     workspace = Workspace(folder / "root", "plism")
     for name, level in (("first", 0.7), ("second", 0.5), ("third", 0.3)):
         write_result(workspace.results(name, "0"), make_result(name, level, SLIDES))
     write_result(Workspace(folder / "other", "plism").results("first", "0"), make_result("first", n_tiles=460))
-
-    def call(*arguments, root="root"):
-        return subprocess.run(
-            [sys.executable, "-m", "plismbench", "leaderboard", *arguments],
-            env=os.environ | {"PLISMBENCH_ROOT": str(folder / root)},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-        )
-
-    assert call("--write-baseline", "board.json", "--output", "x.txt").returncode == 0
+    assert call(folder, "--write-baseline", "board.json", "--output", "x.txt").returncode == 0
     told = json.loads((folder / "board.json").read_text())
     second = told["boards"][0]["rows"][1]
     second["cosine"] += 0.01
@@ -158,8 +159,14 @@ def gate(tmp_path_factory):
     second["cosine"] += 0.2
     (folder / "far.json").write_text(json.dumps(told))
     (folder / "none.json").write_text("{}")
-    call.folder = folder
-    return call
+    return folder
+
+
+@pytest.fixture
+def gate(run, gated, monkeypatch):
+    """Runs the command in the folder with the baselines."""
+    monkeypatch.chdir(gated)
+    return lambda *arguments, root="root": run("leaderboard", *arguments, "--root", gated / root)
 
 
 REGRESSION = "second: cosine ."  # the start of its line
@@ -193,15 +200,21 @@ REGRESSION = "second: cosine ."  # the start of its line
         ("--baseline none.json", 2, ["plismbench: none.json is no plismbench.leaderboard/1"]),
     ],
 )
-def test_the_gate_from_a_shell(gate, arguments, code, lines):
+def test_the_gate(gate, arguments, code, lines):
     done = gate(*arguments.split())
-    found = done.stderr.splitlines()
-    assert done.returncode == code, done.stderr
-    assert len(found) == len(lines), done.stderr
-    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True)), done.stderr
-    assert bool(done.stdout) is (code != 2)
+    found = done.err.splitlines()
+    assert done.code == code, done.err
+    assert len(found) == len(lines), done.err
+    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True)), done.err
+    assert bool(done.out) is (code != 2)
     if code == 1 and "--baseline" in arguments:
-        assert "baseline's 95 % interval" in done.stderr or "interval not known" in done.stderr
+        assert "baseline's 95 % interval" in done.err or "interval not known" in done.err
+
+
+@pytest.mark.parametrize("baseline", ["board.json", "better.json", "absent.json"])
+def test_a_shell_is_told_the_same(gate, gated, baseline):
+    told, done = call(gated, "--baseline", baseline), gate("--baseline", baseline)
+    assert (told.returncode, told.stdout, told.stderr) == (done.code, done.out, done.err)
 
 
 @pytest.mark.parametrize(
@@ -209,26 +222,26 @@ def test_the_gate_from_a_shell(gate, arguments, code, lines):
 )
 def test_limits_that_make_no_sense(gate, option, value):
     done = gate("--baseline", "board.json", "--model", "first", option, value)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"Invalid value for '{option}'" in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert f"Invalid value for '{option}'" in done.err
 
 
 def test_a_baseline_of_another_signature_compares_nothing(gate):
     done = gate("--baseline", "board.json", root="other")
-    assert done.returncode == 2
-    assert "No result has the signature of the baseline" in done.stderr
-    assert gate("--baseline", "board.json", root="empty").returncode == 2
+    assert done.code == 2
+    assert "No result has the signature of the baseline" in done.err
+    assert gate("--baseline", "board.json", root="empty").code == 2
 
 
-def test_the_gate_leaves_files(gate):
-    junit, new = gate.folder / "junit.xml", gate.folder / "new.json"
+def test_the_gate_leaves_files(gate, gated):
+    junit, new = gated / "junit.xml", gated / "new.json"
     done = gate("--baseline", "better.json", "--junit", str(junit), "--write-baseline", str(new))
-    assert done.returncode == 1
+    assert done.code == 1
     (suite,) = ET.parse(junit).getroot()  # noqa: S314 - our own
     assert (suite.get("tests"), suite.get("failures")) == ("18", "1")
     assert not new.exists()  # what is worse is no baseline
     done = gate("--baseline", "board.json", "--junit", str(junit), "--write-baseline", str(new), "--format", "json")
-    assert done.returncode == 0
+    assert done.code == 0
     assert ET.parse(junit).getroot().get("failures") == "0"  # noqa: S314
-    assert new.read_text() == (gate.folder / "board.json").read_text()
-    assert json.loads(done.stdout)["boards"][0] == json.loads(new.read_text())["boards"][0]
+    assert new.read_text() == (gated / "board.json").read_text()
+    assert json.loads(done.out)["boards"][0] == json.loads(new.read_text())["boards"][0]
