@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/plismbench report --dataset demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 gpu-check:
 	$(PYTHON) scripts/gpu_check.py

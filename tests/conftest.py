@@ -1,6 +1,12 @@
 """Shared by all tests: helper modules beside this file are importable by their name."""
 
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    # Threads of OpenMP and BLAS that wait for one another spin: a worker, and what it starts, gets its share of the
+    # cores. Read when NumPy is first imported.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))

@@ -31,9 +31,9 @@ def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
         meeting.wait()
         return numpy_threads()
 
-    before = numpy_threads()
-    assert list(ThreadExecutor(2).map(work, range(4))) == [1] * 4
-    assert numpy_threads() == before
+    with thread_budget(2):
+        assert list(ThreadExecutor(2).map(work, range(4))) == [1] * 4
+        assert numpy_threads() == 2
 
 
 def test_one_item_has_all_threads():
@@ -42,10 +42,12 @@ def test_one_item_has_all_threads():
 
 
 def test_a_budget_holds_for_all_libraries_and_ends():
-    before = threadpool_info()
-    with thread_budget(1):
-        assert {library["num_threads"] for library in threadpool_info()} == {1}
-    assert threadpool_info() == before
+    with thread_budget(2):
+        before = threadpool_info()
+        assert {library["num_threads"] for library in before} == {2}
+        with thread_budget(1):
+            assert {library["num_threads"] for library in threadpool_info()} == {1}
+        assert threadpool_info() == before
 
 
 def test_an_error_comes_out_and_stops_the_rest():

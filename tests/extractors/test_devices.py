@@ -51,7 +51,8 @@ def test_a_gpu_is_asked(monkeypatch):
 def test_threads_are_those_asked_for():
     before = torch.get_num_threads()
     try:
-        set_threads(1)
-        assert torch.get_num_threads() == 1
+        for threads in (2, 1):
+            set_threads(threads)
+            assert torch.get_num_threads() == threads
     finally:
         set_threads(before)

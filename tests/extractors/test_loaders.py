@@ -11,7 +11,15 @@ from families import FAMILIES
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from torch import nn
 
-from plismbench.errors import AccessDenied, BrokenPlugin, InvalidInput, MissingPackage, Unavailable, UnknownName
+from plismbench.errors import (
+    AccessDenied,
+    BrokenPlugin,
+    InvalidInput,
+    MissingPackage,
+    PlismbenchError,
+    Unavailable,
+    UnknownName,
+)
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -30,16 +38,10 @@ TINY = {"embed_dim": 64, "depth": 1, "num_heads": 2, "num_classes": 0, "global_p
 LOAD = """
 import json, sys
 import torch
-from plismbench.errors import PlismbenchError
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import ExtractorSpec
-try:
-    module = load_module(ExtractorSpec(**json.loads(sys.argv[1])))
-except PlismbenchError as error:
-    print(type(error).__name__, error.exit_code, str(error).replace(chr(10), " // "))
-else:
-    torch.manual_seed(0)
-    print(module(torch.rand(2, 3, 56, 56))[:, 0].sum().item())
+torch.manual_seed(0)
+print(load_module(ExtractorSpec(**json.loads(sys.argv[1])))(torch.rand(2, 3, 56, 56))[:, 0].sum().item())
 """
 
 
@@ -48,32 +50,36 @@ def build():
         "mlp_layer": timm.layers.SwiGLUPacked, "act_layer": nn.SiLU}))  # fmt: skip
 
 
-def load(hub, tmp_path, **environment):
-    """What a new process says when it loads the spec from the loopback Hub."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, json.dumps(SPEC.as_dict())],
-        env=hub.environment(tmp_path / "hf") | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout.strip()
-
-
 def test_the_true_download_and_load_path(tmp_path):
     model = build()
     publish(tmp_path / "hub", "Org/Tiny", config__json=CONFIG, model__safetensors=model.state_dict())
-    with LoopbackHub(tmp_path / "hub") as hub:
-        torch.manual_seed(0)
-        with torch.inference_mode():
-            expected = model(torch.rand(2, 3, 56, 56))[:, 0].sum().item()
-        assert float(load(hub, tmp_path)) == pytest.approx(expected, abs=1e-4)
+    torch.manual_seed(0)
+    image = torch.rand(2, 3, 56, 56)
+    with torch.inference_mode():
+        expected = model(image)[:, 0].sum().item()
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        assert load_module(SPEC)(image)[:, 0].sum().item() == pytest.approx(expected, abs=1e-4)
         assert hub.requested(rf"/Org/Tiny/resolve/{'1' * 40}/model\.safetensors")
-    # What was downloaded once needs no Hub.
+    # What was downloaded once needs no Hub, in another process.
     with LoopbackHub(tmp_path / "empty") as elsewhere:
-        found = load(elsewhere, tmp_path, HF_HUB_OFFLINE="1")
-    assert float(found) == pytest.approx(expected, abs=1e-4)
+        done = subprocess.run(
+            [sys.executable, "-c", LOAD, json.dumps(SPEC.as_dict())],
+            env=elsewhere.environment(tmp_path / "hf") | {"HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        assert elsewhere.requests == []
+    assert float(done.stdout) == pytest.approx(expected, abs=1e-4)
+
+
+def refusal(hub, tmp_path):
+    """What is said when the spec cannot be loaded from this Hub."""
+    with hub.in_this_process(tmp_path / "hf"), pytest.raises(PlismbenchError) as caught:
+        load_module(SPEC)
+    assert "\n" not in str(caught.value)
+    return f"{type(caught.value).__name__} {caught.value.exit_code} {caught.value}"
 
 
 @pytest.mark.parametrize(
@@ -88,16 +94,15 @@ def test_what_the_hub_refuses_is_one_line(tmp_path, status, code, words):
     publish(tmp_path / "hub", "Org/Tiny", config__json=CONFIG, model__safetensors=build().state_dict())
     with LoopbackHub(tmp_path / "hub") as hub:
         hub.faults.append(Fault(".*", FaultKind.STATUS, times=1_000, status=status, headers={"X-Error-Code": code}))
-        found = load(hub, tmp_path)
+        found = refusal(hub, tmp_path)
         assert found.startswith(words)
         assert f"{hub.url}/Org/Tiny" in found
-        assert " // " not in found
 
 
 def test_no_network_fails_soon_and_says_so(tmp_path):
     with LoopbackHub(tmp_path) as hub:
-        found = load(hub, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
-    assert found.startswith("Unavailable 3 Cannot reach http://127.0.0.1:9 for Org/Tiny")
+        pass  # nobody answers at its address from now on
+    assert refusal(hub, tmp_path).startswith(f"Unavailable 3 Cannot reach {hub.url} for Org/Tiny")
 
 
 @pytest.fixture
