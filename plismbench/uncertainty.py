@@ -13,6 +13,7 @@ scanners would do, as far as these stand for them. Intervals are the 2.5th and 9
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -139,7 +140,9 @@ def weighted_medians(values: Float64, weights: npt.NDArray[np.int32]) -> Float64
     """
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    below = np.cumsum(weights[order], axis=0, dtype=np.int32)
+    below = weights[order]
+    for above, row in pairwise(below):  # np.cumsum goes down one column after another, five times as slowly
+        row += above
     total = below[-1]
     # Where a draw has nothing, every place is past the end; what stands there is replaced below.
     last = len(ordered) - 1
@@ -164,11 +167,11 @@ def known_interval(draws: Float64 | None) -> tuple[float | None, float | None]:
 
 
 def _medians(values: Float64) -> Float64:
-    """``np.median(values, axis=1)`` of finite values, which it finds five times as slowly."""
+    """``np.median(values, axis=1)`` of finite values, which it finds five times as slowly; reorders them."""
     middle = values.shape[1] // 2
-    parted = np.partition(values, middle, axis=1)
-    upper: Float64 = parted[:, middle]
-    return upper if values.shape[1] % 2 else (parted[:, :middle].max(axis=1) + upper) / 2
+    values.partition(middle, axis=1)
+    upper: Float64 = values[:, middle].copy()  # a view would keep all of them
+    return upper if values.shape[1] % 2 else (values[:, :middle].max(axis=1) + upper) / 2
 
 
 def _members(pairs: pl.DataFrame) -> dict[str, npt.NDArray[np.uint32]]:
