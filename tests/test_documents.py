@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from plismbench import ExtractorSpec, errors
+from plismbench.cli.app import app
 from plismbench.extractors.catalog import CATALOG
 
 ROOT = Path(__file__).parent.parent
@@ -24,10 +26,8 @@ def identify(path):
 
 @cache
 def options_of(command):
-    done = subprocess.run(
-        [sys.executable, "-m", "plismbench", *command.split(), "--help"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"plismbench {command}: {done.stderr}"
+    done = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert done.exit_code == 0, f"plismbench {command}: {done.output}"
     return set(re.findall(r"--[a-z-]+", done.stdout))
 
 
