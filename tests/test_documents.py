@@ -87,7 +87,9 @@ def test_the_python_of_the_pages_gives_a_spec(page):
     if "load" in names:
         from torch import nn
 
-        assert isinstance(names["load"](names["SPEC"]), nn.Module)
+        first, second = names["load"](names["SPEC"]), names["load"](names["SPEC"])
+        assert isinstance(first, nn.Module)
+        torch.testing.assert_close(first.state_dict(), second.state_dict(), rtol=0, atol=0)  # as `models check` wants
 
 
 def test_the_toml_of_the_page_loads_a_training_state(tmp_path):
