@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pretended_gpu import pretended_gpu
 from torch import nn
 from torch.cuda._utils import _get_device_index
 
@@ -128,3 +129,20 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
     monkeypatch.setattr(gpu_check, "check_memory", lambda _: [])
     monkeypatch.setattr(gpu_check, "SHAPES", ())
     assert gpu_check.main() == 0
+
+
+def test_on_a_gpu_everything_is_where_it_is_needed(gpu_check, monkeypatch, capsys):
+    encode, pairs, search = gpu_check.encode_tissue, gpu_check.check_pairs, gpu_check.check_search
+    monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "test_vit", 16),))
+    monkeypatch.setattr(gpu_check, "make_runner", lambda extractor, _: gpu_check.Runner(extractor, 4))
+    monkeypatch.setattr(gpu_check, "encode_tissue", lambda _: encode(4))
+    monkeypatch.setattr(gpu_check, "check_memory", lambda _: [])  # only a real one has too little
+    monkeypatch.setattr(gpu_check, "check_pairs", lambda engine: pairs(engine, 3, 400, 32))
+    monkeypatch.setattr(gpu_check, "check_search", lambda engine: search(engine, 600, 32))
+    monkeypatch.setattr(sys, "argv", ["gpu_check.py"])
+    with pretended_gpu():
+        code = gpu_check.main()
+    told = capsys.readouterr()
+    assert (code, told.out.count("FAILS")) == (0, 0), told
+    assert "Pretended GPU" in told.out
+    assert "tiny: fp32 on streams the same bits as waited for" in told.out
