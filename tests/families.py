@@ -132,7 +132,9 @@ def isight(tmp_path):
                    num_classes=24, global_pool="avg", pool_include_prefix=True, final_norm=False,
                    fc_norm=False)  # fmt: skip
     spec = replace(spec, pooling=Pooling.OUTPUT)
-    network = randomised(ISight(transformers.CLIPConfig(vision_config=HF | {"intermediate_size": 96})))
+    text = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.CLIPConfig(vision_config=HF | {"intermediate_size": 96}, text_config=text)
+    network = randomised(ISight(config))
     state = {"epoch": 3, "model_state_dict": network.state_dict(), "optimizer_state_dict": {}}
     publish(tmp_path / "hub", "Org/Tiny", isight__pth=state)
     return spec, network

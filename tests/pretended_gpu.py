@@ -65,8 +65,9 @@ class Gpu:
         if any(there) and not (fits or kind in COPIES or (kind in INDEXING and there[0])):
             raise RuntimeError(f"{operation} of tensors on cuda:0 and on the CPU")
         after = there[0] if kind is aten.copy_ else any(there)
-        if options.get("device") is not None:
-            after, options = torch.device(options["device"]).type == "cuda", {**options, "device": torch.device("cpu")}
+        for wanted in (leaf for leaf in tree_leaves((arguments, options)) if isinstance(leaf, torch.device)):
+            after = wanted.type == "cuda"
+        arguments, options = tree_map_only(torch.device, lambda _: torch.device("cpu"), (arguments, options))
         if kind in COPIES and any(there) != after:
             self._note_copy(operation, arguments, options, there=after)
         elif any(there) and (
