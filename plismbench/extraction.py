@@ -24,7 +24,7 @@ from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task
 from plismbench.tiles.source import TileSource
-from plismbench.workspace import Existing, Workspace, remove_folder
+from plismbench.workspace import Existing, Workspace, remove_folder, sweep
 
 _MEASURED_SECONDS = 2.0
 
@@ -92,7 +92,7 @@ def extract_together(
         threads: of arithmetic on a CPU, for each worker of the executor; torch's choice if left out.
 
     Yields:
-        Each slide of each extractor, now in its store. How fast each was lies beside its manifest
+        Each slide of each extractor, now in its store. How fast those were lies beside its manifest
         at the end, and also after an interruption.
     """
     for plan in plans:
@@ -119,6 +119,7 @@ def extract_together(
         ) from error
     finally:
         for plan in plans:
+            sweep(plan.store.folder)  # what a killed worker was writing
             if plan.spec.name in costs:
                 write_efficiency(
                     plan.store.folder,

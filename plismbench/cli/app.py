@@ -69,10 +69,12 @@ def _leave(code: int) -> NoReturn:
     """Ends the process, and does not wait for threads that wait for a silent server.
 
     An orderly end would wait with them, or abort: pyarrow cannot be in one of them while Python ends.
+    Nor does who pressed Ctrl-C wait for torch and Ray to be taken apart, seconds on a busy machine:
+    what this process started ends with it.
     """
     from plismbench.tiles.prefetch import THREAD_NAME
 
-    if any(thread.name == THREAD_NAME for thread in threading.enumerate()):
+    if code == _INTERRUPTED or any(thread.name == THREAD_NAME for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

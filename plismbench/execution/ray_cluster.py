@@ -34,6 +34,7 @@ class RayExecutor:
     def __init__(self, place: str, *, address: str | None, on_gpu: bool, n_workers: int | None = None) -> None:
         import ray
 
+        self._ours = address is None and not ray.is_initialized()
         if not ray.is_initialized():
             _join(address)
         kind = "GPU" if on_gpu else "CPU"
@@ -79,6 +80,8 @@ class RayExecutor:
         finally:
             for member in crew:
                 ray.kill(member.actor)
+            if self._ours:  # as this process ends it would take longer, and killed, it would leave some of it behind
+                ray.shutdown()
 
 
 def _join(address: str | None) -> None:

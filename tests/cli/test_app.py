@@ -97,3 +97,8 @@ def test_misuse_has_exit_code_2(run, arguments):
     assert outcome.code == 2
     assert outcome.out == ""
     assert "Error" in outcome.err
+
+
+def test_who_interrupts_does_not_wait_for_the_process_to_be_taken_apart():
+    code = "import atexit, time; from plismbench.cli import app; atexit.register(time.sleep, 60); app._leave(130)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 130
