@@ -214,6 +214,7 @@ WITHOUT_SOURCE = {
     "test_public_surface.py",
     "test_flow.py",
     "test_gpu_check.py",
+    "test_on_gpu.py",
     "test_gpu_evaluation.py",
     "test_documents.py",
     "test_loopback_hub.py",
