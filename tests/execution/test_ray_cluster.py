@@ -59,10 +59,18 @@ log = Path(root) / "log"
 log.mkdir()
 plans = [plan(Path(root), spec, source=SlowTiles(log=str(log))) for spec in (SPEC, COLOUR)]
 seen["slides"] = []
+
+def all_inside():
+    # Whether every worker has begun a slide that is not done.
+    begun = [path.name.split() for path in log.iterdir()]
+    return {pid for _, pid in begun} == {pid for slide, pid in begun if slide not in seen["slides"]}
+
 for done in extract_together(plans, executor, threads=1):
-    if not seen["slides"]:
-        cluster.remove_node(second, allow_graceful=False)
     seen["slides"].append(str(done.slide))
+    if len(seen["slides"]) == 1:
+        while not all_inside():
+            time.sleep(0.01)
+        cluster.remove_node(second, allow_graceful=False)
 for _ in range(600):  # it takes the head some seconds to believe it
     seen["nodes left"] = sum(node["Alive"] for node in ray.nodes())
     if seen["nodes left"] == 1:
