@@ -94,27 +94,54 @@ def medsiglip(tmp_path):
     return spec, Forward(network.get_image_features, "pooler_output")
 
 
-def gemma(tmp_path):
-    """9 patches a soft token; the file holds a language model too."""
+def small_gemma(**changes):
     tower = {"num_heads": 2, "num_kv_heads": 2, "head_dim": 16, "intermediate_size": 64, "position_embedding_size": 8}
-    spec = spec_of("gemma4_vit_167m_enc", side=96, prefix=0, layout="transformers-gemma", global_pool="soft", **tower)
+    spec = spec_of("gemma4_vit_167m_enc", side=96, prefix=0, layout="transformers-gemma", global_pool="soft",
+                   **tower | changes)  # fmt: skip
     spec = replace(spec, options={key: value for key, value in spec.options.items() if key != "num_classes"})
-    network = randomised(Gemma(transformers.Gemma4VisionConfig(
-        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=16,
-        intermediate_size=64, use_clipped_linears=True, position_embedding_size=8)))  # fmt: skip
-    with torch.no_grad():  # at first they clip nothing
+    config = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2,
+              "head_dim": 16, "intermediate_size": 64, "use_clipped_linears": True,
+              "position_embedding_size": 8}  # fmt: skip
+    network = randomised(Gemma(transformers.Gemma4VisionConfig(**config | changes)))
+    with torch.no_grad():  # at first they clip and scale nothing
         for name, value in network.named_buffers():
             if name.endswith(("_min", "_max")):
                 value.fill_(-1.5 if name.endswith("_min") else 1.25)
-    besides = {
-        "model.language_model.x": torch.ones(2),
-        "model.embed_vision.x": torch.ones(2),
-        "lm_head.x": torch.ones(2),
-    }
-    state = {f"model.vision_tower.{key}": value for key, value in network.tower.state_dict().items()} | besides
+            elif name.endswith(("std_bias", "std_scale")):
+                value.uniform_(0.5, 1.5)
+    state = {f"model.vision_tower.{key}": value for key, value in network.tower.state_dict().items()}
     vision = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 16}
-    publish(tmp_path / "hub", "Org/Tiny", model__safetensors=state, config__json={"vision_config": vision})
+    return spec, network, state, {"vision_config": vision}
+
+
+BESIDE_GEMMA = {
+    "model.language_model.x": torch.ones(2),
+    "model.embed_vision.x": torch.ones(2),
+    "lm_head.x": torch.ones(2),
+}
+
+
+def gemma(tmp_path):
+    """9 patches a soft token; the file holds a language model too."""
+    spec, network, state, config = small_gemma()
+    publish(tmp_path / "hub", "Org/Tiny", model__safetensors=state | BESIDE_GEMMA, config__json=config)
     return spec, network
+
+
+def gemma_in_shards(tmp_path):
+    """The language model has a file of its own; the soft tokens are scaled."""
+    spec, network, state, config = small_gemma(use_clipped_linears=False, standardize=True)
+    keys = list(state)
+    shards = {
+        "a": {key: state[key] for key in keys[::2]},
+        "b": {key: state[key] for key in keys[1::2]},
+        "c": BESIDE_GEMMA,
+    }
+    holder = {key: f"model-{name}.safetensors" for name, held in shards.items() for key in held}
+    files = {f"model-{name}__safetensors": held for name, held in shards.items()}
+    index = {"metadata": {}, "weight_map": holder}
+    publish(tmp_path / "hub", "Org/Tiny", **files, config__json=config, model__safetensors__index__json=index)
+    return replace(spec, weights="hf-hub:Org/Tiny/model.safetensors.index.json"), network
 
 
 def pathoduet(tmp_path):

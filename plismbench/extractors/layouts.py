@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from plismbench.errors import InvalidInput
+from plismbench.errors import InvalidInput, UnknownName
+from plismbench.extractors.spec import ExtractorSpec
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,18 @@ LAYOUTS = {
 }
 _TOGETHER = (("attn.qkv", ("attn.query", "attn.key", "attn.value")), ("mlp.fc1", ("mlp.gate_proj", "mlp.up_proj")))
 _APART = ("attn_pool.qkv.", "attn_pool.q.", "attn_pool.kv.")
+
+
+def layout_of(spec: ExtractorSpec) -> Layout:
+    """The layout that ``options["layout"]`` names; timm's own if it names none.
+
+    Raises:
+        UnknownName: if there is none of that name.
+    """
+    name = str(spec.options.get("layout", "timm"))
+    if name not in LAYOUTS:
+        raise UnknownName("layout", name, LAYOUTS)
+    return LAYOUTS[name]
 
 
 def rearranged(

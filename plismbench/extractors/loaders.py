@@ -11,6 +11,7 @@ from torch import nn
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
+from plismbench.extractors.layouts import layout_of
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.places import HUB, TIMM
@@ -80,7 +81,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         module = build_tower(spec)
         _try(module, spec)
     check_hub_config(spec, module)  # before gigabytes are downloaded
-    weights = read_weights(spec)
+    weights = read_weights(spec, layout_of(spec).drop)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
         module = build_tower(spec)
     return fill(module, weights, spec)

@@ -32,7 +32,7 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
     if spec.weights.startswith(ADDRESS):
         cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
         return cached_address(spec.weights, Path(os.environ.get("TORCH_HOME", cache)).expanduser() / "hub").is_file()
-    if not spec.weights.startswith(HUB):
+    if not spec.weights.startswith(HUB) or spec.weights.endswith(".index.json"):  # it names files of weights
         return None
     from huggingface_hub import constants
 

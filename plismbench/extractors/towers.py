@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plismbench.errors import InvalidInput, UnknownName
-from plismbench.extractors.layouts import LAYOUTS, rearranged
+from plismbench.extractors.layouts import layout_of, rearranged
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.views import VIEWS, turn_in_bfloat16
@@ -37,8 +37,7 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     import timm
 
     check_options(spec)
-    if _layout(spec) not in LAYOUTS:
-        raise UnknownName("layout", _layout(spec), LAYOUTS)
+    layout_of(spec)
     architecture = str(spec.options.get("architecture", ""))
     if not timm.is_model(architecture):
         raise UnknownName("timm architecture", architecture, timm.list_models())
@@ -80,7 +79,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
     """
     wanted = module.state_dict()
-    found, origins = rearranged(state, LAYOUTS[_layout(spec)], wanted)
+    found, origins = rearranged(state, layout_of(spec), wanted)
     trunk = "trunk." if "trunk.pos_embed" in wanted else ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
         _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
@@ -195,10 +194,6 @@ class ConvStem(nn.Module):
         """(n, 3, height, width) to (n, height / 4, width / 4, embed_dim)."""
         tokens: Tensor = self.norm(self.proj(image).permute(0, 2, 3, 1))
         return tokens
-
-
-def _layout(spec: ExtractorSpec) -> str:
-    return str(spec.options.get("layout", "timm"))
 
 
 def _builds(architecture: str, arguments: Mapping[str, Any]) -> bool:

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import pickle
+import re
 import shutil
 from argparse import Namespace
 from collections.abc import Mapping
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -22,7 +23,8 @@ from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 
-_USUAL = ("model.safetensors", "pytorch_model.bin")
+_SHARDS = ".safetensors.index.json"  # the table that says which file of several holds a tensor
+_USUAL = ("model.safetensors", "pytorch_model.bin", f"model{_SHARDS}")
 # A training state holds the network under one of these, beside an optimiser and the like.
 _INSIDE = ("teacher", "state_dict", "model", "model_state_dict")
 # What training states hold besides tensors, none of which runs code: the arguments that DINO was called with, and
@@ -37,8 +39,13 @@ _HARMLESS: list[Any] = [
 _MAGIC = (b"PK\x03\x04", b"\x80")
 
 
-def read_weights(spec: ExtractorSpec) -> dict[str, Tensor]:
+def read_weights(spec: ExtractorSpec, drop: str = r"(?!)") -> dict[str, Tensor]:
     """Every tensor of a spec's checkpoint, on the CPU.
+
+    Args:
+        spec: names the checkpoint.
+        drop: a regular expression; of a checkpoint in several files none is fetched that only holds tensors at
+            the beginning of whose names it matches.
 
     Raises:
         AccessDenied, Unavailable: if it cannot be had.
@@ -46,7 +53,8 @@ def read_weights(spec: ExtractorSpec) -> dict[str, Tensor]:
         CorruptFile: if it cannot be read, or is not the file that the spec pins.
     """
     if spec.weights.startswith(HUB):
-        return _tensors(_from_hub(spec), spec)
+        path = _from_hub(spec)
+        return _of_shards(path, spec, drop) if path.name.endswith(_SHARDS) else _tensors(path, spec)
     if spec.weights.startswith(FILE):
         path = own_file(spec)
         if spec.revision and file_sha256(path) != spec.revision:
@@ -125,6 +133,23 @@ def _from_hub(spec: ExtractorSpec) -> Path:
         f"{repo} has no {file or ' and no '.join(_USUAL)} at revision '{spec.revision or 'main'}'.",
         hint="Name the file in the spec: hf-hub:ORG/REPO/FILE.",
     )
+
+
+def _of_shards(index: Path, spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
+    repo, file = hub_place(spec)
+    try:
+        holder = {str(key): str(name) for key, name in json.loads(index.read_text())["weight_map"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptFile(f"{index.name} of {repo} does not say which file holds which tensor.") from error
+    tensors: dict[str, Tensor] = {}
+    for name in sorted({name for key, name in holder.items() if not re.match(drop, key)}):
+        beside = str(PurePosixPath(file or "").parent / name)
+        with hub_errors(repo, spec.revision, kind="model"):
+            path = _hub_file(repo, beside, spec.revision)
+        if path is None:
+            raise Unavailable(f"{repo} has no {beside}, which its {index.name} names.")
+        tensors |= _tensors(path, spec)
+    return tensors
 
 
 def _hub_file(repo: str, name: str, revision: str | None) -> Path | None:

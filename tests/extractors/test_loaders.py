@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 from checkpoints import SMALL, SWIGLU, TIMM, publish, randomised
-from families import FAMILIES
+from families import FAMILIES, gemma_in_shards
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from torch import nn
 
@@ -119,6 +119,21 @@ def test_a_published_layout_gives_the_vectors_of_the_network_that_wrote_it(tmp_p
         found, expected = load_module(spec)(image), network(image)
     assert found.std() > 0.01
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_of_a_checkpoint_in_shards_only_those_of_the_tower_are_fetched(tmp_path, hub):
+    spec, network = gemma_in_shards(tmp_path)
+    image = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    for weights in (spec.weights, "hf-hub:Org/Tiny"):
+        with torch.inference_mode():
+            torch.testing.assert_close(
+                load_module(ExtractorSpec(**spec.as_dict() | {"weights": weights}))(image),
+                network(image),
+                rtol=1e-5,
+                atol=1e-5,
+            )
+    assert len(hub.requested("GET .*model-a.safetensors")) == len(hub.requested("GET .*model-b.safetensors")) == 1
+    assert not hub.requested("model-c")
 
 
 def change(folder, file, edit):

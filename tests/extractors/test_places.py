@@ -49,6 +49,7 @@ def test_what_lies_on_this_machine(tmp_path, monkeypatch):
     assert [is_cached(spec) for spec in specs] == [True] * 4
     assert not is_cached(at("hf-hub:a/b", "3" * 40))
     assert (is_cached(at("")), is_cached(at("timm:resnet18"))) == (True, None)
+    assert is_cached(at("hf-hub:a/b/model.safetensors.index.json", "3" * 40)) is None
 
 
 def test_the_extra_that_a_model_needs():

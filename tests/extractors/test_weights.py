@@ -186,3 +186,27 @@ def test_json_beside_the_weights(tmp_path, hub):
     (folder / "bad.json").write_text("{")
     with pytest.raises(CorruptFile, match=r"bad\.json of Org/Tiny is not JSON"):
         hub_json(SPEC, "bad.json")
+
+
+INDEX = {"weight_map": {"a.weight": "one.safetensors", "b": "two.safetensors", "text.c": "three.safetensors"}}
+
+
+def test_shards_are_put_together_and_those_of_another_part_left_where_they_are(tmp_path, hub):
+    folder = publish(tmp_path / "hub", "Org/Tiny", model__safetensors__index__json=INDEX,
+                     one__safetensors={"a.weight": STATE["a.weight"]}, two__safetensors={"b": STATE["b"]})  # fmt: skip
+    found = read_weights(SPEC, drop=r"text\.")
+    assert {key: value.tolist() for key, value in found.items()} == {k: v.tolist() for k, v in STATE.items()}
+    with pytest.raises(Unavailable, match=r"no three\.safetensors, which its model\.safetensors\.index\.json"):
+        read_weights(at("hf-hub:Org/Tiny", revision="2" * 40))
+    (folder / "deep").mkdir()
+    for path in folder.glob("*.*"):
+        path.rename(folder / "deep" / path.name)
+    found = read_weights(at("hf-hub:Org/Tiny/deep/model.safetensors.index.json", "3" * 40), drop=r"text\.")
+    assert list(found) == list(STATE)
+
+
+@pytest.mark.parametrize("index", [{}, {"weight_map": 3}, []])
+def test_an_index_that_names_no_shards_is_one_line(tmp_path, hub, index):
+    publish(tmp_path / "hub", "Org/Tiny", model__safetensors__index__json=index)
+    with pytest.raises(CorruptFile, match="of Org/Tiny does not say which file holds which tensor"):
+        read_weights(SPEC)

@@ -10,15 +10,13 @@ from plismbench.extractors.spec import ExtractorSpec
 CATALOG: tuple[ExtractorSpec, ...] = TIMM_HUB + CONVERTED + LANGUAGE + REMOTE + GENERAL + FLOOR
 
 _SEAL = (
-    "a low-rank change to another gated model's weights: two checkpoints, of which a spec names one, and the change has"
-    " to be added to the other's matrices"
+    "a low-rank change to another gated model's weights, to be added to its last block; which tensors its file holds is"
+    " to be seen behind terms only"
 )
 
 LEFT_OUT = {
     "beph": "its authors' extraction (Zhcyoung/BEPH@40e0ec4) leaves the position bias of its checkpoint unread, ends in"
     " a norm that the checkpoint lacks and normalises otherwise than its training: which vector is meant is not said",
-    "gemma4-26b-vision": "its tower lies in a shard of about 50 GB of google/gemma-4-26B-A4B; checkpoints in shards are"
-    " not read",
     "path-foundation": "published for TensorFlow alone; no conversion was found",
     "seal-conch": _SEAL,
     "seal-univ2": _SEAL,

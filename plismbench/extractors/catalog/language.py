@@ -31,6 +31,16 @@ _QUILT_16: dict[str, Any] = {
     "options": {**_QUILT.options, "architecture": "vit_base_patch16_clip_224"},
 }
 
+# A tile at the size that its processor gives a square; its soft tokens, of 3 x 3 patches each, are averaged as
+# mahmoodlab/TRIDENT@a91fa84 does. The file, of 16 GB, holds the language model too. No commit is known.
+_GEMMA = ExtractorSpec(
+    name="gemma4-e4b-vision", title="Gemma 4 E4B, vision tower", organisation="Google", loader=TIMM_MODEL, dim=768,
+    weights="hf-hub:google/gemma-4-E4B/model.safetensors", pooling=Pooling.MEAN, image_size=768,
+    mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), precision=Precision.BF16,
+    options={"architecture": "gemma4_vit_167m_enc", "layout": "transformers-gemma"},
+    n_params=167_364_608, license="Gemma terms", gated=True, source="https://huggingface.co/google/gemma-4-E4B",
+)  # fmt: skip
+
 LANGUAGE = (
     _PLIP,
     _QUILT,
@@ -80,12 +90,10 @@ LANGUAGE = (
                  "img_size": 448, "act_layer": "gelu_tanh"},
         n_params=428_565_440, license="HAI-DEF terms", gated=True, differs=("interpolation",),
         source="https://huggingface.co/google/medsiglip-448"),
-    # A tile at the size that its processor gives a square; its soft tokens, of 3 x 3 patches each, are averaged as
-    # mahmoodlab/TRIDENT@a91fa84 does. The file, of 16 GB, holds the language model too. No commit is known.
-    ExtractorSpec(
-        name="gemma4-e4b-vision", title="Gemma 4 E4B, vision tower", organisation="Google", loader=TIMM_MODEL, dim=768,
-        weights="hf-hub:google/gemma-4-E4B/model.safetensors", pooling=Pooling.MEAN, image_size=768,
-        mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), precision=Precision.BF16,
-        options={"architecture": "gemma4_vit_167m_enc", "layout": "transformers-gemma"},
-        n_params=167_364_608, license="Gemma terms", gated=True, source="https://huggingface.co/google/gemma-4-E4B"),
+    _GEMMA,
+    # The tower lies in one of several files, of about 50 GB; its soft tokens are scaled after they are pooled.
+    replace(_GEMMA, name="gemma4-26b-vision", title="Gemma 4 26B-A4B, vision tower", dim=1152,
+            weights="hf-hub:google/gemma-4-26B-A4B/model.safetensors.index.json",
+            options={"architecture": "gemma4_vit_570m_enc", "layout": "transformers-gemma"},
+            n_params=569_548_080, source="https://huggingface.co/google/gemma-4-26B-A4B"),
 )  # fmt: skip

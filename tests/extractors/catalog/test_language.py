@@ -15,5 +15,6 @@ def test_a_tower_is_built_for_the_size_that_it_is_shown():
         "isight": 336,
         "medsiglip-448": 448,
         "gemma4-e4b-vision": 768,
+        "gemma4-26b-vision": 768,
     }
     assert all(spec.options.get("img_size", 768) == spec.image_size for spec in LANGUAGE)
