@@ -27,7 +27,7 @@ from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 
 def spec_of(architecture, dim=24, side=28, file="model.safetensors", prefix=1, **options):
-    pooling = Pooling.OUTPUT if "head" in options or "pooler" in options else Pooling.CLS
+    pooling = Pooling.OUTPUT if "head" in options or "pooler" in options or not prefix else Pooling.CLS
     tokens = {} if pooling is Pooling.OUTPUT and "head" in options else {"global_pool": ""}
     return ExtractorSpec(
         name="tiny", loader=TIMM, weights=f"hf-hub:Org/Tiny/{file}", revision="1" * 40, dim=dim, image_size=side,
@@ -86,7 +86,6 @@ def plip(tmp_path):
 def medsiglip(tmp_path):
     spec = spec_of("vit_so400m_patch14_siglip_384", prefix=0, layout="transformers-siglip", mlp_ratio=4.0,
                    act_layer="gelu_tanh", global_pool="map")  # fmt: skip
-    spec = replace(spec, pooling=Pooling.OUTPUT)
     text = {"hidden_size": 24, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     whole = transformers.SiglipConfig(vision_config=HF | {"intermediate_size": 96}, text_config=text)
     network = randomised(transformers.SiglipModel(whole))
@@ -98,7 +97,8 @@ def small_gemma(**changes):
     tower = {"num_heads": 2, "num_kv_heads": 2, "head_dim": 16, "intermediate_size": 64, "position_embedding_size": 8}
     spec = spec_of("gemma4_vit_167m_enc", side=96, prefix=0, layout="transformers-gemma", global_pool="soft",
                    **tower | changes)  # fmt: skip
-    spec = replace(spec, options={key: value for key, value in spec.options.items() if key != "num_classes"})
+    options = {key: value for key, value in spec.options.items() if key != "num_classes"}
+    spec = replace(spec, pooling=Pooling.MEAN, options=options)
     config = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2,
               "head_dim": 16, "intermediate_size": 64, "use_clipped_linears": True,
               "position_embedding_size": 8}  # fmt: skip
@@ -147,7 +147,6 @@ def gemma_in_shards(tmp_path):
 def pathoduet(tmp_path):
     spec = spec_of("vit_base_patch16_224", side=32, prefix=0, file="checkpoint_IHC.pth", reg_tokens=1,
                    global_pool="avg", layout="pathoduet")  # fmt: skip
-    spec = replace(spec, pooling=Pooling.OUTPUT)
     network = randomised(PathoDuet())
     besides = {"bridge_token": torch.ones(2), "head.0.weight": torch.ones(2)}
     publish(tmp_path / "hub", "Org/Tiny", checkpoint_IHC__pth=network.state_dict() | besides)
@@ -158,7 +157,6 @@ def isight(tmp_path):
     spec = spec_of("vit_large_patch14_clip_quickgelu_336", side=28, prefix=0, file="isight.pth", layout="isight",
                    num_classes=24, global_pool="avg", pool_include_prefix=True, final_norm=False,
                    fc_norm=False)  # fmt: skip
-    spec = replace(spec, pooling=Pooling.OUTPUT)
     text = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.CLIPConfig(vision_config=HF | {"intermediate_size": 96}, text_config=text)
     network = randomised(ISight(config))

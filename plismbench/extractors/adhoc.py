@@ -184,7 +184,7 @@ def module_of_file(path: Path) -> ModuleType:
 
     Raises:
         MissingPackage: if it imports what is not installed.
-        InvalidInput: if it is no Python, or raises.
+        InvalidInput: if it is no Python, raises, or exits.
     """
     name = f"plismbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     found = importlib.util.spec_from_file_location(name, path)
@@ -198,7 +198,7 @@ def module_of_file(path: Path) -> ModuleType:
         package = (error.name or str(error)).partition(".")[0]
         hint = f"Install it: `pip install {package}`."
         raise MissingPackage(f"{path} does not import: {error}.", hint=hint) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that parses its arguments ends the process
         raise InvalidInput(f"{path} does not run: {_one_line(error)}.") from error
     return module
 
@@ -244,7 +244,7 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     )
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
 
 

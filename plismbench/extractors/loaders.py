@@ -47,7 +47,7 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
             f"Extractor '{spec.name}' needs a package that does not import: {error}.",
             hint=f"Install it: `pip install {_EXTRAS.get(package, package)}`.",
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if module_name.startswith("plismbench."):
             raise  # a bug of ours keeps its traceback
         what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from plismbench.errors import BrokenPlugin, DuplicateName, UnknownName
+from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -74,9 +74,13 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
         UnknownName: if there is none.
         DuplicateName: if two distributions bring it.
         BrokenPlugin: if its plug-in does not load.
-        InvalidInput: if it cannot be pooled so.
+        InvalidInput: if it cannot be pooled so, or is a Python file without a function.
         PlismbenchError: as the functions of `plismbench.extractors.adhoc` do.
     """
+    if name.endswith(".py"):
+        raise InvalidInput(
+            f"'{name}' names no function.", hint=f"Write {name}:load, whatever its loader or spec is called."
+        )
     kind, _, rest = name.partition(":")
     path, _, attribute = name.rpartition(":")
     if kind in ("timm", "hf-hub") or name.endswith(".toml") or path.endswith(".py"):
@@ -130,7 +134,7 @@ def _from_plugin(point: EntryPoint) -> list[Registration]:
         if callable(given):
             given = given()
         specs = [given] if isinstance(given, ExtractorSpec) else list(_specs(given))
-    except Exception as error:  # noqa: BLE001 - whatever a plug-in does, the others still work
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plug-in does, the others still work
         return [Registration(point.name, owner, problem=_one_line(error))]
     return [Registration(spec.name, owner, spec) for spec in specs]
 
@@ -142,5 +146,5 @@ def _specs(given: object) -> Iterable[ExtractorSpec]:
         yield spec
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")

@@ -44,7 +44,7 @@ class ExtractorSpec:
             (n, 3, image_size, image_size) float32, normalised, and gives (n, dim) or tokens.
         dim: length of a vector.
         pooling: how the module's output becomes the vector.
-        prefix_tokens: class and register tokens in front of the patch tokens.
+        prefix_tokens: class and register tokens in front of the patch tokens; pooling by a class token needs one.
         image_size: side of the network's input in pixels; other tiles are resized on the device.
         mean, std: per channel, of pixels in [0, 1].
         resize: side in pixels that a tile is resized to before its centre is cut out at
@@ -126,6 +126,10 @@ class ExtractorSpec:
                 f"resize is 0, or from image_size {self.image_size} to {_LARGEST_SIDE:,}; got {self.resize}",
             ),
             (self.prefix_tokens >= 0, f"prefix_tokens is 0 or more; got {self.prefix_tokens}"),
+            (
+                self.prefix_tokens > 0 or self.pooling not in (Pooling.CLS, Pooling.CLS_MEAN),
+                f"pooling {self.pooling} needs a class token, which prefix_tokens counts; got {self.prefix_tokens}",
+            ),
             (len(self.mean) == 3 and len(self.std) == 3, "mean and std have one value for each of 3 channels"),
             (all(map(math.isfinite, self.mean)), f"mean is finite; got {self.mean}"),
             (all(0 < value < math.inf for value in self.std), f"std is above 0; got {self.std}"),
@@ -160,7 +164,7 @@ class ExtractorSpec:
         ``conch@448``. What changes nothing gives the spec itself, so that no vector has two names.
 
         Raises:
-            InvalidInput: if the network gives vectors and no tokens to pool.
+            InvalidInput: if the network gives vectors and no tokens to pool, or no class token.
         """
         changed = self
         if image_size is not None and image_size != self.image_size:

@@ -248,7 +248,8 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
             raise
         raise CorruptFile(
             f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.",
-            hint=f"Remove {path}, so that it is downloaded again." if spec.weights.startswith(ADDRESS) else None,
+            # The Hub's cache has a link, and takes what it leads to as downloaded.
+            hint=None if spec.weights.startswith(FILE) else f"Remove {path.resolve()}, so that it is downloaded again.",
         ) from error
 
 

@@ -52,6 +52,22 @@ def test_any_timm_architecture_by_name():
     assert timm_spec("vit_small_patch16_dinov3.lvd1689m").pooling is Pooling.OUTPUT
 
 
+def test_tokens_without_one_of_the_class_are_averaged(tmp_path):
+    options = {"class_token": False, "global_pool": "", "img_size": 32, **SMALL}
+    network = randomised(timm.create_model("vit_small_patch16_224", **options))
+    config = {"architecture": "vit_small_patch16_224", "num_features": 24, "model_args": options,
+              "pretrained_cfg": {"input_size": [3, 32, 32]}}  # fmt: skip
+    publish(tmp_path / "hub", "Org/Patches", config__json=config, model__safetensors=network.state_dict())
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        spec = hub_spec("Org/Patches")
+        vectors = load_extractor(spec, "cpu", "fp32")(white)
+    assert (spec.pooling, spec.prefix_tokens) == (Pooling.MEAN, 0)
+    image = ((1 - torch.tensor(spec.mean)) / torch.tensor(spec.std)).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+    with torch.inference_mode():
+        np.testing.assert_allclose(vectors, network(image).mean(1), rtol=1e-2, atol=1e-3)
+
+
 def test_timm_names_that_cannot_be():
     with pytest.raises(UnknownName, match="Did you mean 'resnet18'"):
         timm_spec("resnet81")
@@ -230,6 +246,7 @@ def test_a_python_file_with_a_mistake(tmp_path, attribute, kind, words):
         ("import a_package_that_nobody_has", MissingPackage, "No module named 'a_package_that_nobody_has'"),
         ("def load(spec)", InvalidInput, r"my_model\.py does not run: SyntaxError: expected ':'"),
         ("1 / 0", InvalidInput, "ZeroDivisionError"),
+        ("raise SystemExit(2)", InvalidInput, r"my_model\.py does not run: SystemExit: 2"),
     ],
 )
 def test_a_python_file_that_does_not_run(tmp_path, text, kind, words):

@@ -127,12 +127,12 @@ def test_tokens_become_float16_vectors_and_one_tile_keeps_its_axis(pixels):
     vectors = extractor(Tokens(), pooling="cls+mean", prefix_tokens=2, dim=4)(pixels)
     assert vectors.tolist() == [[1, 2, 4, 6]] * len(pixels)
     assert vectors.dtype == np.float16
-    assert extractor(Tokens(), pooling="cls", dim=2)(pixels[:1]).shape == (1, 2)
+    assert extractor(Tokens(), pooling="cls", prefix_tokens=2, dim=2)(pixels[:1]).shape == (1, 2)
 
 
 def test_another_shape_than_declared_is_refused(pixels):
     with pytest.raises(ShapeMismatch, match="declares dim 3; its vectors have 2"):
-        extractor(Tokens(), pooling="cls")(pixels)
+        extractor(Tokens(), pooling="cls", prefix_tokens=2)(pixels)
 
 
 def test_a_network_that_raises_is_named_unless_it_is_ours(pixels):

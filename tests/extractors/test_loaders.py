@@ -198,6 +198,10 @@ def loader_that_fails(spec):
     raise ValueError(f"no {spec.name}\nat all")
 
 
+def loader_that_exits(spec):
+    raise SystemExit(5)
+
+
 def loader_that_gives_text(spec):
     return spec.name
 
@@ -214,6 +218,7 @@ def loader_that_needs(spec):
         ("test_loaders_plugin:nothing", MissingPackage, "pip install test_loaders_plugin"),
         ("json:nothing", BrokenPlugin, "json:nothing of extractor 'x' fails: AttributeError"),
         (f"{__name__}:loader_that_fails", BrokenPlugin, "ValueError: no x at all"),
+        (f"{__name__}:loader_that_exits", BrokenPlugin, "SystemExit: 5"),
         (f"{__name__}:loader_that_gives_text", BrokenPlugin, "gives str, not a torch.nn.Module"),
         (f"{__name__}:loader_that_needs", MissingPackage, "pip install a_package_that_nobody_has"),
     ],

@@ -51,6 +51,12 @@ def test_an_unknown_name_helps():
     )
 
 
+def test_a_python_file_wants_the_name_of_a_function():
+    with pytest.raises(InvalidInput, match=r"'\./mine\.py' names no function") as caught:
+        registry.get("./mine.py")
+    assert "./mine.py:load" in caught.value.hint
+
+
 @pytest.mark.slow
 def test_a_real_package_is_built_installed_and_used(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
@@ -86,6 +92,7 @@ GOOD = "from plismbench import ExtractorSpec\nSPEC = ExtractorSpec(name='{}', lo
     [
         ("import a_package_that_nobody_has", "No module named 'a_package_that_nobody_has'"),
         ("1 / 0", "ZeroDivisionError"),
+        ("raise SystemExit(2)", "SystemExit: 2"),
         ("SPEC = 3", "ExtractorSpecs, not int"),
         ("SPEC = ['x']", "ExtractorSpecs, not str"),
         ("def SPEC():\n    raise RuntimeError('no\\nluck')", "RuntimeError: no luck"),

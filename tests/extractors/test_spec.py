@@ -6,7 +6,7 @@ import pytest
 from plismbench.errors import InvalidInput
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
-SPEC = ExtractorSpec(name="toy", loader="a:b", dim=4, options={"depth": 3})
+SPEC = ExtractorSpec(name="toy", loader="a:b", dim=4, prefix_tokens=1, options={"depth": 3})
 
 
 def test_it_is_plain_json_and_comes_back():
@@ -16,7 +16,8 @@ def test_it_is_plain_json_and_comes_back():
 
 
 def test_words_and_lists_are_taken():
-    spec = ExtractorSpec(name="x", loader="a:b", dim=4, pooling="cls+mean", precision="bf16", mean=[0, 0, 0])
+    spec = ExtractorSpec(name="x", loader="a:b", dim=4, pooling="cls+mean", prefix_tokens=1, precision="bf16",
+                         mean=[0, 0, 0])  # fmt: skip
     assert spec.pooling is Pooling.CLS_MEAN
     assert spec.precision is Precision.BF16
     assert spec.mean == (0.0, 0.0, 0.0)
@@ -25,7 +26,7 @@ def test_words_and_lists_are_taken():
 @pytest.mark.parametrize(
     "change",
     [
-        {"name": "other"}, {"loader": "a:c"}, {"dim": 5}, {"pooling": "cls"}, {"prefix_tokens": 1},
+        {"name": "other"}, {"loader": "a:c"}, {"dim": 5}, {"pooling": "cls"}, {"prefix_tokens": 2},
         {"image_size": 256}, {"resize": 256}, {"mean": (0, 0, 0)}, {"std": (1, 1, 1)}, {"interpolation": "bilinear"},
         {"weights": "hf-hub:a/b"}, {"revision": "abc"}, {"options": {"depth": 4}},
     ],
@@ -59,6 +60,8 @@ def test_every_field_is_tried_above():
         ({"pooling": "max"}, "pooling is one of output, cls, mean, cls.mean; got 'max'"),
         ({"precision": "fp8"}, "precision is one of"),
         ({"prefix_tokens": -1}, "prefix_tokens"),
+        ({"prefix_tokens": 0, "pooling": "cls"}, "pooling cls needs a class token, which prefix_tokens counts; got 0"),
+        ({"prefix_tokens": 0, "pooling": "cls+mean"}, "pooling cls.mean needs a class token"),
         ({"image_size": 0}, "image_size"),
         ({"resize": 200}, "resize is 0, or from image_size 224 to 10,000; got 200"),
         ({"mean": (0, 0)}, "3 channels"),
@@ -104,3 +107,9 @@ def test_what_changes_nothing_has_no_second_name():
 def test_vectors_are_not_pooled(spec, pooling):
     with pytest.raises(InvalidInput, match=f"{pooling} is not possible"):
         spec.variant(pooling=pooling)
+
+
+def test_a_network_without_a_class_token_is_not_pooled_by_one():
+    patches = dataclasses.replace(TOKENS, pooling=Pooling.MEAN, prefix_tokens=0)
+    with pytest.raises(InvalidInput, match=r"'t\+cls\+mean': pooling cls\+mean needs a class token"):
+        patches.variant(pooling=Pooling.CLS_MEAN)

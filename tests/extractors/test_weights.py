@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +82,17 @@ def test_half_a_file_is_named(tmp_path, name):
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(CorruptFile, match=f"{name} cannot be read"):
         read_weights(at(f"file:{path}", None))
+
+
+def test_a_spoilt_file_of_the_hub_comes_again_once_it_is_removed_as_told(tmp_path, hub):
+    path = publish(tmp_path / "hub", "Org/Tiny", model__safetensors=STATE) / "model.safetensors"
+    right = path.read_bytes()
+    path.write_bytes(b"\xff" * len(right))
+    with pytest.raises(CorruptFile, match=r"model\.safetensors cannot be read") as caught:
+        read_weights(SPEC)
+    path.write_bytes(right)
+    Path(caught.value.hint.removeprefix("Remove ").partition(",")[0]).unlink()
+    assert set(read_weights(SPEC)) == set(STATE)
 
 
 def test_a_file_that_is_not_there(tmp_path, hub):
