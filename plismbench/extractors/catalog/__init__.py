@@ -20,8 +20,8 @@ LEFT_OUT = {
     "path-foundation": "published for TensorFlow alone; no conversion was found",
     "seal-conch": _SEAL,
     "seal-univ2": _SEAL,
-    "tinypath": "its page names 33 blocks of width 640 and SwiGLU, but neither the hidden width of these nor the normalisation, and its"
-    " repository holds code: try hf-hub:originbio/TinyPath",
+    "tinypath": "its page names 33 blocks of width 640 and SwiGLU, but neither the hidden width of these nor the"
+    " normalisation, and its repository holds code: try hf-hub:originbio/TinyPath",
     "virchow2g-mini": "proprietary: its makers published Virchow2 alone (discussion 5 of paige-ai/Virchow2)",
 }
 """Public models that have no entry, and why."""
