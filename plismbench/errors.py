@@ -53,6 +53,17 @@ def _rebuild(kind: type[PlismbenchError], message: str, hint: str | None) -> Pli
     return error
 
 
+def words_of(error: BaseException, *, kind: bool = False) -> str:
+    """What an exception says, on one line and without a full stop, to stand in a sentence of ours.
+
+    Args:
+        error: anyone's.
+        kind: whether its class is named too.
+    """
+    told = f"{type(error).__name__}: {error}" if kind else str(error)
+    return " ".join(told.split()).rstrip(".")
+
+
 class GateFailed(PlismbenchError):
     """A number is worse than a gate allows."""
 

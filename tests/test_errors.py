@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from plismbench import errors
-from plismbench.errors import GateFailed, InvalidInput, NeedsAction, PlismbenchError, UnknownName
+from plismbench.errors import GateFailed, InvalidInput, NeedsAction, PlismbenchError, UnknownName, words_of
 
 
 def every_error():
@@ -42,3 +42,9 @@ def test_errors_travel_between_processes():
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(copy) is UnknownName
     assert (str(copy), copy.hint) == (str(error), error.hint)
+
+
+def test_the_words_of_an_error_fit_into_a_sentence():
+    error = ValueError("Not so.\n  But  otherwise...")
+    assert words_of(error) == "Not so. But otherwise"
+    assert words_of(error, kind=True) == "ValueError: Not so. But otherwise"

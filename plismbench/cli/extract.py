@@ -9,7 +9,7 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
 from plismbench.described import find_dataset
-from plismbench.errors import InvalidInput, MissingPackage, Unavailable
+from plismbench.errors import InvalidInput, MissingPackage, Unavailable, words_of
 from plismbench.execution.executor import ExecutorKind
 from plismbench.extractors.spec import Pooling
 from plismbench.machine import n_cores
@@ -189,9 +189,8 @@ def _ray_executor(device: str, processes: int | None, address: str | None) -> "E
             "--executor ray needs Ray, which is not installed.", hint="Install it: `pip install 'plismbench[ray]'`."
         ) from None
     except ConnectionError as error:
-        what = " ".join(str(error).split()).rstrip(".")
         raise Unavailable(
-            f"No Ray cluster at '{address}': {what}.",
+            f"No Ray cluster at '{address}': {words_of(error)}.",
             hint="Start one with `ray start --head`, or leave out --address.",
         ) from error
     if not executor.n_workers:

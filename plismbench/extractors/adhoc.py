@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName
+from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName, words_of
 from plismbench.extractors.options import check_options
 from plismbench.extractors.places import FILE, TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
@@ -199,7 +199,7 @@ def module_of_file(path: Path) -> ModuleType:
         hint = f"Install it: `pip install {package}`."
         raise MissingPackage(f"{path} does not import: {error}.", hint=hint) from error
     except (Exception, SystemExit) as error:  # a script that parses its arguments ends the process
-        raise InvalidInput(f"{path} does not run: {_one_line(error)}.") from error
+        raise InvalidInput(f"{path} does not run: {words_of(error, kind=True)}.") from error
     return module
 
 
@@ -227,7 +227,9 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         with torch.inference_mode():
             output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
     except Exception as error:
-        raise InvalidInput(f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {_one_line(error)}.") from error
+        raise InvalidInput(
+            f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {words_of(error, kind=True)}."
+        ) from error
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) not in (2, 3):
         raise InvalidInput(
@@ -242,10 +244,6 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         prefix_tokens=prefix_tokens,
         n_params=sum(parameter.numel() for parameter in module.parameters()),
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError
+from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, words_of
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -88,9 +88,9 @@ class Extractor:
         except Exception as error:
             if self.compiled or self.spec.loader.startswith("plismbench.") or _lacks_memory(error):
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
-            what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
             raise BrokenPlugin(
-                f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels: {what}."
+                f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels:"
+                f" {words_of(error, kind=True)}."
             ) from error
 
     def prepare(self, batch: Tensor) -> Tensor:

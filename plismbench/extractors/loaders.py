@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError
+from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, words_of
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.layouts import layout_of
@@ -50,7 +50,7 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
     except (Exception, SystemExit) as error:
         if module_name.startswith("plismbench."):
             raise  # a bug of ours keeps its traceback
-        what = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+        what = words_of(error, kind=True)
         raise BrokenPlugin(f"Loader {spec.loader} of extractor '{spec.name}' fails: {what}.") from error
     if not isinstance(module, nn.Module):
         raise BrokenPlugin(
@@ -115,8 +115,8 @@ def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
     except RuntimeError as error:  # torch says so of keys and shapes that do not match
         if "state_dict" not in str(error):
             raise
-        what = " ".join(str(error).split())
-        raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}") from error
+        what = words_of(error)
+        raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {what}.") from error
     module.reset_classifier(0)
     network: nn.Module = module
     return network
@@ -132,7 +132,7 @@ def _try(module: nn.Module, spec: ExtractorSpec) -> None:
     try:
         output = module.eval()(torch.empty(1, 3, spec.image_size, spec.image_size))
     except Exception as error:
-        what = " ".join(str(error).split()).rstrip(".")
+        what = words_of(error)
         raise InvalidInput(f"'{spec.name}' does not take tiles of {spec.image_size} pixels: {what}.") from error
     pooled(output, spec, 1)
     prefix_tokens = getattr(module, "num_prefix_tokens", spec.prefix_tokens)

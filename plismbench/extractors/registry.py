@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName
+from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName, words_of
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -135,7 +135,7 @@ def _from_plugin(point: EntryPoint) -> list[Registration]:
             given = given()
         specs = [given] if isinstance(given, ExtractorSpec) else list(_specs(given))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plug-in does, the others still work
-        return [Registration(point.name, owner, problem=_one_line(error))]
+        return [Registration(point.name, owner, problem=words_of(error, kind=True))]
     return [Registration(spec.name, owner, spec) for spec in specs]
 
 
@@ -144,7 +144,3 @@ def _specs(given: object) -> Iterable[ExtractorSpec]:
         if not isinstance(spec, ExtractorSpec):
             raise TypeError(f"an entry point gives ExtractorSpecs, not {type(spec).__name__}")
         yield spec
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import InvalidInput, UnknownName
+from plismbench.errors import InvalidInput, UnknownName, words_of
 from plismbench.extractors.layouts import layout_of, rearranged
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
@@ -47,10 +47,9 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     try:
         module = timm.create_model(architecture, pretrained=False, **arguments)
     except Exception as error:  # whatever an argument of a wrong kind leads to
-        what = " ".join(str(error).split()).rstrip(".")
         culprits = [key for key in arguments if _builds(architecture, {k: v for k, v in arguments.items() if k != key})]
         which = f" with option {culprits[0]} = {spec.options.get(culprits[0])!r}" if culprits else ""
-        raise InvalidInput(f"timm does not build '{spec.name}'{which}: {what}.") from error
+        raise InvalidInput(f"timm does not build '{spec.name}'{which}: {words_of(error)}.") from error
     if not isinstance(module, nn.Module):
         raise TypeError(f"timm gave {type(module).__name__}")
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", (1,))[0]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plismbench.errors import CorruptFile, InvalidInput, Unavailable
+from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
 from plismbench.extractors.places import ADDRESS, FILE, HUB, cached_address
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
@@ -247,7 +247,7 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
         if type(error).__name__ not in ("SafetensorError", "RuntimeError", "EOFError"):
             raise
         raise CorruptFile(
-            f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.",
+            f"{path} cannot be read: {words_of(error)}.",
             # The Hub's cache has a link, and takes what it leads to as downloaded.
             hint=None if spec.weights.startswith(FILE) else f"Remove {path.resolve()}, so that it is downloaded again.",
         ) from error
