@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
@@ -15,3 +17,12 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 def pytest_collection_modifyitems(items):
     """Long tests first, so that at the end no worker is left alone with one."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """A Hub of what lies in ``tmp_path / "hub"``, for this process, with a cache of its own."""
+    from loopback_hub import LoopbackHub
+
+    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
+        yield hub

@@ -16,6 +16,7 @@ import pytest
 import torch
 from small_tiles import TILES, RandomTiles
 from stores import SLIDES, make_xy
+from toy_loaders import VIT
 
 from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.embeddings.store import EmbeddingStore
@@ -41,13 +42,6 @@ from plismbench.workspace import EFFICIENCY_FILE, Existing, Workspace
 
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0, 0, 0), std=(1, 1, 1))
 COLOUR = ExtractorSpec(name="colour", loader="plismbench.extractors.baselines:color_stats", dim=57)
-VIT = ExtractorSpec(
-    name="vit",
-    loader="plismbench.extractors.baselines:random_timm",
-    dim=64,
-    image_size=160,
-    options={"architecture": "test_vit", "seed": 0},
-)
 
 
 def plan(root, spec=SPEC, slides=SLIDES, source=None, **changes):

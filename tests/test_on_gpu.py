@@ -7,10 +7,10 @@ import oracle
 import pytest
 import torch
 from families import FAMILIES
-from loopback_hub import LoopbackHub
 from pretended_gpu import pretended_gpu
 from small_tiles import RandomTiles
 from stores import SLIDES, make_dataset, make_store, make_vectors
+from toy_loaders import VIT
 from vectors import PAIRS, random_pair
 
 from plismbench.embeddings.efficiency import read_efficiency
@@ -21,26 +21,12 @@ from plismbench.extraction import extract_together, plan_extraction
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.runner import make_runner, noise_tiles
-from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.extractors.spec import Precision
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.metrics.vectors import SlideVectors
 from plismbench.results import read_result
 from plismbench.search.torch_matmul import TorchEngine
 from plismbench.workspace import Existing, Workspace
-
-VIT = ExtractorSpec(
-    name="vit",
-    loader="plismbench.extractors.baselines:random_timm",
-    dim=64,
-    image_size=160,
-    options={"architecture": "test_vit", "seed": 0},
-)
-
-
-@pytest.fixture
-def hub(tmp_path):
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Loaders of small networks, good and bad, that extraction tests name in specs."""
+"""Loaders of small networks, good and bad, that extraction tests name in specs; and the spec of a real small one."""
 
 import os
 import signal
@@ -7,6 +7,16 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+from plismbench.extractors.spec import ExtractorSpec
+
+VIT = ExtractorSpec(
+    name="vit",
+    loader="plismbench.extractors.baselines:random_timm",
+    dim=64,
+    image_size=160,
+    options={"architecture": "test_vit", "seed": 0},
+)
 
 
 class Projection(nn.Module):

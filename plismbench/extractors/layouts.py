@@ -230,9 +230,8 @@ def rearranged(
     """A checkpoint under a tower's keys, and for each key the one that it had.
 
     Queries, keys and values become one matrix, and so do gate and value of a SwiGLU; in timm's attention
-    pooler queries stand apart. The class
-    token and the position embeddings get the leading dimensions of timm's. Keys in ``wanted`` are
-    never dropped.
+    pooler queries stand apart. The class token and the position embeddings get the leading dimensions of
+    timm's. Keys in ``wanted`` are never dropped.
 
     Raises:
         InvalidInput: if two keys of the checkpoint become one.

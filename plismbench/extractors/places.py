@@ -9,6 +9,7 @@ from plismbench.extractors.spec import ExtractorSpec
 
 HUB, TIMM, FILE = "hf-hub:", "timm:", "file:"
 ADDRESS = ("https://", "http://")
+SHARDS = ".safetensors.index.json"  # how the table is called that says which file of several holds a tensor
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _OF_TIMM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of the few of its files that are not on the Hub, the SHA-256
 TIMM_MODEL = "plismbench.extractors.loaders:timm_model"
@@ -32,7 +33,7 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
     if spec.weights.startswith(ADDRESS):
         cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
         return cached_address(spec.weights, Path(os.environ.get("TORCH_HOME", cache)).expanduser() / "hub").is_file()
-    if not spec.weights.startswith(HUB) or spec.weights.endswith(".index.json"):  # it names files of weights
+    if not spec.weights.startswith(HUB) or spec.weights.endswith(SHARDS):
         return None
     from huggingface_hub import constants
 

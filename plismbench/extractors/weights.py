@@ -18,13 +18,12 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
-from plismbench.extractors.places import ADDRESS, FILE, HUB, cached_address
+from plismbench.extractors.places import ADDRESS, FILE, HUB, SHARDS, cached_address
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 
-_SHARDS = ".safetensors.index.json"  # the table that says which file of several holds a tensor
-_USUAL = ("model.safetensors", "pytorch_model.bin", f"model{_SHARDS}")
+_USUAL = ("model.safetensors", "pytorch_model.bin", f"model{SHARDS}")
 # A training state holds the network under one of these, beside an optimiser and the like.
 _INSIDE = ("teacher", "state_dict", "model", "model_state_dict")
 # What training states hold besides tensors, none of which runs code: the arguments that DINO was called with, and
@@ -54,7 +53,7 @@ def read_weights(spec: ExtractorSpec, drop: str = r"(?!)") -> dict[str, Tensor]:
     """
     if spec.weights.startswith(HUB):
         path = _from_hub(spec)
-        return _of_shards(path, spec, drop) if path.name.endswith(_SHARDS) else _tensors(path, spec)
+        return _of_shards(path, spec, drop) if path.name.endswith(SHARDS) else _tensors(path, spec)
     if spec.weights.startswith(FILE):
         path = own_file(spec)
         if spec.revision and file_sha256(path) != spec.revision:

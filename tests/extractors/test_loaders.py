@@ -105,12 +105,6 @@ def test_no_network_fails_soon_and_says_so(tmp_path):
     assert refusal(hub, tmp_path).startswith(f"Unavailable 3 Cannot reach {hub.url} for Org/Tiny")
 
 
-@pytest.fixture
-def hub(tmp_path):
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_published_layout_gives_the_vectors_of_the_network_that_wrote_it(tmp_path, hub, family):
     spec, network = family(tmp_path)

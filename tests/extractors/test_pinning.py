@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 from checkpoints import TIMM, publish, randomised
-from loopback_hub import Fault, LoopbackHub
+from loopback_hub import Fault
 
 from plismbench.errors import AccessDenied, CorruptFile, Unavailable, UnknownName
 from plismbench.extractors import registry
@@ -24,10 +24,9 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.ui
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
+def hub(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
+    return hub
 
 
 def state(seed):

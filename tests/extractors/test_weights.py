@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import TIMM, publish
-from loopback_hub import Fault, FaultKind, LoopbackHub
+from loopback_hub import Fault, FaultKind
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable
 from plismbench.extractors.spec import ExtractorSpec
@@ -28,10 +28,9 @@ class NotATensor:
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
+def hub(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
+    return hub
 
 
 def at(weights, revision="1" * 40):

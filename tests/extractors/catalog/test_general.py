@@ -57,11 +57,8 @@ LICENSES_ON_PAGES = {"prost40m": "Apache-2.0", "pathoduet-he": "CC-BY-NC-4.0", "
 SIZE_224_AS_PUBLISHED = {"conch", "conch-v1.5"}
 # The facts, "unverified", say 336; the authors' page opens it as open_clip's ViT-L-14, which has 224.
 SIZE_224_AS_OPENED = {"patho-clip-l"}
-
-WITHOUT_CLASS_TOKEN = {
-    "gemma4-e4b-vision",
-    "gemma4-26b-vision",
-}  # the facts, "not verified", count one for every transformer
+# The facts, "not verified", count a class token for every transformer.
+WITHOUT_CLASS_TOKEN = {"gemma4-e4b-vision", "gemma4-26b-vision"}
 
 
 def test_every_model_is_in_the_catalog_or_says_why_not():
