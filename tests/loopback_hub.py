@@ -144,7 +144,7 @@ class LoopbackHub:
     @contextlib.contextmanager
     def in_this_process(self, hf_home: Path) -> Iterator[None]:
         """Points the huggingface_hub of this process at this Hub, and closes its connections after."""
-        from huggingface_hub import close_session, constants
+        from huggingface_hub import HfFileSystem, close_session, constants
 
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environment(hf_home).items():
@@ -158,6 +158,7 @@ class LoopbackHub:
             patch.setattr(constants, "HF_HUB_OFFLINE", False)
             patch.setattr(constants, "HF_TOKEN_PATH", str(hf_home / "token"))
             close_session()
+            HfFileSystem.clear_instance_cache()  # it remembers what another Hub listed
             try:
                 yield
             finally:
