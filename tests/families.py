@@ -22,6 +22,7 @@ from checkpoints import (
     tower,
 )
 from published_networks import Gemma, GenBio, ISight, Musk, PathoDuet
+from torch import nn
 
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
@@ -204,6 +205,24 @@ def exaone(tmp_path):
 def conch(tmp_path):
     spec = spec_of("vit_base_patch16_224", dim=16, side=32, file="conch.bin", layout="conch", pooler="attention")
     return with_keys(spec, conch_keys, tmp_path, "conch.bin")
+
+
+def seal_conch(tmp_path):
+    """What mahmoodlab/SEAL trains, saved as it is, beside the CONCH that it changes."""
+    from peft import LoraConfig, get_peft_model
+
+    base, _ = conch(tmp_path)
+    layers = [f"trunk.blocks.1.{layer}" for layer in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")]
+    adapts = {"weights": base.weights, "revision": "1" * 40, "prefix": "visual.", "layers": layers, "scale": 0.5}
+    spec = replace(base, weights="hf-hub:Org/Change/seal.pth", options={**base.options, "adapts": adapts})
+    network = get_peft_model(tower(base), LoraConfig(r=4, lora_alpha=2, target_modules=layers))
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if "lora_" in name:
+                value.uniform_(-0.5, 0.5, generator=torch.Generator().manual_seed(len(name)))
+    whole = nn.ModuleDict({"encoder": network, "decoder": nn.Sequential(nn.Linear(16, 4))})
+    publish(tmp_path / "hub", "Org/Change", seal__pth={f"module.{key}": v for key, v in whole.state_dict().items()})
+    return spec, network.eval()
 
 
 def conch_v15(tmp_path):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, words_of
+from plismbench.extractors.adapted import adapted_weights
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.layouts import layout_of
@@ -64,9 +65,8 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
 
     With ``weights`` of ``timm:NAME`` timm knows where they are and how they are named. With any
     other, ``options["architecture"]`` is built (by default that of the ``config.json`` on the Hub),
-    and a table of keys fits the checkpoint to it; `build_tower` and `fill` say what else
-    ``options`` may hold. A dotted name such as
-    ``timm.layers.SwiGLUPacked`` stands for what it names.
+    and a table of keys fits the checkpoint to it; `build_tower`, `fill` and `adapted_weights` say what
+    else ``options`` may hold. A dotted name such as ``timm.layers.SwiGLUPacked`` stands for what it names.
 
     Raises:
         AccessDenied, Unavailable: if the weights cannot be had.
@@ -81,7 +81,8 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         module = build_tower(spec)
         _try(module, spec)
     check_hub_config(spec, module)  # before gigabytes are downloaded
-    weights = read_weights(spec, layout_of(spec).drop)
+    read = adapted_weights if "adapts" in spec.options else read_weights
+    weights = read(spec, layout_of(spec).drop)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
         module = build_tower(spec)
     return fill(module, weights, spec)

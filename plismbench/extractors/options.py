@@ -1,7 +1,8 @@
 """What the options of the built-in loaders may be, checked before anything is built or downloaded."""
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,31 +36,53 @@ def _number(value: Any, low: float) -> bool:
     return type(value) in (int, float) and low <= value < math.inf
 
 
+def _table(fields: Mapping[str, Option], optional: Collection[str] = ()) -> Option:
+    words = ", ".join(f"{name} ({option.words})" for name, option in fields.items())
+    needed = fields.keys() - set(optional)
+    return Option(
+        f"a table of {words}",
+        lambda value: (
+            isinstance(value, Mapping)
+            and needed <= value.keys()
+            and all(name in fields and fields[name].holds(each) for name, each in value.items())
+        ),
+    )
+
+
 _TEXT = Option("text", lambda value: isinstance(value, str))
 _SWITCH = Option("true or false", lambda value: isinstance(value, bool))
+_POSITIVE = Option("a number above 0", lambda value: _number(value, 0) and value > 0)
+_PIN = r"[0-9a-f]{40}([0-9a-f]{24})?"
 _WIDTH = _whole(1, 1_000_000)
 _POSITION = {
     "interpolation": _one_of("bicubic", "bilinear"),
     "antialias": _SWITCH,
     "offset": Option("a number from 0 to below 1", lambda value: _number(value, 0) and value < 1),
 }
+_ADAPTS = {
+    "weights": Option("where they are", lambda value: isinstance(value, str) and value != ""),
+    "revision": Option(
+        "a commit or a SHA-256", lambda value: isinstance(value, str) and _PIN.fullmatch(value) is not None
+    ),
+    "prefix": _TEXT,
+    "layers": Option(
+        "a list of names",
+        lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(_TEXT.holds, value)),
+    ),
+    "scale": _POSITIVE,
+}
 
 TOWER = {
     "architecture": _TEXT,
     "layout": _TEXT,
-    "position": Option(
-        f"a table of {', '.join(f'{name} ({option.words})' for name, option in _POSITION.items())}",
-        lambda value: (
-            isinstance(value, Mapping)
-            and all(name in _POSITION and _POSITION[name].holds(each) for name, each in value.items())
-        ),
-    ),
+    "position": _table(_POSITION, optional=_POSITION),
+    "adapts": _table(_ADAPTS, optional=["prefix"]),
     "head": Option(
         "a list of widths",
         lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(_WIDTH.holds, value)),
     ),
     "normalise": _SWITCH,
-    "norm_eps": Option("a number above 0", lambda value: _number(value, 0) and value > 0),
+    "norm_eps": _POSITIVE,
     "pooler": _one_of("attention", "projections"),
     "rope": _one_of("bfloat16"),
     "view": _one_of("channels", "two-scales"),

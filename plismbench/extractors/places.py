@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +30,11 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
     """Whether the weights lie on this machine, without asking anyone; None where that cannot be told."""
     if not spec.weights:
         return True
+    adapted = spec.options.get("adapts") if spec.loader == TIMM_MODEL else None
+    if isinstance(adapted, Mapping):  # of a file of someone's, perhaps not checked yet
+        weights, revision = str(adapted.get("weights", "")), str(adapted.get("revision", ""))
+        beneath = replace(spec, weights=weights, revision=revision, options={})
+        return is_cached(replace(spec, options={})) and is_cached(beneath)
     if spec.weights.startswith(FILE):
         return Path(spec.weights.removeprefix(FILE)).expanduser().is_file()
     if spec.weights.startswith(ADDRESS):

@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 from checkpoints import SMALL, SWIGLU, TIMM, publish, randomised
-from families import FAMILIES, gemma_in_shards
+from families import FAMILIES, gemma_in_shards, seal_conch
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from torch import nn
 
@@ -105,7 +105,7 @@ def test_no_network_fails_soon_and_says_so(tmp_path):
     assert refusal(hub, tmp_path).startswith(f"Unavailable 3 Cannot reach {hub.url} for Org/Tiny")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, seal_conch])
 def test_a_published_layout_gives_the_vectors_of_the_network_that_wrote_it(tmp_path, hub, family):
     spec, network = family(tmp_path)
     image = torch.randn(3, 3, spec.image_size, spec.image_size, generator=torch.Generator().manual_seed(1))

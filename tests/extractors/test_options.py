@@ -6,6 +6,7 @@ from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import ExtractorSpec
 
+ADAPTS = {"weights": "hf-hub:a/b", "revision": "1" * 40, "layers": ["blocks.0.fc"], "scale": 1.0}
 BASELINES = "plismbench.extractors.baselines"
 
 
@@ -20,6 +21,7 @@ def test_the_catalog_has_none_that_is_refused(built_in):
 
 def test_other_options_of_timm_and_of_plug_ins_are_theirs():
     check_options(spec(TIMM, depth=3, head=[5, 3], position={"offset": 0.1, "antialias": False}, norm_eps=1e-12))
+    check_options(spec(TIMM, adapts=ADAPTS))
     check_options(spec("guest:load", side="anything", pretrained_cfg={}))
 
 
@@ -45,6 +47,10 @@ def test_other_options_of_timm_and_of_plug_ins_are_theirs():
         (TIMM, {"position": {"offset": 1}}, r"option position is a table of interpolation .*; got {'offset': 1}"),
         (TIMM, {"position": {"ofset": 0.1}}, "option position is a table"),
         (TIMM, {"position": "bicubic"}, "option position is a table"),
+        (TIMM, {"adapts": ADAPTS | {"revision": "main"}}, r"adapts is a table of .*revision \(a commit or a SHA-256\)"),
+        (TIMM, {"adapts": ADAPTS | {"scale": 0}}, r"scale \(a number above 0\)"),
+        (TIMM, {"adapts": ADAPTS | {"rank": 8}}, "option adapts is a table"),
+        (TIMM, {"adapts": {key: ADAPTS[key] for key in ("weights", "layers", "scale")}}, "option adapts is a table"),
         (TIMM, {"checkpoint_path": "x.pth"}, "option checkpoint_path is not taken"),
     ],
 )

@@ -52,5 +52,18 @@ def test_what_lies_on_this_machine(tmp_path, monkeypatch):
     assert is_cached(at("hf-hub:a/b/model.safetensors.index.json", "3" * 40)) is None
 
 
+def test_a_change_is_there_with_what_it_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    spec = registry.get("seal-univ2")
+    places = ((spec.weights, spec.revision), (spec.options["adapts"]["weights"], spec.options["adapts"]["revision"]))
+    for weights, revision in places:
+        assert not is_cached(spec)
+        org, repo, *file = weights.removeprefix("hf-hub:").split("/")
+        path = tmp_path / f"models--{org}--{repo}/snapshots/{revision}/{(*file, 'model.safetensors')[0]}"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert is_cached(spec)
+
+
 def test_the_extra_that_a_model_needs():
     assert (extra_of(registry.get("phaet")), extra_of(registry.get("h0-mini"))) == ("transformers", None)

@@ -1,0 +1,74 @@
+"""Weights that are published as a low-rank change to those of another model."""
+
+import re
+from dataclasses import replace
+
+from torch import Tensor
+
+from plismbench.errors import InvalidInput
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.weights import read_weights
+
+# PEFT's names around those of the adapted model, which SEAL keeps as its `encoder`, beside heads for genes and organs.
+_AROUND = re.compile(r"^(module\.)?(encoder\.)?base_model\.model\.")
+_BESIDE = re.compile(r"^(module\.)?(decoder|projection_head|organ_emb)\.")
+_FACTOR = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
+
+
+def adapted_weights(spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
+    """Every tensor of the model that ``options["adapts"]`` names, changed as the checkpoint of a spec says.
+
+    Each of the ``layers`` named there has two factors in the checkpoint: W + scale · B A in place of W, for
+    A (rank, in), B (out, rank) and W (out, in). Any other tensor of the checkpoint that the adapted model has
+    takes the place of the one that it has.
+
+    Source: Hu et al., LoRA, arXiv:2106.09685, equation 3; scale is their alpha / rank.
+
+    Args:
+        spec: names the checkpoint, and in ``options["adapts"]`` the ``weights`` and ``revision`` that it changes,
+            the ``layers``, their ``scale``, and the ``prefix`` that the adapted model's checkpoint has before them.
+        drop: as in `read_weights`, for the adapted model.
+
+    Raises:
+        AccessDenied, Unavailable, CorruptFile: as `read_weights` does, for either checkpoint.
+        InvalidInput: if a factor is missing or does not fit, or the checkpoint changes anything else.
+    """
+    adapts = spec.options["adapts"]
+    prefix, layers = adapts.get("prefix", ""), adapts["layers"]
+    factors: dict[tuple[str, str], Tensor] = {}
+    whole: dict[str, Tensor] = {}
+    for key, value in read_weights(spec).items():
+        name = _AROUND.sub("", key)
+        if found := _FACTOR.fullmatch(name):
+            factors[found[1], found[2]] = value.float()
+        elif not _BESIDE.match(key):
+            whole[prefix + name.replace(".base_layer.", ".")] = value
+    weights = read_weights(replace(spec, weights=adapts["weights"], revision=adapts["revision"]), drop)
+    wanted = {(layer, factor) for layer in layers for factor in "AB"}
+    faults = {
+        "missing": [f"lora_{factor} of {layer}" for layer, factor in sorted(wanted - factors.keys())],
+        "unexpected": [
+            *(f"lora_{factor} of {layer}" for layer, factor in sorted(factors.keys() - wanted)),
+            *sorted(whole.keys() - weights.keys()),
+        ],
+        "not there to be changed:": [layer for layer in layers if f"{prefix}{layer}.weight" not in weights],
+    }
+    _refuse(spec, faults)
+    weights |= whole
+    for layer in layers:
+        down, up, weight = factors[layer, "A"], factors[layer, "B"], weights[f"{prefix}{layer}.weight"]
+        if (*up.shape, *down.shape) != (len(weight), len(down), len(down), *weight.shape[1:]):
+            shapes = f"lora_B {tuple(up.shape)} and lora_A {tuple(down.shape)} of {layer}, {tuple(weight.shape)}"
+            _refuse(spec, {"shape:": [shapes]})
+        weights[f"{prefix}{layer}.weight"] = weight.float() + adapts["scale"] * up @ down
+    return weights
+
+
+def _refuse(spec: ExtractorSpec, faults: dict[str, list[str]]) -> None:
+    named = "; ".join(f"{what} {', '.join(keys[:4])}" for what, keys in faults.items() if keys)
+    if named:
+        raise InvalidInput(
+            f"Weights of {spec.weights} do not change {spec.options['adapts']['weights']} as extractor '{spec.name}'"
+            f" says: {named}.",
+            hint="Compare `adapts` among the options of the spec with the page of the model.",
+        )
