@@ -61,9 +61,7 @@ _POSITION = {
 }
 _ADAPTS = {
     "weights": Option("where they are", lambda value: isinstance(value, str) and value != ""),
-    "revision": Option(
-        "a commit or a SHA-256", lambda value: isinstance(value, str) and _PIN.fullmatch(value) is not None
-    ),
+    "revision": Option("a commit or a SHA-256", lambda value: re.fullmatch(_PIN, str(value)) is not None),
     "prefix": _TEXT,
     "layers": Option(
         "a list of names",
