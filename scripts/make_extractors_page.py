@@ -28,7 +28,7 @@ def page() -> str:
 
 Generated from the catalog by `scripts/make_extractors_page.py`. The link of a model is the page that its
 numbers came from; the architecture of each is built in the tests and has this number of parameters, those
-apart that run code of their repository: {_remote()}.
+apart that run code or a graph of their repository: {_remote()}.
 
 Pooling and size in **bold** are those of a published PLISM result (owkin/plism-benchmark@b4f32b7, and for
 GenBio-PathFM a later state of its README); of the other models there is none.

@@ -15,14 +15,12 @@ from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.layouts import layout_of
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
-from plismbench.extractors.places import HUB, TIMM
+from plismbench.extractors.places import HUB, TIMM, extra_of
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.extractors.towers import build_tower, fill, named
 from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
-
-_EXTRAS = {"transformers": "'plismbench[transformers]'"}
 
 
 def load_module(spec: ExtractorSpec) -> nn.Module:
@@ -44,9 +42,10 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
         raise
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
+        install = f"'plismbench[{package}]'" if package == extra_of(spec) else package
         raise MissingPackage(
             f"Extractor '{spec.name}' needs a package that does not import: {error}.",
-            hint=f"Install it: `pip install {_EXTRAS.get(package, package)}`.",
+            hint=f"Install it: `pip install {install}`.",
         ) from error
     except (Exception, SystemExit) as error:
         if module_name.startswith("plismbench."):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plismbench.errors import InvalidInput, UnknownName
-from plismbench.extractors.places import REMOTE_MODEL, TIMM_MODEL
+from plismbench.extractors.places import REMOTE_MODEL, SAVED_MODEL, TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec
 
 
@@ -97,6 +97,7 @@ _ALL: dict[str, dict[str, Option]] = {
     f"{_BASELINES}:color_stats": {},
     f"{_BASELINES}:hed_stats": {},
     f"{_BASELINES}:random_timm": {"architecture": _TEXT, "seed": _whole(0, 2**63 - 1)},
+    SAVED_MODEL: {"output": _TEXT},
     REMOTE_MODEL: {"output": _one_of("last_hidden_state", "pooler_output")},
 }
 

@@ -16,6 +16,8 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 _OF_TIMM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of the few of its files that are not on the Hub, the SHA-256
 TIMM_MODEL = "plismbench.extractors.loaders:timm_model"
 REMOTE_MODEL = "plismbench.extractors.remote:remote_model"
+SAVED_MODEL = "plismbench.extractors.savedmodel:saved_model"
+_EXTRAS = {REMOTE_MODEL: "transformers", SAVED_MODEL: "tensorflow"}
 
 
 def is_pinned(spec: ExtractorSpec) -> bool:
@@ -52,7 +54,7 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
 
 def extra_of(spec: ExtractorSpec) -> str | None:
     """The extra of plismbench that a model needs to be installed, ``plismbench[EXTRA]``."""
-    return "transformers" if spec.loader == REMOTE_MODEL else None
+    return _EXTRAS.get(spec.loader)
 
 
 def cached_address(address: str, torch_home: Path) -> Path:

@@ -49,17 +49,13 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
             f"Extractor '{spec.name}' runs code of {repo} and pins no commit of it; got '{spec.revision}'.",
             hint="Read the code, and give the 40 digits of that commit as revision.",
         )
-    if os.environ.get(TRUST) != "1":
-        raise NeedsAction(
-            f"Extractor '{spec.name}' runs code of {repo}, at commit {spec.revision}.",
-            hint=f"Read it on {spec.source or repo}; then allow it with --trust-remote-code or {TRUST}=1.",
-        )
+    require_trust(spec, "code")
     from transformers import AutoModel
 
     elsewhere = [value for value in _words(hub_json(spec, "config.json").get("auto_map", {})) if "--" in value]
     if elsewhere:
         raise InvalidInput(f"{repo} takes its code from another repository, which no commit pins: {elsewhere[0]}.")
-    folder = _downloaded(repo, spec)
+    folder = downloaded(spec, ["*.py", "*.json", "*.safetensors"])
     try:
         network, told = AutoModel.from_pretrained(
             folder, trust_remote_code=True, local_files_only=True, output_loading_info=True
@@ -73,10 +69,34 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
     return RemoteNetwork(network, str(spec.options["output"]))
 
 
-def _downloaded(repo: str, spec: ExtractorSpec) -> Path:
+def require_trust(spec: ExtractorSpec, what: str) -> None:
+    """Lets what can do more than compute, of the repository of a spec, run only for a person who agreed.
+
+    Raises:
+        NeedsAction: who did not.
+    """
+    repo, _ = hub_place(spec)
+    commit = f"commit {spec.revision}" if spec.revision else "its newest commit"
+    if os.environ.get(TRUST) != "1":
+        raise NeedsAction(
+            f"Extractor '{spec.name}' runs {what} of {repo}, at {commit}.",
+            hint=f"Read it on {spec.source or repo}; then allow it with --trust-remote-code or {TRUST}=1.",
+        )
+
+
+def downloaded(spec: ExtractorSpec, wanted: list[str]) -> Path:
+    """The folder with those files of the repository of a spec.
+
+    Args:
+        spec: names the repository and its revision.
+        wanted: patterns of names.
+
+    Raises:
+        AccessDenied, Unavailable: if it cannot be had.
+    """
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.py", "*.json", "*.safetensors"]
+    repo, _ = hub_place(spec)
     with hub_errors(repo, spec.revision, kind="model"):
         return Path(snapshot_download(repo, revision=spec.revision, allow_patterns=wanted))
 

@@ -13,7 +13,6 @@ CATALOG: tuple[ExtractorSpec, ...] = TIMM_HUB + CONVERTED + ADAPTED + LANGUAGE +
 LEFT_OUT = {
     "beph": "its authors' extraction (Zhcyoung/BEPH@40e0ec4) leaves the position bias of its checkpoint unread, ends in"
     " a norm that the checkpoint lacks and normalises otherwise than its training: which vector is meant is not said",
-    "path-foundation": "published for TensorFlow alone; no conversion was found",
     "tinypath": "its page names 33 blocks of width 640 and SwiGLU, but neither the hidden width of these nor the"
     " normalisation, and its repository holds code: try hf-hub:originbio/TinyPath",
     "virchow2g-mini": "proprietary: its makers published Virchow2 alone (discussion 5 of paige-ai/Virchow2)",

@@ -1,12 +1,13 @@
-"""Models that run code of their repository, at a pinned commit and only when allowed.
+"""Models that run what lies in their repository, only when allowed: code at a pinned commit, or a graph of TensorFlow.
 
-Numbers are those of their cards, second-hand; no tower of timm is known to hold their weights.
+Numbers are those of their cards, second-hand, and of google-health/path-foundation@8d41424, whose notebooks scale
+pixels to [0, 1] and take `output_0`; no tower of timm is known to hold their weights.
 """
 
 from dataclasses import replace
 
 from plismbench.extractors.catalog.terms import HALF, HUB
-from plismbench.extractors.places import REMOTE_MODEL
+from plismbench.extractors.places import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _WAIV = ExtractorSpec(
@@ -36,4 +37,9 @@ REMOTE = (
     replace(_RUDOLF, name="rudolfv-2-s", title="RudolfV-2-S", dim=768, n_params=None,
             weights="hf-hub:Aignostics/RudolfV-2-S", revision="76abacd512a98c72a6db6192af9fc98313c3bd78",
             source=HUB + "Aignostics/RudolfV-2-S"),
+    ExtractorSpec(
+        name="path-foundation", title="Path Foundation", organisation="Google", loader=SAVED_MODEL, dim=384,
+        weights="hf-hub:google/path-foundation/saved_model.pb", options={"output": "output_0"},
+        mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), precision=Precision.FP32,
+        license="HAI-DEF terms", gated=True, source=HUB + "google/path-foundation"),
 )  # fmt: skip

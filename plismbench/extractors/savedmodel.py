@@ -1,0 +1,84 @@
+"""Networks that are published as a SavedModel of TensorFlow."""
+
+import os
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plismbench.errors import CorruptFile, InvalidInput, NeedsAction, Unavailable, words_of
+from plismbench.extractors.remote import downloaded, require_trust
+from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.weights import hub_place
+
+_FILES = ["saved_model.pb", "fingerprint.pb", "variables/*", "assets/*"]
+
+
+class SavedModel(nn.Module):
+    """What a SavedModel serves, in float32 whatever the precision.
+
+    Args:
+        tf: the module of TensorFlow.
+        loaded: the SavedModel; its ``serving_default`` takes tiles with their channels last.
+        output: what of its outputs is taken.
+    """
+
+    def __init__(self, tf: Any, loaded: Any, output: str) -> None:
+        super().__init__()
+        self._tf, self._loaded, self._output = tf, loaded, output  # a signature alone does not keep its variables
+        self._signature = loaded.signatures["serving_default"]
+        # Not computed with: what counts parameters looks for them here.
+        values = [torch.from_numpy(variable.numpy()) for variable in self._signature.variables]
+        self.variables = nn.ParameterList(nn.Parameter(value, requires_grad=False) for value in values)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, height, width) to (n, dim).
+
+        Raises:
+            NeedsAction: if the tiles are on a GPU and TensorFlow has none.
+        """
+        if image.device.type == "cuda" and not self._tf.config.list_physical_devices("GPU"):
+            raise NeedsAction(
+                "TensorFlow finds no GPU here.", hint="Use --device cpu, or `pip install 'tensorflow[and-cuda]'`."
+            )
+        place = f"GPU:{image.device.index or 0}" if image.device.type == "cuda" else "CPU:0"
+        with self._tf.device(place):
+            given = self._signature(self._tf.constant(image.permute(0, 2, 3, 1).float().cpu().numpy()))
+        return torch.from_numpy(given[self._output].numpy()).to(image.device)
+
+
+def saved_model(spec: ExtractorSpec) -> nn.Module:
+    """The ``serving_default`` signature of a SavedModel on the Hub; ``options["output"]`` is what of it is taken.
+
+    Its graph is a program: it may read and write files, so it runs only when allowed, as code of a repository does.
+
+    Raises:
+        NeedsAction: unless the person agreed to run it.
+        AccessDenied, Unavailable: if the repository cannot be had, or has no SavedModel.
+        CorruptFile: if TensorFlow cannot read it.
+        InvalidInput: if it has no such output.
+    """
+    repo, _ = hub_place(spec)
+    require_trust(spec, "the TensorFlow graph")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # else it tells stderr about instruction sets
+    import_module("torch._dynamo")  # its LLVM before TensorFlow's: the other way round the process is aborted
+    import tensorflow as tf
+
+    folder = downloaded(spec, _FILES)
+    if not (folder / "saved_model.pb").is_file():
+        raise Unavailable(f"{repo} has no saved_model.pb at revision '{spec.revision or 'main'}'.")
+    for gpu in tf.config.list_physical_devices("GPU"):  # or it takes all memory of each
+        tf.config.experimental.set_memory_growth(gpu, True)
+    try:
+        loaded = tf.saved_model.load(str(folder))
+        outputs = loaded.signatures["serving_default"].structured_outputs
+    except (OSError, KeyError, tf.errors.OpError) as error:
+        raise CorruptFile(
+            f"TensorFlow cannot read {folder}: {words_of(error)}.", hint="Remove it, so that it is downloaded again."
+        ) from error
+    output = spec.options["output"]
+    if output not in outputs:
+        there = ", ".join(sorted(outputs))
+        raise InvalidInput(f"The SavedModel of {repo} gives {there}; extractor '{spec.name}' wants {output}.")
+    return SavedModel(tf, loaded, str(output))
