@@ -93,7 +93,7 @@ def extract_together(
 
     Yields:
         Each slide of each extractor, now in its store. How fast those were lies beside its manifest
-        at the end, and also after an interruption.
+        at the end, and also after an interruption; after a kill, how fast the first slide of all was.
     """
     for plan in plans:
         if plan.unlike:
@@ -127,7 +127,6 @@ def extract_together(
                         total(costs[plan.spec.name]),
                         wall_seconds=time.time() - begun,
                         n_devices=executor.n_workers,
-                        n_together=len(plans),
                     ),
                 )
 

@@ -8,14 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from plismbench.dataset import Slide
-from plismbench.embeddings.efficiency import Efficiency
+from plismbench.embeddings.efficiency import Efficiency, write_first_efficiency
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
 from plismbench.extractors.devices import device_title, peak_memory
@@ -156,8 +156,14 @@ class Pipeline:
         outcomes = []
         for name, done in whole.items():
             embeddings = Embeddings(piece.task.slide, np.concatenate(done.xy), np.concatenate(done.vectors))
+            cost = replace(
+                measured(self.runners[name], len(embeddings.vectors), done.forward_seconds),
+                wall_seconds=time.time() - piece.begun,
+                n_together=len(self.runners),
+            )
+            # Before the slide: who is killed later leaves no slides of unknown cost.
+            write_first_efficiency(self.stores[name].folder, cost)
             self.stores[name].write(embeddings)
-            cost = measured(self.runners[name], len(embeddings.vectors), done.forward_seconds)
             outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, piece.begun, cost))
         return tuple(outcomes)
 

@@ -142,6 +142,33 @@ def test_tiles_of_an_interrupted_run_are_counted(tmp_path):
     assert read_efficiency(extraction.store.folder).n_tiles == TILES
 
 
+def test_an_end_between_writing_and_telling_leaves_no_slide_of_unknown_cost(tmp_path, monkeypatch):
+    class Cut(LocalExecutor):
+        def run(self, start, items):
+            list(super().run(start, items))
+            raise KeyboardInterrupt
+            yield
+
+    written, write = [], EmbeddingStore.write
+    monkeypatch.setattr(
+        EmbeddingStore,
+        "write",
+        lambda store, slide: written.append(read_efficiency(store.folder)) or write(store, slide),
+    )
+    extraction = plan(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        list(extraction.run(Cut()))
+    assert len(list(extraction.store.folder.glob("*.parquet"))) == len(SLIDES)
+    cost = written[0]  # it is there before the first slide is
+    assert written == [cost] * len(SLIDES)
+    assert read_efficiency(extraction.store.folder) == cost
+    assert (cost.extractor, cost.n_tiles, cost.n_together, cost.n_devices) == ("toy", TILES, 1, 1)
+    assert 0 < cost.forward_seconds < cost.wall_seconds
+    extraction.store.path(SLIDES[3]).unlink()
+    run(plan(tmp_path))
+    assert read_efficiency(extraction.store.folder).wall_seconds != cost.wall_seconds  # the last run's
+
+
 def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(tmp_path):
     run(plan(tmp_path / "whole"))
     whole = EmbeddingStore.open(tmp_path / "whole/tiny/embeddings/toy")

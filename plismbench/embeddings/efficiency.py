@@ -106,6 +106,12 @@ def write_efficiency(folder: Path, efficiency: Efficiency) -> None:
     write_text(folder / EFFICIENCY_FILE, json.dumps(efficiency.as_dict(), indent=2, sort_keys=True) + "\n")
 
 
+def write_first_efficiency(folder: Path, efficiency: Efficiency) -> None:
+    """Writes it where no run has left any: that of one slide stands for a run which is killed before its end."""
+    if not (folder / EFFICIENCY_FILE).exists():
+        write_efficiency(folder, efficiency)
+
+
 def read_efficiency(folder: Path) -> Efficiency | None:
     """What the last run in a store's folder cost; None where it was not recorded.
 
