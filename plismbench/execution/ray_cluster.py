@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -17,6 +17,10 @@ _AT_HAND = 2  # items a worker has: one under way, and the next, which it reads 
 _PATIENCE = 5.0  # seconds that a cluster may take to answer
 
 
+def _forget(why: str, n_left: int) -> None:
+    pass
+
+
 class RayExecutor:
     """Runs one actor a GPU, or one a node with CPUs; what a lost one had goes to the others.
 
@@ -25,13 +29,22 @@ class RayExecutor:
         address: of a running cluster, ``auto`` for the one of this machine; None starts one here.
         on_gpu: whether a worker needs a GPU to itself.
         n_workers: at most; one a GPU or node of the cluster, if left out. None, if the cluster has none.
+        on_loss: told, of each lost worker but the last, what Ray says of it and how many are left.
 
     Raises:
         ModuleNotFoundError: if Ray is not installed.
         ConnectionError: if there is no cluster at that address, or it has another version of Ray or Python.
     """
 
-    def __init__(self, place: str, *, address: str | None, on_gpu: bool, n_workers: int | None = None) -> None:
+    def __init__(
+        self,
+        place: str,
+        *,
+        address: str | None,
+        on_gpu: bool,
+        n_workers: int | None = None,
+        on_loss: Callable[[str, int], None] = _forget,
+    ) -> None:
         import ray
 
         self._ours = address is None and not ray.is_initialized()
@@ -42,13 +55,14 @@ class RayExecutor:
         places = int(sum(there)) if on_gpu else len(there)
         self._place = place
         self._on_gpu = on_gpu
+        self._on_loss = on_loss
         self._cpus = 1 if on_gpu else min(there, default=1)
         self.n_workers = places if n_workers is None else min(n_workers, places)
 
     def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
         """Every outcome, as each is ready."""
         import ray
-        from ray.exceptions import RayActorError, RayTaskError
+        from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
         todo = deque(enumerate(items))
         options = {"num_cpus": self._cpus, "num_gpus": int(self._on_gpu), "max_concurrency": 2}
@@ -65,11 +79,13 @@ class RayExecutor:
                     done = ray.get(ready)
                 except RayTaskError as error:
                     raise error.cause from None
-                except RayActorError as error:
+                except (RayActorError, OutOfMemoryError) as error:
                     crew.remove(member)
                     todo.extendleft(member.at_hand.items())
-                    if not crew:
-                        why = str(error).partition("\n")[0].rstrip(". ")
+                    why = str(error).partition("\n")[0].rstrip(". ")
+                    if crew:
+                        self._on_loss(why, len(crew))
+                    else:
                         raise ChildProcessError(f"The last worker of the Ray cluster is lost ({why})") from error
                     continue
                 member.placed, member.call = True, None

@@ -39,7 +39,8 @@ impatient = {f"health_check_{word}": value for word, value in
 head = {"num_cpus": 1, "include_dashboard": False, "_system_config": impatient}
 cluster = Cluster(initialize_head=True, head_node_args=head)
 second = cluster.add_node(num_cpus=1)
-executor = RayExecutor("cpu", address=cluster.address, on_gpu=False)
+seen["losses"] = []
+executor = RayExecutor("cpu", address=cluster.address, on_gpu=False, on_loss=lambda *loss: seen["losses"].append(loss))
 seen["workers"] = executor.n_workers
 seen["gpu workers"] = RayExecutor("cuda", address=cluster.address, on_gpu=True).n_workers
 (Path(root) / "meeting").mkdir(parents=True)
@@ -55,6 +56,7 @@ try:
 except ChildProcessError as error:
     seen["last"] = str(error)
 
+seen["losses"].clear()
 log = Path(root) / "log"
 log.mkdir()
 plans = [plan(Path(root), spec, source=SlowTiles(log=str(log))) for spec in (SPEC, COLOUR)]
@@ -104,6 +106,9 @@ def test_what_a_killed_node_had_goes_elsewhere_and_the_store_is_the_same(tmp_pat
     assert "Unpicklable: odd" in description
     assert sorted(seen["slides"]) == sorted(2 * list(map(str, SLIDES)))
     assert seen["nodes left"] == 1
+    ((why, n_left),) = seen["losses"]
+    assert why.startswith("The actor died")
+    assert n_left == 1
     assert seen["last"].startswith("The last worker of the Ray cluster is lost (The actor died")
     read = [path.name.split()[0] for path in (tmp_path / "cluster/log").iterdir()]
     assert set(read) == set(map(str, SLIDES))
