@@ -2,12 +2,13 @@
 
 import sys
 from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import progress, say, show
+from plismbench.cli.output import COMPILING, progress, say, show
 from plismbench.described import find_dataset
 from plismbench.errors import InvalidInput, MissingPackage, Unavailable, words_of
 from plismbench.execution.executor import ExecutorKind
@@ -142,8 +143,11 @@ def extract(
     threads = max(1, n_cores() // crew.n_workers) if executor is ExecutorKind.PROCESSES else None
     title = ", ".join(plan.spec.name for plan in plans)
     n_slides = sum(len(plan.slides) for plan in plans)
-    # Ray prints on stdout what it hears of lost machines.
-    with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance, redirect_stdout(sys.stderr):
+    if compiled:
+        say(COMPILING)
+    # Whatever its log level, Ray prints a paragraph on stdout for each worker that is lost: ours is one line.
+    beside = StringIO() if executor is ExecutorKind.RAY else sys.stderr
+    with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance, redirect_stdout(beside):
         counted = advance if here else count_nothing  # a bar does not travel to other processes
         for done in extract_together(plans, crew, counted, workers=workers, compiled=compiled, threads=threads):
             if not here:
@@ -177,13 +181,17 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
             return _ray_executor(device, processes, address)
 
 
+def _say_loss(why: str, n_left: int) -> None:
+    say(f"A worker of the Ray cluster is lost ({why}); its slides go to the {n_left} that are left.")
+
+
 def _ray_executor(device: str, processes: int | None, address: str | None) -> "Executor":
     on_gpu = device != "cpu"
     try:
         from plismbench.execution.ray_cluster import RayExecutor
 
         place = "cuda" if on_gpu else "cpu"  # a worker sees its own GPU only
-        executor = RayExecutor(place, address=address, on_gpu=on_gpu, n_workers=processes)
+        executor = RayExecutor(place, address=address, on_gpu=on_gpu, n_workers=processes, on_loss=_say_loss)
     except ModuleNotFoundError:
         raise MissingPackage(
             "--executor ray needs Ray, which is not installed.", hint="Install it: `pip install 'plismbench[ray]'`."

@@ -12,7 +12,10 @@ from plismbench.workspace import write_text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+COMPILING = "Compiling first: nothing moves for a minute or more, for each network."
+
 _PAGE = 80  # columns of a table in a file
+_TITLE = 20  # of a progress bar, in columns: the rest of 80 is for its numbers
 _PERIOD = 900  # seconds back that time left is judged from: other processes tell of whole slides only
 
 
@@ -75,6 +78,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -82,14 +86,21 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
             speed = task.completed / task.elapsed if task.elapsed else 0
             return Text(f"{speed:,.1f} {unit}/s")
 
-    counts = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(), Rate())
+    def one_line() -> Column:
+        return Column(no_wrap=True)
+
+    counts = (
+        (DownloadColumn(table_column=one_line()), TransferSpeedColumn(table_column=one_line()))
+        if unit == "bytes"
+        else (MofNCompleteColumn(table_column=one_line()), Rate(table_column=one_line()))
+    )
     bar = Progress(
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=_TITLE)),
         BarColumn(bar_width=20),
         *counts,
-        TimeElapsedColumn(),
+        TimeElapsedColumn(table_column=one_line()),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(table_column=one_line()),
         console=Console(stderr=True),
         speed_estimate_period=_PERIOD,
     )

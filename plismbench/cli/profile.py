@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import say, show
+from plismbench.cli.output import COMPILING, say, show
 from plismbench.reporting.formats import TableFormat
 
 EXAMPLES = "plismbench profile --model color-stats,hed-stats\n\nplismbench profile --model h0-mini --batch-size auto"
@@ -31,6 +31,8 @@ def profile(
 
     if device == "auto":
         device = default_device()
+    if compiled:
+        say(COMPILING)
     costs = []
     for spec in specs:
         costs.append(

@@ -129,9 +129,9 @@ def make_runner(extractor: Extractor, batch_size: int | None) -> Runner:
     except RuntimeError as error:
         if not extractor.compiled:
             raise
-        what = " ".join(str(error).split("\n")[0].split())
+        what = " ".join(str(error).split("\n")[0].split()).rstrip(".")
         raise NeedsAction(
-            f"'{extractor.spec.name}' cannot be compiled here: {what}", hint="Leave out --compile."
+            f"'{extractor.spec.name}' cannot be compiled here: {what}.", hint="Leave out --compile."
         ) from error
     return runner
 

@@ -1,13 +1,23 @@
 import dataclasses
 import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
 import pytest
 from stores import make_manifest
+from torch import nn
+from toy_loaders import VIT
 
 from plismbench import tiles
+from plismbench.dataset import Slide
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import Unavailable
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
@@ -26,6 +36,7 @@ def toy(monkeypatch, tiny):
         "toy": SPEC,
         "nan": ExtractorSpec(name="nan", loader="toy_loaders:spoilt", dim=8, options={"value": "nan"}),
         "colour": ExtractorSpec(name="colour", loader="plismbench.extractors.baselines:color_stats", dim=57),
+        "vit": VIT,
         "wide": ExtractorSpec(name="wide", loader="toy_loaders:wider", dim=8),
     }
     monkeypatch.setattr(registry, "get", lambda name, pooling=None: specs.get(name) or get(name, pooling))
@@ -64,6 +75,30 @@ def test_two_models_read_the_tiles_once(run, toy, tmp_path, monkeypatch):
         assert len(list((tmp_path / "root/tiny/embeddings" / name).glob("*.parquet"))) == 6
 
 
+def test_compiling_is_said_before_it_is_done_and_kept_with_the_speed(run, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(nn.Module, "compile", lambda module, **options: None)
+    outcome = run("extract", "--model=toy", "--dataset=tiny", "--compile")
+    assert outcome.code == 0
+    _, compiling, bar, _ = outcome.err.splitlines()
+    assert compiling == "Compiling first: nothing moves for a minute or more, for each network."
+    assert "180/180" in bar
+    assert json.loads((tmp_path / "root/tiny/embeddings/toy/efficiency.json").read_text())["compiled"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_network_gives_the_same_within_a_step_of_float16(run, toy, tmp_path):
+    for folder, options in (("usual", ()), ("compiled", ("--compile",))):
+        arguments = ("--dataset=tiny", "--slides=HR_P", "--batch-size=8", "--root", tmp_path / folder)
+        assert run("extract", "--model=vit", *arguments, *options).code == 0
+    usual, compiled = (
+        EmbeddingStore.open(tmp_path / folder / "tiny/embeddings/vit").read(Slide("HR", "P")).vectors
+        for folder in ("usual", "compiled")
+    )
+    step = np.spacing(np.maximum(abs(usual), abs(compiled)))
+    assert (abs(usual.astype(np.float32) - compiled) <= step).all()
+
+
 def test_processes_give_the_same_store(run, toy, tmp_path):
     usual = run("extract", "--model", "toy", "--dataset", "tiny", "--root", tmp_path / "usual")
     shared = run("extract", "--model=toy", "--dataset=tiny", "--executor=processes", "--processes=2")
@@ -78,6 +113,48 @@ def test_ray_that_is_absent_says_how_to_install_it(run, toy, monkeypatch):
     outcome = run("extract", "--model", "toy", "--dataset", "tiny", "--executor", "ray")
     assert outcome.code == 3
     assert "needs Ray, which is not installed. Install it: `pip install 'plismbench[ray]'`." in outcome.error
+
+
+DEADLY = """
+import os, signal, sys
+from torch import nn
+
+class Deadly(nn.Module):
+    def forward(self, image):
+        if "default_worker" in sys.argv[0]:  # one of Ray's, not the command, which asks for the length of a vector
+            os.kill(os.getpid(), signal.SIGKILL)
+        return image.mean((2, 3))
+
+def load(spec):
+    return Deadly()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'plismbench[ray]'")
+@pytest.mark.parametrize(
+    ("model", "memory", "why"),
+    [("./deadly.py:load", "1", "The actor died"), ("color-stats", "0.001", "killed due to the node running low on")],
+)
+def test_a_lost_ray_worker_is_one_line_of_ours_and_none_of_rays(tmp_path, model, memory, why):
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(tiles.__file__).parents[2]),
+        "RAY_memory_usage_threshold": memory,  # above that share of it Ray kills workers
+        "RAY_worker_niceness": "0",  # it is 15
+    }
+    command = [sys.executable, "-m", "plismbench", "extract", "--model", model, "--dataset", "demo"]
+    options = ["--slides=HR_P", "--executor=ray", "--root", tmp_path / "root"]
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    told, bar, lost = done.stderr.splitlines()
+    assert "1 slides of demo" in told
+    assert "0/256" in bar
+    assert lost.startswith("plismbench: The last worker of the Ray cluster is lost (")
+    assert why in lost
+    assert "the same command goes on from there" in lost
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import pytest
 from rich.table import Table
 
 from plismbench.cli.output import deliver, progress, say, show
@@ -30,6 +31,21 @@ def test_progress_goes_to_stderr_with_count_and_rate(capsys):
     assert "model [x]" in captured.err
     assert "10/10" in captured.err
     assert "tiles/s" in captured.err
+
+
+@pytest.mark.parametrize(("unit", "speed"), [("tiles", "812.5 tiles/s"), ("bytes", "812 bytes/s")])
+def test_progress_is_one_line_of_80_columns_whatever_its_title(capsys, monkeypatch, unit, speed):
+    now = [0.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress("timm:vit_tiny_patch16_224@step100, timm:vit_tiny_patch16_224@step200", 1481298, unit) as advance:
+        for _ in range(2):
+            now[0] += 40
+            advance(32_500)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("timm:vit_tiny_patch… ")
+    assert speed in line
+    assert line.endswith("left 0:29:04")
 
 
 def test_a_file_of_results_has_no_colour_and_80_columns(tmp_path, capsys):

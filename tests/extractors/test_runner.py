@@ -105,7 +105,7 @@ def test_a_network_that_cannot_be_compiled_is_one_sentence():
         def forward(self, image):
             raise RuntimeError("no working C++ compiler\nSet TORCHDYNAMO_VERBOSE=1")
 
-    with pytest.raises(NeedsAction, match=r"'toy' cannot be compiled here: no working C\+\+ compiler Leave out --co"):
+    with pytest.raises(NeedsAction, match=r"'toy' cannot be compiled here: no working C\+\+ compiler\. Leave out --co"):
         make_runner(dataclasses.replace(extractor(Failing()), compiled=True), 2)
 
 
