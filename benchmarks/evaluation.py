@@ -133,7 +133,7 @@ def main():
         search = engine("faiss")
         within, searched = timed(searched_slides, slides, axes, search)
         pairs = list(combinations(searched, 2))
-        executor, compare = ThreadExecutor(n_cores()), partial(ours, search=search)
+        executor, compare = ThreadExecutor(n_cores(), n_cores()), partial(ours, search=search)
         list(executor.map(compare, pairs[:1]))  # what is computed once a slide
         took, found = timed(list, executor.map(compare, pairs))
         pair, within = took / len(pairs), within / N_SLIDES

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from plismbench.aggregation import PAIR, Schema, core_metrics, core_schema, pair
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import InvalidInput
+from plismbench.execution.threads import ThreadExecutor
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.metrics.protocol import OWKIN
@@ -114,6 +116,7 @@ class Slides:
         rows: the tiles that are used.
         limit: neighbours of each tile within its slide.
         engine: what searches.
+        executor: reads and searches some slides side by side.
         capacity: slides held at once, at least 2.
     """
 
@@ -125,11 +128,12 @@ class Slides:
         rows: Rows,
         limit: int,
         engine: Engine[Any],
+        executor: ThreadExecutor,
         capacity: int,
     ) -> None:
         self._store, self._dataset, self._names, self._rows = store, dataset, sorted(names), rows
-        self._limit, self._engine, self._capacity = limit, engine, capacity
-        self._wanted: set[Slide] = set()
+        self._limit, self._engine, self._executor, self._capacity = limit, engine, executor, capacity
+        self._finding_axes = Lock()
         self._loaded: dict[Slide, SearchedSlide] = {}
         self._own: dict[Slide, OwnNeighbors] = {}  # small and dear: stay when the vectors go
 
@@ -155,23 +159,30 @@ class Slides:
         some = self._names[:: max(1, len(self._names) // _AXES_FROM)][:_AXES_FROM]
         return principal_axes(map(self._read, some))
 
-    def want(self, slides: Iterable[Slide]) -> None:
-        """Says which slides are asked for next: where there is no room for more, others go first."""
-        self._wanted = set(slides)
+    def _common_axes(self) -> PrincipalAxes:
+        with self._finding_axes:
+            return self._axes
 
-    def both(self, pairs: Iterable[SlidePair]) -> list[tuple[SlidePair, SearchedSlide, SearchedSlide]]:
-        """The tasks of ``Comparison``. Nothing else holds the slides, so that they go when they are done."""
-        return [(pair, self[pair.a], self[pair.b]) for pair in pairs]
+    def both(
+        self, pairs: Sequence[SlidePair], wanted: Iterable[Slide]
+    ) -> list[tuple[SlidePair, SearchedSlide, SearchedSlide]]:
+        """The tasks of ``Comparison``. Nothing else holds the slides, so that they go when they are done.
 
-    def __getitem__(self, slide: Slide) -> SearchedSlide:
-        if slide not in self._loaded:
-            while len(self._loaded) >= self._capacity:
-                del self._loaded[min(self._loaded, key=self._wanted.__contains__)]
-            searched = searched_slide(
-                self._read(slide), lambda: self._axes, self._limit, self._engine, self._own.get(slide)
-            )
+        Args:
+            pairs: of no more slides than are held at once.
+            wanted: the slides of these pairs and of the next: where there is no room, others go first.
+        """
+        needed = {slide for pair in pairs for slide in (pair.a, pair.b)}
+        absent = sorted(needed - self._loaded.keys())
+        useless = sorted(self._loaded, key=set(wanted).__contains__)
+        for slide in useless[: max(0, len(self._loaded) + len(absent) - self._capacity)]:
+            del self._loaded[slide]
+        for slide, searched in zip(absent, self._executor.map(self._search, absent), strict=True):
             self._own[slide], self._loaded[slide] = searched.own, searched
-        return self._loaded[slide]
+        return [(pair, self._loaded[pair.a], self._loaded[pair.b]) for pair in pairs]
+
+    def _search(self, slide: Slide) -> SearchedSlide:
+        return searched_slide(self._read(slide), self._common_axes, self._limit, self._engine, self._own.get(slide))
 
     def _read(self, slide: Slide) -> SlideVectors:
         embeddings = self._store.read(slide)

@@ -33,6 +33,13 @@ from plismbench.workspace import (
 PAIRS_PER_PART = 32
 """Pairs that are written together: the most that an interruption loses."""
 
+_READ_AT_ONCE = 2**26
+"""Bytes of slides, as stored, that are read and searched side by side, a thread each.
+
+A slide of a few hundred tiles keeps one core busy, a large one keeps all; and what is read has to fit
+beside the slides that are held.
+"""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -89,16 +96,17 @@ class Evaluation:
         """Every pair that is to do with its row, in an order in which few slides are read twice."""
         ks, search = self.run.ks, engine(self.run.engine, self.run.device)
         names = sorted({slide for pair in self.todo for slide in (pair.a, pair.b)})
+        stored = self.dataset.tiles_per_slide * self.store.manifest.dim * 2
+        pairs_at_once = self.threads if search.concurrent else 1
+        slides_at_once = max(1, min(pairs_at_once, _READ_AT_ONCE // stored))
+        readers, executor = (ThreadExecutor(self.threads, at_once) for at_once in (slides_at_once, pairs_at_once))
         slides = Slides(
-            self.store, self.dataset, names, self.subset.rows(), max(ks), search, self.slides_in_memory
+            self.store, self.dataset, names, self.subset.rows(), max(ks), search, readers, self.slides_in_memory
         )  # fmt: skip
         compare = Comparison(ks, self.run.protocol, search, slides.tissue)
-        executor = ThreadExecutor(self.threads if search.concurrent else 1)
-        for wanted, batch in _batches(self.todo, self.slides_in_memory // 2):
-            slides.want(wanted)
-            # A slide is searched with all threads, then the pairs that it completes have one each.
+        for wanted, batch in _batches(self.todo, self.slides_in_memory, slides_at_once):
             with thread_budget(self.threads):
-                yield from zip(batch, executor.map(compare, slides.both(batch)), strict=True)
+                yield from zip(batch, executor.map(compare, slides.both(batch, wanted)), strict=True)
 
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
         if len(parts) != self.n_pairs:
@@ -230,16 +238,21 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
     return min(n_slides, fit)
 
 
-def _batches(pairs: Sequence[SlidePair], block: int) -> Iterator[tuple[list[Slide], list[SlidePair]]]:
-    """The pairs, those together that one more slide completes, with the slides that are needed for a while.
+def _batches(
+    pairs: Sequence[SlidePair], in_memory: int, at_once: int
+) -> Iterator[tuple[list[Slide], list[SlidePair]]]:  # fmt: skip
+    """The pairs, those together that the next slides complete, with the slides that are needed for a while.
 
-    Two blocks of slides serve all pairs between them before the next is read.
+    Where not all slides fit, two blocks of them serve all pairs between them before the next is read.
     """
     slides = sorted({slide for pair in pairs for slide in (pair.a, pair.b)})
-    of = {slide: number // block for number, slide in enumerate(slides)}
-    ordered = sorted(pairs, key=lambda pair: (of[pair.a], of[pair.b], pair.b, pair.a))
-    for (first, last), batch in groupby(ordered, key=lambda pair: (of[pair.a], pair.b)):
-        yield [slide for slide in slides if of[slide] in (first, of[last])], list(batch)
+    block = in_memory if len(slides) <= in_memory else in_memory // 2
+    place = {slide: number for number, slide in enumerate(slides)}
+    ordered = sorted(pairs, key=lambda pair: (place[pair.a] // block, place[pair.b], pair.a))
+    for (first, last, _), batch in groupby(
+        ordered, key=lambda pair: (place[pair.a] // block, place[pair.b] // block, place[pair.b] // at_once)
+    ):
+        yield [slide for slide in slides if place[slide] // block in (first, last)], list(batch)
 
 
 def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:

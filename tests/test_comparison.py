@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import polars as pl
 import pytest
 from stores import SLIDES, make_dataset, make_store, make_vectors
@@ -6,6 +8,7 @@ from plismbench.aggregation import core_schema, pair_schema
 from plismbench.comparison import Comparison, Slides, cores_of, pairs_of, part_schema
 from plismbench.dataset import TileSubset
 from plismbench.errors import InvalidInput
+from plismbench.execution.threads import ThreadExecutor
 from plismbench.pairs import SlidePair
 from plismbench.search.engine import engine
 
@@ -19,13 +22,19 @@ def store(tmp_path):
 
 def make_slides(store, capacity=6, n_tiles=80, limit=5):
     dataset = make_dataset(tiles=80)
-    return Slides(store, dataset, SLIDES, TileSubset(n_tiles, 80).rows(), limit, engine("faiss"), capacity)
+    rows, executor = TileSubset(n_tiles, 80).rows(), ThreadExecutor(2, 2)
+    return Slides(store, dataset, SLIDES, rows, limit, engine("faiss"), executor, capacity)
+
+
+def first_pair(slides):
+    (task,) = slides.both([SlidePair(*SLIDES[:2])], SLIDES)
+    return task
 
 
 def test_one_row_fits_the_tables(store):
     slides = make_slides(store)
     compare = Comparison(KS, "plism-1", engine("faiss"), slides.tissue)
-    row = compare((SlidePair(*SLIDES[:2]), slides[SLIDES[0]], slides[SLIDES[1]]))
+    row = compare(first_pair(slides))
     parts = pl.DataFrame([row], schema=part_schema(KS))
     assert dict(pairs_of(parts, KS).schema) == pair_schema(KS)
     cores = cores_of(parts, KS)
@@ -37,7 +46,7 @@ def test_one_row_fits_the_tables(store):
 def test_a_core_without_tiles_has_no_row(store):
     slides = make_slides(store, n_tiles=2)
     compare = Comparison((1,), "plism-1", engine("faiss"), slides.tissue)
-    row = compare((SlidePair(*SLIDES[:2]), slides[SLIDES[0]], slides[SLIDES[1]]))
+    row = compare(first_pair(slides))
     cores = cores_of(pl.DataFrame([row], schema=part_schema((1,))), (1,))
     assert 1 <= len(cores) <= 2
     assert cores["tiles"].sum() == 2
@@ -48,17 +57,17 @@ def test_no_more_slides_are_held_than_fit_and_neighbours_are_found_once(store, m
     kind = type(engine("faiss"))
     nearest = kind.nearest
     monkeypatch.setattr(kind, "nearest", lambda self, *asked: searches.append(1) or nearest(self, *asked))
-    slides = make_slides(store, capacity=2)
-    for slide in (*SLIDES, *SLIDES[:2]):
-        assert len(slides[slide].vectors) == 80
-        assert len(slides._loaded) <= 2
+    slides = make_slides(store, capacity=3)
+    for pair in (*pairwise(SLIDES), *pairwise(SLIDES[:3])):
+        (task,) = slides.both([SlidePair(*pair)], pair)
+        assert [len(slide.vectors) for slide in task[1:]] == [80, 80]
+        assert len(slides._loaded) <= 3
     assert len(searches) == len(SLIDES)
-    slides.want(SLIDES[:2])
-    _ = slides[SLIDES[5]], slides[SLIDES[0]], slides[SLIDES[1]]
-    assert sorted(slides._loaded) == list(SLIDES[:2])
+    slides.both([SlidePair(SLIDES[0], SLIDES[5])], SLIDES[:2])  # in place of one that is not wanted
+    assert sorted(slides._loaded) == [*SLIDES[:2], SLIDES[5]]
 
 
 def test_rows_that_are_not_there_are_refused(tmp_path):
     short = make_store(tmp_path, make_vectors(tiles=30))
     with pytest.raises(InvalidInput, match="has 30 tiles"):
-        _ = make_slides(short, n_tiles=70)[SLIDES[0]]
+        first_pair(make_slides(short, n_tiles=70))

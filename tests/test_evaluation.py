@@ -175,6 +175,25 @@ def test_no_more_slides_are_read_than_the_order_needs(tmp_path, store, monkeypat
     assert len(reads) - len(before) <= len(SLIDES) + 2
 
 
+@pytest.mark.parametrize(("room", "at_once"), [(1, 1), (959, 1), (960, 2), (1_439, 2), (1_440, 3), (10**6, 3)])
+def test_small_slides_are_read_side_by_side_and_large_ones_one_by_one(tmp_path, store, monkeypatch, room, at_once):
+    # A slide has 30 tiles of 8 numbers of 2 bytes.
+    reading, most = [], []
+    read = type(store).read
+
+    def slow(self, slide):
+        reading.append(slide)
+        most.append(len(reading))
+        time.sleep(0.02)
+        reading.remove(slide)
+        return read(self, slide)
+
+    monkeypatch.setattr(type(store), "read", slow)
+    monkeypatch.setattr("plismbench.evaluation._READ_AT_ONCE", room)
+    finish(plan(tmp_path, store, threads=3))
+    assert max(most) == at_once
+
+
 def test_a_finished_result_is_kept_replaced_or_refused(tmp_path, store):
     evaluation = plan(tmp_path, store)
     finish(evaluation)

@@ -83,7 +83,8 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.completed / task.elapsed if task.elapsed else 0
+            elapsed = task.finished_time or task.elapsed  # what follows the last one is not of the rate
+            speed = task.completed / elapsed if elapsed else 0
             return Text(f"{speed:,.1f} {unit}/s")
 
     def one_line() -> Column:

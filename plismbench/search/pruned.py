@@ -121,7 +121,7 @@ class _Count:
         ):
             surely = scores >= high[own]
             sure += np.bincount(own[surely], minlength=len(sure))
-            maybe = (scores >= low[own]) & ~surely
+            maybe = np.flatnonzero((scores >= low[own]) & ~surely)  # few: far cheaper to take out than by a mask
             unsure.add(np.stack([of_a[maybe], of_b[maybe]], axis=1))
 
 

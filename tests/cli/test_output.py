@@ -74,3 +74,13 @@ def test_time_left_is_known_where_each_step_takes_minutes(monkeypatch, capsys):
             now[0] += 80
             advance(1)
     assert "left 0:01:20" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_rate_is_of_what_is_counted_and_not_of_what_follows(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
+    with progress("fast", 40, "pairs") as advance:
+        now[0] += 10
+        advance(40)
+        now[0] += 90
+    assert "4.0 pairs/s 0:00:10" in " ".join(capsys.readouterr().err.split())

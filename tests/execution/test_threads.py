@@ -19,8 +19,8 @@ def test_outcomes_come_in_the_order_of_the_items(threads):
         time.sleep(0.01 * (3 - item))
         return item**2
 
-    assert list(ThreadExecutor(threads).map(work, range(4))) == [0, 1, 4, 9]
-    assert list(ThreadExecutor(threads).map(work, [])) == []
+    assert list(ThreadExecutor(threads, threads).map(work, range(4))) == [0, 1, 4, 9]
+    assert list(ThreadExecutor(threads, threads).map(work, [])) == []
 
 
 def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
@@ -32,13 +32,41 @@ def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
         return numpy_threads()
 
     with thread_budget(2):
-        assert list(ThreadExecutor(2).map(work, range(4))) == [1] * 4
+        assert list(ThreadExecutor(2, 2).map(work, range(4))) == [1] * 4
         assert numpy_threads() == 2
+
+
+def test_openmp_gets_its_share_in_every_worker():
+    import faiss  # brings a libgomp
+
+    assert faiss.omp_get_max_threads() >= 1
+    meeting = threading.Barrier(2, timeout=10)
+
+    def work(_):
+        meeting.wait()
+        return faiss.omp_get_max_threads()
+
+    with thread_budget(6):
+        assert list(ThreadExecutor(6, 2).map(work, range(4))) == [3] * 4
+        assert faiss.omp_get_max_threads() == 6
+
+
+def test_no_more_run_at_once_than_asked_for():
+    running, most = [], []
+
+    def work(item):
+        running.append(item)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.remove(item)
+
+    list(ThreadExecutor(8, 2).map(work, range(8)))
+    assert max(most) == 2
 
 
 def test_one_item_has_all_threads():
     with thread_budget(2):
-        assert list(ThreadExecutor(2).map(lambda _: numpy_threads(), [0])) == [2]
+        assert list(ThreadExecutor(2, 2).map(lambda _: numpy_threads(), [0])) == [2]
 
 
 def test_a_budget_holds_for_all_libraries_and_ends():
@@ -61,5 +89,5 @@ def test_an_error_comes_out_and_stops_the_rest():
         return item
 
     with pytest.raises(ValueError, match="no"):
-        list(ThreadExecutor(2).map(work, range(100)))
+        list(ThreadExecutor(2, 2).map(work, range(100)))
     assert len(begun) < 50
