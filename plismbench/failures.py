@@ -15,7 +15,7 @@ from plismbench.errors import FingerprintMismatch, InvalidInput, MissingEmbeddin
 from plismbench.metrics.misses import Miss, worst_misses
 from plismbench.metrics.vectors import SlideVectors
 from plismbench.pairs import Axis, SlidePair
-from plismbench.results import Result
+from plismbench.results import Result, is_outdated
 from plismbench.tiles import tiles_at_hand
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Workspace
@@ -158,7 +158,7 @@ def _queries(
     if folder not in workspace.extracted():
         raise MissingEmbeddings(f"There are no vectors of '{result.run.name}' here.")
     store = EmbeddingStore.open(folder)
-    if store.content(map(Slide.parse, result.run.slides)) != result.run.vectors:
+    if is_outdated(result.run, workspace):
         raise FingerprintMismatch(
             f"The vectors of '{result.run.name}' are not those of this result any more.",
             hint="Run `plismbench evaluate` again.",

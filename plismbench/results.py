@@ -12,6 +12,7 @@ import polars as pl
 
 from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema
 from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
@@ -22,6 +23,7 @@ from plismbench.workspace import (
     PAIRS_FILE,
     RUN_FILE,
     SUMMARY_FILE,
+    Workspace,
     storage_errors,
     write_text,
     writing,
@@ -121,6 +123,18 @@ class Result:
     summary: pl.DataFrame
     cores: pl.DataFrame
     draws: pl.DataFrame
+
+
+def is_outdated(run: Run, workspace: Workspace) -> bool:
+    """Whether the vectors of that model are others now than those compared; False where there are none to see it by."""
+    try:
+        store = EmbeddingStore.open(workspace.embeddings(run.name))
+        slides = list(map(Slide.parse, run.slides))
+        if all(store.has(slide) for slide in slides):
+            return bool(run.vectors) and store.content(slides) != run.vectors
+    except CorruptFile:  # nothing is extracted here, or it cannot be read: who needs it will say so
+        return False
+    return store.manifest.fingerprint != run.fingerprint
 
 
 def told_apart(results: Iterable[Result]) -> list[Result]:

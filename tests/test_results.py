@@ -3,11 +3,13 @@ import json
 
 import polars as pl
 import pytest
+from stores import SLIDES, make_store, make_vectors
 from synthetic_results import make_result
 
 from plismbench.dataset import DEMO, PLISM
 from plismbench.errors import CorruptFile, StorageFailure
-from plismbench.results import read_result, selection_name, slides_digest, told_apart, write_result
+from plismbench.results import is_outdated, read_result, selection_name, slides_digest, told_apart, write_result
+from plismbench.workspace import Workspace
 
 
 @pytest.fixture
@@ -112,3 +114,17 @@ def test_a_run_that_contradicts_itself_is_refused(tmp_path, result, change, word
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CorruptFile, match=words):
         read_result(tmp_path)
+
+
+def test_a_result_is_outdated_once_its_vectors_are_others(tmp_path):
+    workspace = Workspace(tmp_path, "tiny")
+    store = make_store(workspace.embeddings("toy"), make_vectors(), name="toy")
+    run = make_result("toy", slides=SLIDES).run
+    run = dataclasses.replace(run, vectors=store.content(SLIDES), fingerprint=store.manifest.fingerprint)
+    assert not is_outdated(run, workspace)
+    assert is_outdated(dataclasses.replace(run, vectors="0" * 16), workspace)
+    assert not is_outdated(dataclasses.replace(run, vectors=""), workspace)  # an older version did not tell
+    assert not is_outdated(run, Workspace(tmp_path, "elsewhere"))  # a submission comes without vectors
+    store.path(SLIDES[2]).unlink()
+    assert not is_outdated(run, workspace)
+    assert is_outdated(dataclasses.replace(run, fingerprint="other"), workspace)  # a replacement is under way

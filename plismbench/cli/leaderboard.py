@@ -1,5 +1,6 @@
 """``plismbench leaderboard``."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,14 +11,14 @@ from plismbench.cli import options
 from plismbench.cli.output import deliver, say
 from plismbench.dataset import PLISM
 from plismbench.described import find_dataset
-from plismbench.errors import GateFailed, InvalidInput, MissingEmbeddings
+from plismbench.errors import FingerprintMismatch, GateFailed, InvalidInput, MissingEmbeddings
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Workspace, write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from plismbench.gate import Check
+    from plismbench.gate import Check, Requirements
     from plismbench.leaderboard import Leaderboard
     from plismbench.results import Result
 
@@ -95,6 +96,7 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
+    _mind_outdated(results, workspace, dataset, required)
     own = leaderboards(results, read_costs(workspace))
     for board in own:
         undefined = [word for word, field in _TERMS.items() if all(getattr(row, field) is None for row in board.rows)]
@@ -112,6 +114,25 @@ def leaderboard(
         _judge(found, junit)
     if write_baseline:
         write_text(write_baseline, board_text(own))
+
+
+def _mind_outdated(
+    results: "Sequence[Result]", workspace: Workspace, dataset: str, required: "Requirements | None"
+) -> None:
+    """Says which results are of other vectors than the model has now.
+
+    Raises:
+        FingerprintMismatch: if the gate would judge one of them.
+    """
+    from plismbench.reporting.printing import printable
+    from plismbench.results import is_outdated
+
+    for name in sorted({result.run.name for result in results if is_outdated(result.run, workspace)}):
+        again = f"Run `plismbench evaluate --dataset {shlex.quote(dataset)} --model {shlex.quote(name)}`."
+        words = f"The vectors of '{name}' are not those of its result any more."
+        if required and (not required.models or name in required.models):
+            raise FingerprintMismatch(words, hint=again)
+        say(f"{printable(words)} {printable(again)}")
 
 
 def _judge(found: "Sequence[Check]", junit: Path | None) -> None:
