@@ -160,12 +160,21 @@ def leaderboards(results: Iterable[Result], costs: Sequence[Efficiency] = ()) ->
         results: of any signatures.
         costs: what extractions cost. A ranking has these times if one of its models was measured on the
             same device as H0-mini, else the published ones: never both, for devices differ in them.
+            Parameters that a spec does not tell are those counted there.
     """
     boards = []
     for signature, found in _by_signature(results):
         rows = _ranked(sorted(map(_row, found.values()), key=_by_score))
         times, timed_on = known_times(set(found), costs)
-        rows = tuple(replace(row, relative_time=times.get(row.name)) for row in rows)
+        counted = {cost.extractor: cost.n_params for cost in costs}
+        rows = tuple(
+            replace(
+                row,
+                relative_time=times.get(row.name),
+                n_params=counted.get(row.name) if row.n_params is None else row.n_params,
+            )
+            for row in rows
+        )
         run = next(iter(found.values())).run
         known = chance(10, run.n_tiles) if 10 in run.ks else None
         boards.append(Leaderboard(signature, _with_intervals(rows, found), known, timed_on))

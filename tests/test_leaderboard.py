@@ -208,6 +208,14 @@ def test_measured_times_take_the_place_of_published_ones_and_never_stand_beside_
     assert leaderboards([make_result("toy")], here)[0].timed_on == ""
 
 
+def test_parameters_that_a_spec_does_not_tell_are_those_counted():
+    told, untold = make_result("told"), make_result("untold")
+    untold.run.extractor.pop("n_params")
+    (board,) = leaderboards([told, untold], [cost("told", 1), cost("untold", 1)])
+    assert {row.name: row.n_params for row in board.rows} == {"told": told.run.extractor["n_params"], "untold": 1}
+    assert {row.n_params for row in leaderboards([untold])[0].rows} == {None}
+
+
 def test_a_ranking_tells_what_chance_is():
     (board,) = leaderboards([make_result(n_tiles=460)])
     assert board.chance == 10 / 919

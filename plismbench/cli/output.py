@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from plismbench.errors import StorageFailure
+from plismbench.reporting.printing import shortened
 from plismbench.workspace import write_text
 
 if TYPE_CHECKING:
@@ -34,13 +36,21 @@ def say(sentence: str) -> None:
 
 def show(result: "RenderableType | str") -> None:
     """Prints a result: text as it is, a table as wide as the terminal."""
-    if isinstance(result, str):
-        sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
-        sys.stdout.flush()
-        return
-    from rich.console import Console
+    try:
+        if isinstance(result, str):
+            sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
+        else:
+            from rich.console import Console
 
-    Console(soft_wrap=False).print(result)
+            Console(soft_wrap=False).print(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # who read it has enough
+    except OSError as error:
+        raise StorageFailure(
+            f"Cannot write the result to stdout: {error.strerror or error}.",
+            hint="Send it elsewhere, or use --output where the command has it.",
+        ) from error
 
 
 def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> None:
@@ -96,7 +106,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         else (MofNCompleteColumn(table_column=one_line()), Rate(table_column=one_line()))
     )
     bar = Progress(
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=_TITLE)),
+        TextColumn("{task.description}", markup=False, table_column=one_line()),
         BarColumn(bar_width=20),
         *counts,
         TimeElapsedColumn(table_column=one_line()),
@@ -106,7 +116,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         speed_estimate_period=_PERIOD,
     )
     with bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(shortened(title, _TITLE), total=total)
 
         def advance(count: int, /) -> None:
             bar.advance(task, count)

@@ -93,7 +93,7 @@ def _verdict(duel: Duel) -> str:
     if duel.p_value is None or duel.corrected is None:
         return "No core has a score, so nothing is tested."
     better = f"Better in {duel.n_better} of {duel.n_cores} cores"
-    return f"{better}; signed-rank test p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}."
+    return f"{better}; one-sided signed-rank p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}."
 
 
 def _contrast_headings(duel: Duel, axis: Axis) -> tuple[str, ...]:

@@ -87,5 +87,7 @@ def _members(path: Path) -> dict[str, bytes]:
                 if len(files[name]) > _LARGEST:
                     raise RejectedSubmission(f"{name} is larger than {_LARGEST:,} bytes.")
             return files
+    except FileNotFoundError as error:
+        raise RejectedSubmission("There is no such file.") from error
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise RejectedSubmission(f"It cannot be read as an archive: {error}.") from error

@@ -1,7 +1,10 @@
+import errno
+
 import pytest
 from rich.table import Table
 
 from plismbench.cli.output import deliver, progress, say, show
+from plismbench.errors import StorageFailure
 
 
 def test_results_go_to_stdout_and_talk_to_stderr(capsys):
@@ -11,6 +14,15 @@ def test_results_go_to_stdout_and_talk_to_stderr(capsys):
     captured = capsys.readouterr()
     assert captured.out == "a result\nanother\n"
     assert captured.err == "a word\n"
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence(monkeypatch):
+    def refuse(text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stdout.write", refuse)
+    with pytest.raises(StorageFailure, match=r"Cannot write the result to stdout: No space left on device\."):
+        show("a result")
 
 
 def test_a_table_goes_to_stdout(capsys):
@@ -43,7 +55,7 @@ def test_progress_is_one_line_of_80_columns_whatever_its_title(capsys, monkeypat
             now[0] += 40
             advance(32_500)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("timm:vit_tiny_patch… ")
+    assert line.startswith("timm:vit_…24@step200 ")
     assert speed in line
     assert line.endswith("left 0:29:04")
 

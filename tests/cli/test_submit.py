@@ -59,4 +59,4 @@ def test_nothing_is_added_if_one_is_refused(run, tmp_path):
     assert (outcome.code, outcome.out) == (2, "")
     assert "forged.zip: Its 4 slides make 6 pairs, and it has 5" in outcome.error
     assert not (tmp_path / "root").exists()
-    assert "cannot be read as an archive" in run("submit", "add", tmp_path / "none.zip").error
+    assert "none.zip: There is no such file." in run("submit", "add", tmp_path / "none.zip").error
