@@ -172,11 +172,12 @@ def distribution_figure(results: Sequence[Result], metric: str) -> "Figure | Non
     figure.update_layout(
         layout(height=300),
         xaxis={"type": "category", "showgrid": False, "zeroline": False, "automargin": True},
-        yaxis={**axis(""), "range": [min(0.0, *_lowest(results, metric)) - 0.02, 1.02]},
+        yaxis={**axis(""), "range": [_lowest(results, metric) - 0.02, 1.02]},
     )
     return figure
 
 
-def _lowest(results: Sequence[Result], metric: str) -> list[float]:
-    """So that the picture of every model has the same axis."""
-    return [float(value) for result in results for value in [result.pairs[metric].quantile(_BOX[0], "linear")] if value]
+def _lowest(results: Sequence[Result], metric: str) -> float:
+    """Zero, or a whisker's end below it: the picture of every model has the same axis."""
+    ends = (result.pairs[metric].quantile(_BOX[0], "linear") for result in results)
+    return min([0.0, *(end for end in ends if end is not None)])

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import polars as pl
 import pytest
 from plotly.colors import sample_colorscale
 from synthetic_results import make_result
@@ -93,6 +94,14 @@ def test_distributions_are_quantiles_of_the_pairs(metric):
         low, high = figure.layout.yaxis.range
         assert low < found[0]
         assert found[-1] < high
+
+
+@pytest.mark.parametrize(("values", "lowest"), [(0.0, 0.0), (-0.5, -0.5), (None, 0.0)])
+def test_distributions_of_one_model_that_finds_nothing_have_an_axis_too(values, lowest):
+    result = make_result(slides=SLIDES)
+    result = dataclasses.replace(result, pairs=result.pairs.with_columns(top_10=pl.lit(values, pl.Float64)))
+    figure = distribution_figure([result], "top_10")
+    assert figure.layout.yaxis.range == pytest.approx((lowest - 0.02, 1.02))
 
 
 def test_distributions_leave_out_groups_without_pairs():
