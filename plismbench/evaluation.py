@@ -18,6 +18,7 @@ from plismbench.execution.threads import ThreadExecutor, thread_budget
 from plismbench.machine import hardware, memory_bytes
 from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
+from plismbench.metrics.vectors import keeps_directions
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.parts import Parts, drop_parts
 from plismbench.results import Result, Run, read_result, selection_name, write_result
@@ -221,13 +222,14 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
     """How many slides are held at once.
 
     Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
-    float16 as stored, float32 turned, and three float64 a tile.
+    float16 as stored, float32 turned, three float64 a tile, and its float64 directions if it keeps them.
 
     Raises:
         InvalidInput: if not even two fit.
     """
     neighbors = n_slides * n_tiles * (limit + 1) * 8
-    per_slide = n_tiles * (dim * (2 + 4) + 4 + 3 * 8)
+    per_number = 2 + 4 + (8 if keeps_directions(n_tiles, dim) else 0)
+    per_slide = n_tiles * (dim * per_number + 4 + 3 * 8)
     fit = (memory - neighbors) // per_slide
     if fit < 2:
         raise InvalidInput(

@@ -33,7 +33,8 @@ class Parts:
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Writes some pairs to a file of their own, whole or not at all."""
-        table = pl.DataFrame(rows, schema=part_schema(self.ks))
+        schema = part_schema(self.ks)
+        table = pl.DataFrame({name: [row[name] for row in rows] for name in schema}, schema=schema)
         with writing(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet") as temporary:
             table.write_parquet(temporary)
 

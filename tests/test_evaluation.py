@@ -110,7 +110,7 @@ def test_sums_of_cores_make_up_the_pairs(tmp_path, store):
 
 def bytes_for(n_slides, n_tiles=20, dim=8, limit=10):
     """What so many of the six slides take, as ``slides_that_fit`` says."""
-    return 6 * n_tiles * (limit + 1) * 8 + n_slides * n_tiles * (6 * dim + 28)
+    return 6 * n_tiles * (limit + 1) * 8 + n_slides * n_tiles * (14 * dim + 28)
 
 
 def test_memory_threads_and_engine_leave_no_trace(tmp_path):
@@ -153,6 +153,18 @@ def test_slides_in_memory_follow_the_budget(tmp_path, store):
         assert plan(tmp_path, store, memory=bytes_for(n_slides + 1) - 1).slides_in_memory == n_slides
     assert plan(tmp_path, store, memory=10**9).slides_in_memory == len(SLIDES)
     assert default_memory() > 10**8
+
+
+def test_directions_that_small_slides_keep_count_and_leave_no_trace(tmp_path, store, monkeypatch):
+    memory = bytes_for(4)
+    tables = []
+    for numbers, in_memory in ((20 * 8, 4), (20 * 8 - 1, 6)):
+        monkeypatch.setattr("plismbench.metrics.vectors._KEPT_NUMBERS", numbers)
+        evaluation = plan(tmp_path / str(numbers), store, memory=memory)
+        assert evaluation.slides_in_memory == in_memory
+        finish(evaluation)
+        tables.append([(evaluation.folder / name).read_bytes() for name in TABLES])
+    assert tables[0] == tables[1]
 
 
 def test_memory_for_less_than_two_slides_is_refused(tmp_path, store):

@@ -12,9 +12,18 @@ from plismbench.search.directions import Directions, Float64, chunks
 
 Rows = npt.NDArray[np.int64]
 
+_KEPT_NUMBERS = 2**20  # 8 MiB of float64
 _TURNED_NUMBERS = 2**21  # 16 MiB of float64 are multiplied at once: BLAS wants more than stays in a core's cache
 _LEAD_STEP = 32
 _TAIL = 0.05  # share of the squared length that may lie outside the leading axes; the fastest measured
+
+
+def keeps_directions(n_tiles: int, dim: int) -> bool:
+    """Whether the float64 directions of a slide stay once they are computed: those of a small one.
+
+    A pair of small slides is compared in few milliseconds, of which computing them again takes a fifth.
+    """
+    return n_tiles * dim <= _KEPT_NUMBERS
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,16 @@ class SlideVectors:
         return norms
 
     def exact(self, rows: Rows | slice) -> Float64:
-        """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros."""
+        """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros. Read it only."""
+        return self._kept[rows] if keeps_directions(len(self), self.dim) else self._computed(rows)
+
+    @cached_property
+    def _kept(self) -> Float64:
+        directions = self._computed(slice(None))
+        directions.flags.writeable = False
+        return directions
+
+    def _computed(self, rows: Rows | slice) -> Float64:
         wide = self.stored[rows].astype(np.float64)
         wide /= self.norms[rows, None]
         return wide

@@ -32,7 +32,7 @@ class Directions(Protocol):
         ...
 
     def exact(self, rows: Int64 | slice, /) -> Float64:
-        """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros."""
+        """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros. Read it only."""
         ...
 
 
@@ -131,9 +131,7 @@ class HostArithmetic:
         for rows in chunks(n_tiles, dim):
             of_a, of_b = a.vectors.exact(rows), b.vectors.exact(rows)
             matched[rows] = np.einsum("ij,ij->i", of_a, of_b)
-            of_a -= a.moments.mean
-            of_b -= b.moments.mean
-            centred[rows] = np.einsum("ij,ij->i", of_a, of_b)
+            centred[rows] = np.einsum("ij,ij->i", of_a - a.moments.mean, of_b - b.moments.mean)
         return PairedProducts(matched, centred)
 
 

@@ -17,6 +17,22 @@ def test_directions_are_those_of_the_stored_vectors(pair):
     np.testing.assert_allclose(vectors.exact(slice(3, 9)), unit(stored)[3:9], atol=1e-15)
 
 
+def test_what_a_small_slide_keeps_are_the_same_numbers_and_nobody_may_change_them(monkeypatch):
+    stored, _ = PAIRS["zero_pair"]()
+    kept = SlideVectors(stored)
+    rows = np.array([3, 3, 0])
+    monkeypatch.setattr("plismbench.metrics.vectors._KEPT_NUMBERS", stored.size)
+    here = kept.exact(slice(2, 7)), kept.exact(rows)
+    assert np.shares_memory(here[0], kept.exact(slice(None)))
+    with pytest.raises(ValueError, match="read-only"):
+        kept.exact(slice(None))[0, 0] = 1
+    monkeypatch.setattr("plismbench.metrics.vectors._KEPT_NUMBERS", stored.size - 1)
+    computed = SlideVectors(stored)
+    assert not np.shares_memory(computed.exact(slice(None)), computed.exact(slice(None)))
+    for asked, before in zip((slice(2, 7), rows), here, strict=True):
+        np.testing.assert_array_equal(computed.exact(asked), before)
+
+
 def reflected(slides):
     """Axes of any width at once: the first is the mean direction, as that of principal axes nearly is."""
     (mean,) = (vectors.exact(slice(None)).mean(axis=0) for vectors in slides)
