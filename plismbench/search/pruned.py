@@ -20,7 +20,7 @@ from plismbench.search.engine import Reached, Unsure, check_width, unsure_band
 
 _BLOCK = 2**21  # scores held at once: 8 MiB in float32, about a core's share of the cache
 _GATHERED = 2**17  # numbers gathered at once for single inner products
-_DENSE = 1 / 50  # with more candidates a row than this share, one matrix product is faster (measured)
+_DENSE = 1 / 25  # with more candidates a row than this share, one matrix product is faster (measured)
 
 
 @dataclass(frozen=True)
