@@ -59,11 +59,13 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
     )
     # What cannot be seen stretches the axes to a cosine of 1 and an accuracy of 0, the corner of a collapsed model.
     figure.add_trace(go.Scatter(x=[1], y=[0], mode="markers", marker={"opacity": 0}, hoverinfo="skip"))
+    # Where all stand at that corner's side, plotly would show what no cosine and no accuracy can be.
+    whole = {"range": [-0.05, 1.05]}
     figure.update_layout(
         layout(height=460),
         showlegend=False,
-        xaxis=axis("Cosine similarity, all pairs (median)"),
-        yaxis=axis("Top-10 accuracy, cross-both (median)"),
+        xaxis=axis("Cosine similarity, all pairs (median)") | (whole if {x for _, x, _ in points} == {1} else {}),
+        yaxis=axis("Top-10 accuracy, cross-both (median)") | (whole if {y for _, _, y in points} == {0} else {}),
     )
     return figure
 

@@ -40,6 +40,14 @@ def test_a_model_of_no_known_size_is_never_a_large_mark(n_params):
     assert math.sqrt(2 * size / marker.sizeref) < marker.sizemin * 2  # plotly's diameter: sizemin is what shows
 
 
+def test_collapsed_models_alone_have_axes_of_what_can_be():
+    collapsed = dataclasses.replace(leaderboards([make_result()])[0].rows[0], cosine=1.0, top10_cross_both=0.0)
+    figure = scatter_figure(Leaderboard("s", (collapsed, collapsed)))
+    assert figure.layout.xaxis.range == figure.layout.yaxis.range == (-0.05, 1.05)
+    figure = scatter_figure(Leaderboard("s", (collapsed, dataclasses.replace(collapsed, cosine=0.9))))
+    assert (figure.layout.xaxis.range, figure.layout.yaxis.range) == (None, (-0.05, 1.05))
+
+
 def test_a_ranking_without_top_10_has_no_scatter():
     assert scatter_figure(leaderboards([make_result(ks=(1, 5))])[0]) is None
 
