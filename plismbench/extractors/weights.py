@@ -243,12 +243,19 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
             hint="Save its state_dict alone, best as safetensors.",
         ) from error
     except Exception as error:
-        if type(error).__name__ not in ("SafetensorError", "RuntimeError", "EOFError"):
+        # A system's error too: where a short file's end is looked for, torch seeks to before its beginning.
+        if not isinstance(error, OSError) and type(error).__name__ not in (
+            "SafetensorError",
+            "RuntimeError",
+            "EOFError",
+        ):
             raise
         raise CorruptFile(
-            f"{path} cannot be read: {words_of(error)}.",
+            f"{path} cannot be read: {words_of(error) or 'it ends too early'}.",
             # The Hub's cache has a link, and takes what it leads to as downloaded.
-            hint=None if spec.weights.startswith(FILE) else f"Remove {path.resolve()}, so that it is downloaded again.",
+            hint="Copy it again, whole."
+            if spec.weights.startswith(FILE)
+            else f"Remove {path.resolve()}, so that it is downloaded again.",
         ) from error
 
 

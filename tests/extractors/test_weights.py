@@ -75,11 +75,12 @@ def test_numbers_beside_tensors_are_no_table(tmp_path, hub):
 
 
 @pytest.mark.parametrize("name", ["x.safetensors", "x.pth"])
-def test_half_a_file_is_named(tmp_path, name):
-    publish(tmp_path, "Org/Tiny", **{name.replace(".", "__"): STATE})
+@pytest.mark.parametrize("kept", [0, 60, 5_000, 200_000])
+def test_half_a_file_is_named(tmp_path, name, kept):
+    publish(tmp_path, "Org/Tiny", **{name.replace(".", "__"): {"weight": torch.zeros(100, 1_000)}})
     path = tmp_path / "models/Org/Tiny" / name
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(CorruptFile, match=f"{name} cannot be read"):
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(CorruptFile, match=rf"{name} cannot be read: [^.].*\. Copy it again, whole\."):
         read_weights(at(f"file:{path}", None))
 
 
