@@ -198,8 +198,9 @@ def _ray_executor(device: str, processes: int | None, address: str | None) -> "E
         ) from None
     except ConnectionError as error:
         raise Unavailable(
-            f"No Ray cluster at '{address}': {words_of(error)}.",
-            hint="Start one with `ray start --head`, or leave out --address.",
+            f"Cannot join a Ray cluster at '{address}': {words_of(error)}.",
+            hint="Start one with `ray start --head`, or leave out --address; one that asks for a token is joined with"
+            " RAY_AUTH_MODE=token.",
         ) from error
     if not executor.n_workers:
         raise Unavailable(

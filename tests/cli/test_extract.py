@@ -115,6 +115,17 @@ def test_ray_that_is_absent_says_how_to_install_it(run, toy, monkeypatch):
     assert "needs Ray, which is not installed. Install it: `pip install 'plismbench[ray]'`." in outcome.error
 
 
+def test_a_cluster_that_cannot_be_joined_says_what_may_be_missing(run, toy, monkeypatch):
+    def refuse(*arguments, **options):
+        raise ConnectionError("Failed to connect.")
+
+    monkeypatch.setattr("plismbench.execution.ray_cluster.RayExecutor", refuse)
+    outcome = run("extract", "--model=toy", "--dataset=tiny", "--executor=ray", "--address=10.0.0.1:6379")
+    assert outcome.code == 3
+    assert "Cannot join a Ray cluster at '10.0.0.1:6379': Failed to connect. Start one with `ray start" in outcome.error
+    assert "a token is joined with RAY_AUTH_MODE=token." in outcome.error
+
+
 DEADLY = """
 import os, signal, sys
 from torch import nn
