@@ -10,12 +10,12 @@ from pathlib import Path
 
 from plismbench.dataset import PLISM, RegisteredDataset
 from plismbench.errors import CorruptFile, PlismbenchError
+from plismbench.extractors.places import HUB, beneath
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
 from plismbench.tiles.layout import Layout
 from plismbench.workspace import Workspace, nearest, require_writable
 
-_HUB_WEIGHTS = "hf-hub:"
 # Bytes: all of PLISM's vectors at dim 1,536; both layouts.
 _EMBEDDINGS = 4_600_000_000
 _DOWNLOADS = {Layout.TILES: 146_000_000_000, Layout.H5: 225_000_000_000}
@@ -65,7 +65,7 @@ def examine(root: Path, dataset: RegisteredDataset = PLISM, gated: Sequence[Extr
     if hub.verdict is Verdict.PASS:
         yield _login()
         for spec in gated:
-            if spec.weights.startswith(_HUB_WEIGHTS):
+            if spec.weights.startswith(HUB):
                 yield _access(spec)
     yield _tiles(Workspace(root, dataset.name), dataset)
 
@@ -168,13 +168,15 @@ def _login() -> Check:
 def _access(spec: ExtractorSpec) -> Check:
     from huggingface_hub import HfApi
 
-    repo = "/".join(spec.weights.removeprefix(_HUB_WEIGHTS).split("/")[:2])  # a file may follow
+    places = [each.weights for each in (spec, beneath(spec)) if each and each.weights.startswith(HUB)]
+    repos = ["/".join(place.removeprefix(HUB).split("/")[:2]) for place in places]  # a file may follow
     try:
-        with hub_errors(repo, spec.revision, kind="model"):
-            HfApi().auth_check(repo)
+        for repo in repos:
+            with hub_errors(repo, None, kind="model"):
+                HfApi().auth_check(repo)
     except PlismbenchError as error:
         return Check(spec.name, Verdict.FAIL, error.message, error.hint or "")
-    return Check(spec.name, Verdict.PASS, f"access to {repo}")
+    return Check(spec.name, Verdict.PASS, f"access to {' and '.join(repos)}")
 
 
 def _tiles(workspace: Workspace, dataset: RegisteredDataset) -> Check:

@@ -13,6 +13,7 @@ from tabulate import tabulate
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.catalog.remote import REMOTE
+from plismbench.extractors.places import beneath
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.reporting.printing import UNKNOWN, parameters
 
@@ -39,7 +40,8 @@ Precision is what is recommended on a GPU. Parameters are those of the network t
 
 {_table(_MODEL, [_model(spec) for spec in models])}
 
-A gated model needs its terms accepted on its page, and then `hf auth login` or `HF_TOKEN`.
+A gated model needs its terms accepted on its page, and then `hf auth login` or `HF_TOKEN`; a change to another
+model needs those of both pages.
 
 ## What a network is shown, and where its weights are
 
@@ -81,10 +83,12 @@ def _model(spec: ExtractorSpec) -> tuple[str, ...]:
 
 def _input(spec: ExtractorSpec) -> tuple[str, ...]:
     size = f"**{spec.image_size}**" if spec.published else str(spec.image_size)
-    revision = f"`{spec.revision[:8]}`" if spec.revision else UNKNOWN
+    parts = [each for each in (spec, beneath(spec)) if each]
+    weights = ", a change to ".join(f"`{each.weights}`" for each in parts)
+    revision = ", ".join(f"`{each.revision[:8]}`" if each.revision else UNKNOWN for each in parts)
     tokens = str(spec.prefix_tokens) if spec.prefix_tokens else UNKNOWN
     numbers = (", ".join(f"{value:.3f}" for value in values) for values in (spec.mean, spec.std))
-    return f"`{spec.name}`", size, *numbers, tokens, f"`{spec.weights}`", revision
+    return f"`{spec.name}`", size, *numbers, tokens, weights, revision
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

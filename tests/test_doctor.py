@@ -10,6 +10,7 @@ from small_plism import SMALL, published_rows, small_tiles, write_shards
 
 from plismbench import doctor
 from plismbench.doctor import Verdict, examine
+from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.tiles.download import plan_download
 from plismbench.tiles.layout import Layout
@@ -138,6 +139,17 @@ def test_the_hub_the_account_and_a_gated_model(hub, check, tmp_path):
 def test_a_gated_model_with_a_file_is_asked_for_by_its_repository(hub, weights):
     found = doctor._access(replace(GATED, weights=weights))
     assert (found.verdict, found.found) == (Verdict.PASS, "access to acme/secret")
+
+
+def test_a_change_needs_access_to_what_it_changes_as_well(hub):
+    change = registry.get("seal-conch")
+    for repo in ("MahmoodLab/SEAL", "MahmoodLab/CONCH"):
+        found = doctor._access(change)
+        assert found.verdict is Verdict.FAIL
+        assert f"refuses access to {repo} " in found.found
+        (hub.root / "models" / repo).mkdir(parents=True)
+    found = doctor._access(change)
+    assert (found.verdict, found.found) == (Verdict.PASS, "access to MahmoodLab/SEAL and MahmoodLab/CONCH")
 
 
 def test_a_gated_model_that_is_not_on_the_hub_is_not_asked_for(hub, tmp_path):

@@ -1,7 +1,6 @@
 """Weights that are published as a low-rank change to those of another model."""
 
 import re
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -15,8 +14,8 @@ _BESIDE = re.compile(r"^(module\.)?(decoder|projection_head|organ_emb)\.")
 _FACTOR = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
 
 
-def adapted_weights(spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
-    """Every tensor of the model that ``options["adapts"]`` names, changed as the checkpoint of a spec says.
+def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict[str, Tensor]:
+    """Every tensor of a model, changed as the checkpoint of another one says.
 
     Each of the ``layers`` named there has two factors in the checkpoint: W + scale · B A in place of W, for
     A (rank, in), B (out, rank) and W (out, in). Any other tensor of the checkpoint that the adapted model has
@@ -25,9 +24,10 @@ def adapted_weights(spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
     Source: Hu et al., LoRA, arXiv:2106.09685, equation 3; scale is their alpha / rank.
 
     Args:
-        spec: names the checkpoint, and in ``options["adapts"]`` the ``weights`` and ``revision`` that it changes,
-            the ``layers``, their ``scale``, and the ``prefix`` that the adapted model's checkpoint has before them.
-        drop: as in `read_weights`, for the adapted model.
+        spec: names the checkpoint, and in ``options["adapts"]`` the ``layers`` that it changes, their ``scale``, and
+            the ``prefix`` that the checkpoint of ``base`` has before their names.
+        base: the model that is changed, which `places.beneath` finds.
+        drop: as in `read_weights`, for ``base``.
 
     Raises:
         AccessDenied, Unavailable, CorruptFile: as `read_weights` does, for either checkpoint.
@@ -43,7 +43,7 @@ def adapted_weights(spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
             factors[found[1], found[2]] = value.float()
         elif not _BESIDE.match(key):
             whole[prefix + name.replace(".base_layer.", ".")] = value
-    weights = read_weights(replace(spec, weights=adapts["weights"], revision=adapts["revision"]), drop)
+    weights = read_weights(base, drop)
     wanted = {(layer, factor) for layer in layers for factor in "AB"}
     faults = {
         "missing": [f"lora_{factor} of {layer}" for layer, factor in sorted(wanted - factors.keys())],
@@ -52,12 +52,17 @@ def adapted_weights(spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
             *sorted(whole.keys() - weights.keys()),
         ],
         "not there to be changed:": [layer for layer in layers if f"{prefix}{layer}.weight" not in weights],
+        "shape:": [
+            f"{key} {tuple(value.shape)} where {tuple(weights[key].shape)} is"
+            for key, value in whole.items()
+            if key in weights and value.shape != weights[key].shape
+        ],
     }
     _refuse(spec, faults)
     weights |= whole
     for layer in layers:
         down, up, weight = factors[layer, "A"], factors[layer, "B"], weights[f"{prefix}{layer}.weight"]
-        if (*up.shape, *down.shape) != (len(weight), len(down), len(down), *weight.shape[1:]):
+        if not down.ndim == up.ndim == 2 or down.shape[0] != up.shape[1] or weight.shape != (len(up), down.shape[1]):
             shapes = f"lora_B {tuple(up.shape)} and lora_A {tuple(down.shape)} of {layer}, {tuple(weight.shape)}"
             _refuse(spec, {"shape:": [shapes]})
         weights[f"{prefix}{layer}.weight"] = weight.float() + adapts["scale"] * up @ down

@@ -12,7 +12,7 @@ from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName, words_of
 from plismbench.extractors.options import check_options
-from plismbench.extractors.places import FILE, TIMM_MODEL
+from plismbench.extractors.places import FILE, TIMM_MODEL, beneath
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 
@@ -126,17 +126,21 @@ def toml_spec(path: Path) -> ExtractorSpec:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
     told = {"name": file.stem, "loader": TIMM_MODEL} | told
     if str(told.get("weights", "")).startswith(FILE):
-        weights = _existing(file.parent / Path(told["weights"].removeprefix(FILE)).expanduser())
+        weights = _existing(_beside(file, told["weights"]))
         digest = _sha256(weights)
         if told.get("revision", digest) != digest:
             raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
-        told |= {"revision": digest, "weights": f"{FILE}{weights.resolve()}"}
+        told |= {"revision": digest, "weights": f"{FILE}{weights}"}
     try:
         spec = ExtractorSpec(**told)
         check_options(spec)
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
-    return spec
+    base = beneath(spec)
+    if base is None or not base.weights.startswith(FILE):
+        return spec
+    adapts = {**spec.options["adapts"], "weights": f"{FILE}{_beside(file, base.weights)}"}
+    return dataclasses.replace(spec, options={**spec.options, "adapts": adapts})
 
 
 def python_spec(path: Path, attribute: str) -> ExtractorSpec:
@@ -249,6 +253,10 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
 def _three(values: Sequence[float]) -> tuple[float, float, float]:
     red, green, blue = values
     return red, green, blue
+
+
+def _beside(file: Path, weights: str) -> Path:
+    return (file.parent / Path(weights.removeprefix(FILE)).expanduser()).resolve()
 
 
 def _sha256(file: Path) -> str:

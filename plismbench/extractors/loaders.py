@@ -15,7 +15,7 @@ from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.layouts import layout_of
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
-from plismbench.extractors.places import HUB, TIMM, extra_of
+from plismbench.extractors.places import HUB, TIMM, beneath, extra_of
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.extractors.towers import build_tower, fill, named
@@ -74,17 +74,19 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
     """
     if spec.weights.startswith(TIMM):
         return _of_timm(spec)
-    if spec.weights.startswith(HUB) and "architecture" not in spec.options:
-        spec = replace(spec, options=hub_architecture(spec) | dict(spec.options))
+    base = beneath(spec)
+    network = base or spec  # beside whose weights the configuration lies
+    if network.weights.startswith(HUB) and "architecture" not in network.options:
+        network = replace(network, options=hub_architecture(network) | dict(network.options))
     with torch.device("meta"):  # without drawing a billion random numbers that the checkpoint replaces
-        module = build_tower(spec)
-        _try(module, spec)
-    check_hub_config(spec, module)  # before gigabytes are downloaded
-    read = adapted_weights if "adapts" in spec.options else read_weights
-    weights = read(spec, layout_of(spec).drop)
+        module = build_tower(network)
+        _try(module, network)
+    check_hub_config(network, module)  # before gigabytes are downloaded
+    drop = layout_of(network).drop
+    weights = adapted_weights(spec, base, drop) if base else read_weights(spec, drop)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
-        module = build_tower(spec)
-    return fill(module, weights, spec)
+        module = build_tower(network)
+    return fill(module, weights, network)
 
 
 def _of_timm(spec: ExtractorSpec) -> nn.Module:

@@ -32,11 +32,8 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
     """Whether the weights lie on this machine, without asking anyone; None where that cannot be told."""
     if not spec.weights:
         return True
-    adapted = spec.options.get("adapts") if spec.loader == TIMM_MODEL else None
-    if isinstance(adapted, Mapping):  # of a file of someone's, perhaps not checked yet
-        weights, revision = str(adapted.get("weights", "")), str(adapted.get("revision", ""))
-        beneath = replace(spec, weights=weights, revision=revision, options={})
-        return is_cached(replace(spec, options={})) and is_cached(beneath)
+    if base := beneath(spec):
+        return is_cached(replace(spec, options={})) and is_cached(base)
     if spec.weights.startswith(FILE):
         return Path(spec.weights.removeprefix(FILE)).expanduser().is_file()
     if spec.weights.startswith(ADDRESS):
@@ -50,6 +47,19 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
     folder = Path(constants.HF_HUB_CACHE) / f"models--{'--'.join(parts[:2])}" / "snapshots"
     wanted = ["/".join(parts[2:])] if parts[2:] else ["*.safetensors", "pytorch_model.bin"]
     return any(any(folder.glob(f"{spec.revision or '*'}/{name}")) for name in wanted)
+
+
+def beneath(spec: ExtractorSpec) -> ExtractorSpec | None:
+    """The model that the weights of a spec are a change to; None where they are a change to none."""
+    adapts = spec.options.get("adapts") if spec.loader == TIMM_MODEL else None
+    if not isinstance(adapts, Mapping):  # of a file of someone's, perhaps not checked yet
+        return None
+    return replace(
+        spec,
+        weights=str(adapts.get("weights", "")),
+        revision=str(adapts.get("revision", "")),
+        options={name: value for name, value in spec.options.items() if name != "adapts"},
+    )
 
 
 def extra_of(spec: ExtractorSpec) -> str | None:

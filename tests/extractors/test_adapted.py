@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import pytest
+import timm
 import torch
-from checkpoints import SMALL, TIMM, publish
+from checkpoints import SMALL, TIMM, publish, randomised
 
 from plismbench.errors import InvalidInput, Unavailable
 from plismbench.extractors.adapted import adapted_weights
+from plismbench.extractors.loaders import load_module
+from plismbench.extractors.places import beneath
 from plismbench.extractors.spec import ExtractorSpec
 
 LAYER = "blocks.0.fc"
@@ -20,7 +25,7 @@ FACTORS = {f"base_model.model.{LAYER}.lora_A.weight": A, f"base_model.model.{LAY
 def change(tmp_path, factors=FACTORS, base=BASE, spec=SPEC):
     publish(tmp_path / "hub", "Org/Base", model__safetensors=base)
     publish(tmp_path / "hub", "Org/Change", change__pth=factors)
-    return adapted_weights(spec, r"(?!)")
+    return adapted_weights(spec, beneath(spec), r"(?!)")
 
 
 def test_a_change_alone_is_added_to_what_it_changes(tmp_path, hub):
@@ -49,6 +54,8 @@ def test_what_else_was_trained_takes_the_place_of_what_was_there(tmp_path, hub):
         (FACTORS | {"base_model.model.surplus": A}, "unexpected surplus"),
         (FACTORS | {f"base_model.model.{LAYER}.lora_A.weight": torch.ones(1, 3)}, r"shape: .*\(1, 3\).*\(3, 2\)"),
         (FACTORS | {f"base_model.model.{LAYER}.lora_B.weight": torch.ones(3, 2)}, r"shape: lora_B \(3, 2\)"),
+        (FACTORS | {f"base_model.model.{LAYER}.lora_A.weight": torch.ones(())}, r"lora_A \(\) of"),
+        (FACTORS | {"base_model.model.norm.bias": torch.ones(3)}, r"shape: norm\.bias \(3,\) where \(2,\) is"),
     ],
 )
 def test_a_change_that_does_not_fit_is_named(tmp_path, hub, factors, words):
@@ -67,4 +74,47 @@ def test_a_model_that_cannot_be_had_is_named(tmp_path, hub):
     publish(tmp_path / "hub", "Org/Change", change__pth=FACTORS)
     (tmp_path / "hub/models/Org/Base").mkdir(parents=True)
     with pytest.raises(Unavailable, match="Org/Base has no model"):
-        adapted_weights(SPEC, r"(?!)")
+        adapted_weights(SPEC, beneath(SPEC), r"(?!)")
+
+
+CONFIG = {"architecture": "vit_tiny_patch16_224", "num_features": 24, "model_args": SMALL | {"img_size": 32}}
+
+
+def whole_change(tmp_path, config):
+    """A small tower and, in another repository, a change to one layer of it; the spec says no architecture."""
+    network, layer = randomised(timm.create_model("vit_tiny_patch16_224", **CONFIG["model_args"])), "blocks.1.attn.proj"
+    publish(tmp_path / "hub", "Org/Base", model__safetensors=network.state_dict(), config__json=config)
+    key = f"base_model.model.{layer}.lora_"
+    factors = {f"{key}A.weight": torch.ones(1, 24), f"{key}B.weight": torch.ones(24, 1)}
+    publish(tmp_path / "hub", "Org/Change", change__pth=factors)
+    with torch.no_grad():
+        network.get_submodule(layer).weight += 0.5
+    options = {"adapts": ADAPTS | {"layers": [layer]}}
+    return replace(SPEC, dim=24, image_size=32, options=options), network
+
+
+def test_the_configuration_is_that_of_what_is_changed(tmp_path, hub):
+    spec, network = whole_change(tmp_path, CONFIG)
+    image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        torch.testing.assert_close(load_module(spec)(image), network(image))
+
+
+def test_a_contradiction_to_it_is_said_before_anything_is_downloaded(tmp_path, hub):
+    spec, _ = whole_change(tmp_path, CONFIG | {"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}})
+    with pytest.raises(InvalidInput, match=r"config\.json of Org/Base says mean \[0\.5.*'changed' says \(0\.485"):
+        load_module(spec)
+    assert not hub.requested("GET .*(safetensors|pth)")
+
+
+def test_what_the_changed_model_lacks_is_said_of_it(tmp_path, hub):
+    spec, network = whole_change(tmp_path, CONFIG)
+    state = {key: value for key, value in network.state_dict().items() if key != "norm.bias"}
+    publish(tmp_path / "hub", "Org/Base", model__safetensors=state)
+    with pytest.raises(InvalidInput, match=r"Weights of hf-hub:Org/Base do not fit .* missing norm\.bias"):
+        load_module(spec)
+
+
+def test_another_commit_of_what_is_changed_is_another_extractor():
+    other = replace(SPEC, options={**SPEC.options, "adapts": ADAPTS | {"revision": "3" * 40}})
+    assert other.fingerprint() != SPEC.fingerprint()

@@ -145,6 +145,24 @@ def test_a_toml_file_names_a_dino_training_state(tmp_path):
         torch.testing.assert_close(load_module(toml_spec(tmp_path / "dino.toml"))(image), network(image))
 
 
+def test_a_toml_file_changes_the_weights_beside_it(tmp_path):
+    network, layer = small(), "blocks.1.mlp.fc1"
+    (tmp_path / "weights").mkdir()
+    torch.save(network.state_dict(), tmp_path / "weights/base.pth")
+    weight = network.get_submodule(layer).weight
+    down, up = torch.ones(2, weight.shape[1]), torch.full((len(weight), 2), 0.25)
+    key = f"base_model.model.{layer}.lora_"
+    torch.save({f"{key}A.weight": down, f"{key}B.weight": up}, tmp_path / "weights/x.pth")
+    digest = file_sha256(tmp_path / "weights/base.pth")
+    adapts = f'adapts = {{weights = "file:weights/base.pth", revision = "{digest}", layers = ["{layer}"], scale = 2}}'
+    (tmp_path / "x.toml").write_text(TOML + adapts)
+    with torch.no_grad():
+        weight += 1  # 2 · Σ 0.25 · 1 over the two of the rank
+    image = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_module(toml_spec(tmp_path / "x.toml"))(image), network(image))
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [

@@ -1,7 +1,10 @@
 import dataclasses
+import re
+import shutil
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,9 +12,11 @@ from command_line import run_command
 
 from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, MissingPackage, NeedsAction, Unavailable
 from plismbench.extractors import registry
-from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.remote import TRUST
+from plismbench.extractors.runner import Runner
+from plismbench.extractors.savedmodel import SavedModel
 from plismbench.extractors.spec import Precision
 
 SPEC = registry.get("path-foundation")
@@ -37,22 +42,23 @@ def network(tmp_path_factory):
     class Means(tf.Module):
         def __init__(self):
             super().__init__()
-            self.scale = tf.Variable([2.0, 3.0, 5.0])
+            self.scale, self.gain = tf.Variable([2.0, 3.0, 5.0]), tf.Variable(1.0)
 
         @tf.function(input_signature=[tf.TensorSpec((None, 224, 224, 3), tf.float32)])
         def serve(self, image):
             cells = tf.reduce_mean(tf.reshape(image, (-1, 8, 28, 16, 14, 3)), axis=[2, 4])
-            return {"output_0": tf.reshape(cells * self.scale, (-1, 384)), "other": image[:, 0, 0]}
+            return {"output_0": tf.reshape(cells * self.scale * self.gain, (-1, 384)), "other": image[:, 0, 0]}
 
     folder, means = tmp_path_factory.mktemp("saved"), Means()
-    tf.saved_model.save(means, str(folder), signatures={"serving_default": means.serve})
+    tf.saved_model.save(means, str(folder / "served"), signatures={"serving_default": means.serve})
+    tf.saved_model.save(means, str(folder / "elsewhere"), signatures={"train": means.serve})
     return folder
 
 
-def publish(network, tmp_path):
+def publish(network, tmp_path, kind="served"):
     folder = tmp_path / "hub/models/google/path-foundation"
     folder.parent.mkdir(parents=True)
-    folder.symlink_to(network)
+    folder.symlink_to(network / kind)
 
 
 def slow_means(pixels):
@@ -73,7 +79,7 @@ def test_tiles_between_0_and_1_give_the_output_that_the_spec_names(tmp_path, hub
     found = extractor(tiles.numpy())
     expected = torch.tensor([slow_means(tile / 255) for tile in tiles], dtype=torch.float64)
     torch.testing.assert_close(torch.from_numpy(found).double(), expected, rtol=1e-3, atol=0)  # float16 has 11 bits
-    assert extractor.n_params == 3
+    assert extractor.n_params == 4
     assert hub.requested("resolve/.*/variables/variables.index")
 
 
@@ -101,16 +107,45 @@ def test_another_output_is_named(tmp_path, hub, network):
 
 
 @needs_tensorflow
+def test_tiles_of_another_size_and_a_graph_that_serves_nothing_are_named(tmp_path, hub, network):
+    publish(network, tmp_path)
+    with pytest.raises(InvalidInput, match=r"takes float32 \(None, 224, 224, 3\); .*@448' gives tiles of 448 px"):
+        load_module(SPEC.variant(image_size=448))
+    (tmp_path / "hub/models/google/path-foundation").unlink()
+    (tmp_path / "hub/models/google/path-foundation").symlink_to(network / "elsewhere")
+    with pytest.raises(InvalidInput, match="takes nothing as serving_default"):
+        load_module(SPEC)
+
+
+@needs_tensorflow
 @pytest.mark.parametrize("spoilt", ["saved_model.pb", "variables/variables.index"])
-def test_what_cannot_be_read_is_named(tmp_path, hub, network, spoilt):
-    for path in network.rglob("*"):
-        if path.is_file():
-            copy = tmp_path / "hub/models/google/path-foundation" / path.relative_to(network)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(b"spoilt" if str(path).endswith(spoilt) else path.read_bytes())
+def test_what_cannot_be_read_is_named_and_is_downloaded_again_as_the_hint_says(tmp_path, hub, network, spoilt):
+    publish(network, tmp_path)
+    load_module(SPEC)
+    (found,) = (tmp_path / "hf").rglob(spoilt)
+    found.resolve().write_bytes(b"spoilt")
     with pytest.raises(CorruptFile, match="TensorFlow cannot read") as caught:
         load_module(SPEC)
     assert "\n" not in str(caught.value)
+    shutil.rmtree(re.fullmatch(r"Remove (\S+), so that it is downloaded again\.", caught.value.hint)[1])
+    load_module(SPEC)
+
+
+@needs_tensorflow
+def test_too_little_memory_makes_batches_smaller(monkeypatch):
+    import tensorflow as tf
+
+    def serve(image):
+        if len(image) > 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return {"output_0": tf.reduce_mean(image, axis=[1, 2])}
+
+    serve.variables = []
+    module = SavedModel(tf, SimpleNamespace(signatures={"serving_default": serve}), "output_0")
+    spec = dataclasses.replace(SPEC, dim=3)
+    runner = Runner(Extractor(spec, module, torch.device("cpu"), Precision.FP32), batch_size=8)
+    vectors = runner.send(torch.full((5, 224, 224, 3), 255, dtype=torch.uint8).numpy()).land().vectors
+    assert (vectors.tolist(), runner.batch_size) == ([[1, 1, 1]] * 5, 2)
 
 
 @needs_tensorflow
