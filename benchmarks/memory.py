@@ -33,7 +33,7 @@ def make_store(root, dim, n_slides):
     store = EmbeddingStore.create(Workspace(root, PLISM.name).embeddings(spec.name), manifest)
     random = np.random.default_rng(0)
     n = PLISM.tiles_per_slide
-    xy = np.stack([np.arange(n) // 128, np.arange(n) % 128], axis=1).astype(np.int32)
+    xy = 2 * np.stack([np.arange(n) // 128, np.arange(n) % 128], axis=1).astype(np.int32)  # over all cores
     spectrum = np.arange(1, dim + 1, dtype=np.float32) ** -0.5
     tissue = random.standard_normal((n, dim), np.float32)
     for slide in PLISM.slides[:n_slides]:

@@ -52,7 +52,8 @@ class Run:
         precision: of the forward pass.
         protocol: name of the definitions of the numbers.
         engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
-            how long since it was last resumed; not part of the signature.
+            how long the slides were read and compared since it was last resumed, which is neither the
+            start of the command nor the bootstrap; not part of the signature.
     """
 
     extractor: dict[str, Any]
