@@ -74,6 +74,9 @@ class InvalidInput(PlismbenchError):
     """The command, a file or an array is wrong."""
 
 
+_NAMED = 15  # names that are told where none is close
+
+
 class UnknownName(InvalidInput):
     """A name that nothing answers to, with the closest match."""
 
@@ -84,7 +87,7 @@ class UnknownName(InvalidInput):
         if close:
             guess = f"Did you mean '{by_fold[close[0]]}'?"
         elif known:
-            guess = f"Known: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}."
+            guess = f"Known: {', '.join(known[:_NAMED])}{', …' if len(known) > _NAMED else ''}."
         else:
             guess = None
         hints = " ".join(part for part in (guess, hint) if part)

@@ -48,7 +48,8 @@ class Requirements:
     def __post_init__(self) -> None:
         if self.baseline is None and self.least_score is None and self.worst_rank is None:
             raise InvalidInput(
-                "The gate has nothing to check.", hint="Give it --baseline, --fail-under or --require-rank."
+                "The gate has nothing to check.",
+                hint="Give it --baseline, --fail-under or --require-rank; --model, --tolerance and --junit are of it.",
             )
         if self.worst_rank is not None and not self.models:
             raise InvalidInput("--require-rank needs --model: not every model can be among the first.")

@@ -163,7 +163,7 @@ def find_column(name: str) -> Column:
         UnknownName: with those that there are.
     """
     if name not in COLUMNS:
-        raise UnknownName("column", name, COLUMNS, hint=f"There are {', '.join(COLUMNS)}.")
+        raise UnknownName("column", name, COLUMNS)
     return COLUMNS[name]
 
 

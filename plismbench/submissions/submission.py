@@ -57,7 +57,10 @@ def unpack(archive: Path) -> Submission:
     except RecursionError as error:
         raise RejectedSubmission(f"{archive}: its JSON is nested too deep.") from error
     except PlismbenchError as error:
-        raise RejectedSubmission(f"{archive}: {textwrap.shorten(error.message, _LONGEST_REASON)}") from error
+        raise RejectedSubmission(
+            f"{archive}: {textwrap.shorten(error.message, _LONGEST_REASON)}",
+            hint="Nothing was added. Ask for an archive as `plismbench submit pack` writes it.",
+        ) from error
     return found
 
 
