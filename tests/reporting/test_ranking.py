@@ -151,7 +151,7 @@ def test_any_column_sorts_the_best_first_and_the_unknown_last(column, names):
 def test_an_unknown_column_is_named():
     with pytest.raises(UnknownName, match=r"No column named 'scor'. Did you mean 'score'"):
         sorted_board(published(), "scor")
-    with pytest.raises(UnknownName, match="Known: both, cosine, .*, time"):
+    with pytest.raises(UnknownName, match=r"Known: both, cosine, .*, time"):
         leaderboard_table(published(), ["x"])
 
 
