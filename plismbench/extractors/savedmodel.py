@@ -72,7 +72,9 @@ def saved_model(spec: ExtractorSpec) -> nn.Module:
 
     folder = downloaded(spec, _FILES)
     if not (folder / "saved_model.pb").is_file():
-        raise Unavailable(f"{repo} has no saved_model.pb at revision '{spec.revision or 'main'}'.")
+        raise Unavailable(
+            f"{repo} has no saved_model.pb at revision '{spec.revision or 'main'}'.", hint=f"Look at {spec.source}."
+        )
     for gpu in tf.config.list_physical_devices("GPU"):  # or it takes all memory of each
         tf.config.experimental.set_memory_growth(gpu, True)
     try:
@@ -88,8 +90,14 @@ def saved_model(spec: ExtractorSpec) -> nn.Module:
     takes = [] if signature is None else list(signature.structured_input_signature[1].values())
     if len(takes) != 1 or not takes[0].is_compatible_with(tf.TensorSpec((2, side, side, 3), tf.float32)):
         told = ", ".join(f"{each.dtype.name} {each.shape}" for each in takes) or "nothing as serving_default"
-        raise InvalidInput(f"The SavedModel of {repo} takes {told}; extractor '{spec.name}' gives tiles of {side} px.")
+        raise InvalidInput(
+            f"The SavedModel of {repo} takes {told}; extractor '{spec.name}' gives float32 (n, {side}, {side}, 3).",
+            hint="Its size is fixed: leave out @SIZE, or correct `image_size` in the spec.",
+        )
     if output not in signature.structured_outputs:
         there = ", ".join(sorted(signature.structured_outputs))
-        raise InvalidInput(f"The SavedModel of {repo} gives {there}; extractor '{spec.name}' wants {output}.")
+        raise InvalidInput(
+            f"The SavedModel of {repo} gives {there}; extractor '{spec.name}' wants {output}.",
+            hint="Name one of them as `output` among the options of the spec.",
+        )
     return SavedModel(tf, loaded, output)

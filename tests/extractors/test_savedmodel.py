@@ -109,7 +109,9 @@ def test_another_output_is_named(tmp_path, hub, network):
 @needs_tensorflow
 def test_tiles_of_another_size_and_a_graph_that_serves_nothing_are_named(tmp_path, hub, network):
     publish(network, tmp_path)
-    with pytest.raises(InvalidInput, match=r"takes float32 \(None, 224, 224, 3\); .*@448' gives tiles of 448 px"):
+    with pytest.raises(
+        InvalidInput, match=r"takes float32 \(None, 224, 224, 3\); .*@448' gives float32 \(n, 448, 448, 3\)"
+    ):
         load_module(SPEC.variant(image_size=448))
     (tmp_path / "hub/models/google/path-foundation").unlink()
     (tmp_path / "hub/models/google/path-foundation").symlink_to(network / "elsewhere")
