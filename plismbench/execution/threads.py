@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -26,18 +26,20 @@ class ThreadExecutor:
         from threadpoolctl import threadpool_limits
 
         items = list(items)
-        at_once = min(self._at_once, len(items))
-        if at_once <= 1:
+        if min(self._at_once, len(items)) <= 1:
             yield from map(work, items)
             return
-        share = self._threads // at_once
+        with threadpool_limits(self._threads // self._at_once, user_api="blas"):
+            yield from self._pool.map(work, items)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """The same threads for all that is to do: what the allocator keeps for new ones would add up."""
+        from threadpoolctl import threadpool_limits
+
         # OpenMP has a limit for each thread that calls it, BLAS one for all.
-        pool = ThreadPoolExecutor(at_once, initializer=partial(threadpool_limits, share, user_api="openmp"))
-        try:
-            with threadpool_limits(share, user_api="blas"):
-                yield from pool.map(work, items)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        limit = partial(threadpool_limits, self._threads // self._at_once, user_api="openmp")
+        return ThreadPoolExecutor(self._at_once, initializer=limit)
 
 
 @contextmanager

@@ -64,6 +64,20 @@ def test_no_more_run_at_once_than_asked_for():
     assert max(most) == 2
 
 
+def test_the_threads_stay_for_what_comes_next():
+    """Each new thread has its share of memory that the allocator keeps."""
+    executor, local, fresh = ThreadExecutor(2, 2), threading.local(), []
+
+    def work(item):
+        if not hasattr(local, "known"):
+            local.known = True
+            fresh.append(item)
+
+    for _ in range(5):
+        list(executor.map(work, range(4)))
+    assert len(fresh) <= 2
+
+
 def test_one_item_has_all_threads():
     with thread_budget(2):
         assert list(ThreadExecutor(2, 2).map(lambda _: numpy_threads(), [0])) == [2]
