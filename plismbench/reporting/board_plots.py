@@ -136,6 +136,10 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     on_front = {row.name for row in front}
     names = [short_name(row.name) if place < _MOST_NAMES else "" for place, (row, _, _) in enumerate(points)]
     logs = [math.log10(value or 1) for _, _, value in points]
+    # Plotly would write 2 and 5 between 10M and 100M.
+    decades = range(math.floor(min(logs)), math.ceil(max(logs)) + 1)
+    ticks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    texts = [f"{tick / 1e6:g} M" if cost is Cost.PARAMETERS else f"{tick:g}" for tick in ticks]
     figure = go.Figure(
         go.Scatter(
             x=[cost.of(row) for row in front],
@@ -167,7 +171,7 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     figure.update_layout(
         layout(height=400),
         showlegend=False,
-        xaxis={**axis(_COSTS[cost]), "type": "log", "dtick": "D2"},
+        xaxis={**axis(_COSTS[cost]), "type": "log", "tickvals": ticks, "ticktext": texts},
         yaxis=axis("Score"),
     )
     return figure

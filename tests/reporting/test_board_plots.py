@@ -92,6 +92,15 @@ def test_the_front_goes_from_the_cheapest_to_the_best():
     assert list(marks.marker.symbol) == ["circle", "circle", "circle-open", "circle-open"]
 
 
+def test_a_cost_is_told_as_a_whole_at_every_tick():
+    for cost, some in ((Cost.PARAMETERS, {"20 M", "100 M", "1000 M"}), (Cost.TIME, {"1", "2", "5", "10"})):
+        ticks = cost_figure(published(), cost).layout.xaxis
+        assert some <= set(ticks.ticktext)
+        for value, text in zip(ticks.tickvals, ticks.ticktext, strict=True):
+            told, _, unit = text.partition(" ")
+            assert float(told) * (1e6 if unit else 1) == pytest.approx(value)
+
+
 def test_cost_can_be_time():
     figure = cost_figure(published(), Cost.TIME)
     front, marks = figure.data
