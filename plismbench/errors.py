@@ -64,6 +64,11 @@ def words_of(error: BaseException, *, kind: bool = False) -> str:
     return " ".join(told.split()).rstrip(".")
 
 
+def first_line_of(error: BaseException) -> str:
+    """The same of its first line alone, where paragraphs follow; its class where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
+
+
 class GateFailed(PlismbenchError):
     """A number is worse than a gate allows."""
 

@@ -241,9 +241,7 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
     return min(n_slides, fit)
 
 
-def _batches(
-    pairs: Sequence[SlidePair], in_memory: int, at_once: int
-) -> Iterator[tuple[list[Slide], list[SlidePair]]]:  # fmt: skip
+def _batches(pairs: Sequence[SlidePair], in_memory: int, at_once: int) -> Iterator[tuple[list[Slide], list[SlidePair]]]:
     """The pairs, those together that the next slides complete, with the slides that are needed for a while.
 
     Where not all slides fit, two blocks of them serve all pairs between them before the next is read.

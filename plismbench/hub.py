@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-from plismbench.errors import AccessDenied, PlismbenchError, Unavailable
+from plismbench.errors import AccessDenied, PlismbenchError, Unavailable, first_line_of
 
 
 @contextlib.contextmanager
@@ -57,9 +57,8 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
                 f"The Hub kept answering status {status} for {repo}.",
                 hint="Wait some minutes and run the same command again; finished work is kept.",
             ) from error
-        what = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise Unavailable(
-            f"Cannot reach {constants.ENDPOINT} for {repo}: {what}.",
+            f"Cannot reach {constants.ENDPOINT} for {repo}: {first_line_of(error)}.",
             hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or try `--dataset demo` with a model that needs"
             " no network, such as color-stats.",
         ) from error

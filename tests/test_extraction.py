@@ -7,13 +7,13 @@ import sys
 import time
 import weakref
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from extras import needs_ray
 from small_tiles import TILES, RandomTiles
 from stores import SLIDES, make_xy
 from toy_loaders import VIT
@@ -410,8 +410,6 @@ def test_an_estimate_is_of_tiles_bytes_and_measured_seconds(monkeypatch):
     assert found.tiles_per_second > 0
     assert found.seconds == pytest.approx(1_000 / found.tiles_per_second)
 
-
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'plismbench[ray]'")
 
 INTERRUPTED = """
 import sys

@@ -71,7 +71,7 @@ TrustRemoteCode = Annotated[
         "--trust-remote-code",
         envvar="PLISMBENCH_TRUST_REMOTE_CODE",
         callback=_trust,
-        help="Let a model run code of its repository, at the commit that is pinned.",
+        help="Let a model run what lies in its repository: code at its pinned commit, or a graph of TensorFlow.",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1 …, or auto.")]

@@ -20,6 +20,7 @@ from plismbench.errors import (
     MissingEmbeddings,
     NonFiniteValue,
     ShapeMismatch,
+    first_line_of,
 )
 from plismbench.workspace import MANIFEST_FILE, sweep, writing
 
@@ -202,7 +203,7 @@ class EmbeddingStore:
                 identity = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
                 xy, vectors = _read_pieces(file)
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CorruptFile(f"{path} is damaged: {_first_line(error)}.", hint=again) from error
+            raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=again) from error
         self.manifest.require_same(identity, path, hint=again)
         if identity["slide"] != str(slide):
             raise CorruptFile(f"{path} holds slide {identity['slide']}.", hint=again)
@@ -223,7 +224,7 @@ class EmbeddingStore:
                 with pq.ParquetFile(path) as file:
                     told.append(json.loads(file.schema_arrow.metadata[_METADATA_KEY])["content"])
             except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-                raise CorruptFile(f"{path} is damaged: {_first_line(error)}.", hint=self._again(slide)) from error
+                raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=self._again(slide)) from error
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
     def _again(self, slide: Slide) -> str:
@@ -251,7 +252,3 @@ def _read_pieces(file: pq.ParquetFile) -> tuple[npt.NDArray[np.int32], npt.NDArr
         vectors[rows] = piece.column("vector").flatten().to_numpy(zero_copy_only=False).reshape(len(piece), dim)
         start += len(piece)
     return xy, vectors
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

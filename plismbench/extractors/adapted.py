@@ -17,9 +17,9 @@ _FACTOR = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
 def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict[str, Tensor]:
     """Every tensor of a model, changed as the checkpoint of another one says.
 
-    Each of the ``layers`` named there has two factors in the checkpoint: W + scale · B A in place of W, for
-    A (rank, in), B (out, rank) and W (out, in). Any other tensor of the checkpoint that the adapted model has
-    takes the place of the one that it has.
+    Each layer that a spec says it changes has two factors in its checkpoint: W + scale · B A, in float32, in place
+    of W, for A (rank, in), B (out, rank) and W (out, in). Any other tensor of the checkpoint that the changed model
+    has takes the place of the one that it has.
 
     Source: Hu et al., LoRA, arXiv:2106.09685, equation 3; scale is their alpha / rank.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, words_of
+from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, first_line_of, words_of
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -162,9 +162,8 @@ def device_errors(name: str, device: torch.device) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except torch.AcceleratorError as error:
-        what = str(error).splitlines()[0].rstrip(".")
         raise NeedsAction(
-            f"Device {device} failed under '{name}': {what}.",
+            f"Device {device} failed under '{name}': {first_line_of(error)}.",
             hint="Finished slides are kept; the same command goes on from there.",
         ) from error
     except (MemoryError, RuntimeError) as error:

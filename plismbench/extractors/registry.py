@@ -130,13 +130,19 @@ def _claimed(owners: list[str]) -> str:
 def _from_plugin(point: EntryPoint) -> list[Registration]:
     owner = point.dist.name if point.dist else "an unknown distribution"
     try:
+        return [Registration(spec.name, owner, spec) for spec in _given_by(point)]
+    except BrokenPlugin as error:  # the others still work
+        return [Registration(point.name, owner, problem=error.message)]
+
+
+def _given_by(point: EntryPoint) -> list[ExtractorSpec]:
+    try:
         given = point.load()
         if callable(given):
             given = given()
-        specs = [given] if isinstance(given, ExtractorSpec) else list(_specs(given))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plug-in does, the others still work
-        return [Registration(point.name, owner, problem=words_of(error, kind=True))]
-    return [Registration(spec.name, owner, spec) for spec in specs]
+        return [given] if isinstance(given, ExtractorSpec) else list(_specs(given))
+    except (Exception, SystemExit) as error:  # it is anyone's code
+        raise BrokenPlugin(words_of(error, kind=True)) from error
 
 
 def _specs(given: object) -> Iterable[ExtractorSpec]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from plismbench.dataset import TILE_SIZE
-from plismbench.errors import NeedsAction
+from plismbench.errors import NeedsAction, first_line_of
 from plismbench.extractors.extractor import Extractor, default_batch_size, device_errors
 from plismbench.extractors.transfer import Flight, Landed, Line, line_to
 
@@ -129,9 +129,8 @@ def make_runner(extractor: Extractor, batch_size: int | None) -> Runner:
     except RuntimeError as error:
         if not extractor.compiled:
             raise
-        what = " ".join(str(error).split("\n")[0].split()).rstrip(".")
         raise NeedsAction(
-            f"'{extractor.spec.name}' cannot be compiled here: {what}.", hint="Leave out --compile."
+            f"'{extractor.spec.name}' cannot be compiled here: {first_line_of(error)}.", hint="Leave out --compile."
         ) from error
     return runner
 

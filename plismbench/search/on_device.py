@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from plismbench.errors import NeedsAction
+from plismbench.errors import NeedsAction, first_line_of
 from plismbench.search.directions import (
     Axes,
     Directions,
@@ -135,8 +135,9 @@ def at_work() -> Iterator[None]:
             hint="Lower --memory, free the GPU, or use --device cpu; what is done is kept.",
         ) from error
     except torch.AcceleratorError as error:
-        what = str(error).splitlines()[0].rstrip(".")
-        raise NeedsAction(f"The GPU failed: {what}.", hint="What is done is kept; run the same again.") from error
+        raise NeedsAction(
+            f"The GPU failed: {first_line_of(error)}.", hint="What is done is kept; run the same again."
+        ) from error
 
 
 def host(tensor: Tensor) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.dataset import TILE_SIZE, RegisteredDataset, Slide
-from plismbench.errors import CorruptFile, Unavailable
+from plismbench.errors import CorruptFile, Unavailable, first_line_of
 from plismbench.tiles.ids import require_tiles, tile_xy
 from plismbench.tiles.prefetch import in_order, threads
 from plismbench.tiles.source import TileBatch
@@ -72,7 +72,7 @@ class H5File:
         except FileNotFoundError as error:
             raise Unavailable(f"Slide {self.slide} is not there: no file {self.path}.") from error
         except OSError as error:
-            raise CorruptFile(f"{self.path} cannot be read as HDF5: {_first_line(error)}.") from error
+            raise CorruptFile(f"{self.path} cannot be read as HDF5: {_unquoted(error)}.") from error
 
     def _keys(self, content: "h5py.File", dataset: RegisteredDataset) -> list[TileKey]:
         keys = []
@@ -109,7 +109,7 @@ class H5File:
                 raise CorruptFile(f"Not ({TILE_SIZE}, {TILE_SIZE}, 3) uint8 but {shape} {kind}: {name}.")
             pixels: npt.NDArray[np.uint8] = stored[()]
         except (OSError, KeyError, RuntimeError) as error:  # h5py's words for a damaged file
-            raise CorruptFile(f"Not a whole array, {_first_line(error)}: {name}.") from error
+            raise CorruptFile(f"Not a whole array, {_unquoted(error)}: {name}.") from error
         return pixels
 
 
@@ -162,5 +162,5 @@ class H5Tiles:
         return H5File(found[0], slide)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].strip("'\". ")
+def _unquoted(error: Exception) -> str:
+    return first_line_of(error).strip("'\". ")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from plismbench.dataset import RegisteredDataset, Slide
-from plismbench.errors import CorruptFile
+from plismbench.errors import CorruptFile, first_line_of
 from plismbench.tiles.files import ReadableFiles
 from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
 from plismbench.tiles.png import decode_png
@@ -237,8 +237,9 @@ def _require_columns(footer: "pq.FileMetaData", path: str) -> None:
     try:
         features = Features.from_arrow_schema(footer.schema.to_arrow_schema())
     except (ValueError, KeyError, TypeError) as error:  # what it makes of a damaged declaration
-        what = (str(error) or type(error).__name__).splitlines()[0]
-        raise CorruptFile(f"{_file_name(path)} does not declare its columns as `datasets` does: {what}") from error
+        raise CorruptFile(
+            f"{_file_name(path)} does not declare its columns as `datasets` does: {first_line_of(error)}."
+        ) from error
     for column, expected in (("slide_id", Value("string")), ("tile_id", Value("string")), ("png", Image())):
         if type(features.get(column)) is not type(expected) or features[column].dtype != expected.dtype:
             raise CorruptFile(
@@ -267,8 +268,7 @@ def _reading(files: ReadableFiles, path: str) -> Iterator[None]:
     except (HfHubHTTPError, FileNotFoundError, ConnectionError):
         raise  # OSErrors too, but not the fault of the file
     except (pa.ArrowException, OSError) as error:
-        what = (str(error) or type(error).__name__).splitlines()[0]
-        raise files.unreadable(f"{_file_name(path)} cannot be read as parquet: {what}") from error
+        raise files.unreadable(f"{_file_name(path)} cannot be read as parquet: {first_line_of(error)}.") from error
 
 
 def _where(path: str, group: int, row: int) -> str:

@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from extras import needs_ray
 from stores import make_manifest
 from torch import nn
 from toy_loaders import VIT
@@ -142,7 +142,7 @@ def load(spec):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'plismbench[ray]'")
+@needs_ray
 @pytest.mark.parametrize(
     ("model", "memory", "why"),
     [("./deadly.py:load", "1", "The actor died"), ("color-stats", "0.001", "killed due to the node running low on")],

@@ -5,15 +5,14 @@ import os
 import socket
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from extras import needs_ray
 
 from plismbench.execution.ray_cluster import RayExecutor
 
 TESTS = Path(__file__).parent.parent
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'plismbench[ray]'")
 
 LOST_NODE = """
 import json, os, sys

@@ -3,12 +3,12 @@ import re
 import shutil
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
 import torch
 from command_line import run_command
+from extras import needs_tensorflow
 
 from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, MissingPackage, NeedsAction, Unavailable
 from plismbench.extractors import registry
@@ -20,9 +20,6 @@ from plismbench.extractors.savedmodel import SavedModel
 from plismbench.extractors.spec import Precision
 
 SPEC = registry.get("path-foundation")
-needs_tensorflow = pytest.mark.skipif(
-    find_spec("tensorflow") is None, reason="TensorFlow is not installed: pip install 'plismbench[tensorflow]'"
-)
 
 
 @pytest.fixture(autouse=True)
