@@ -40,5 +40,7 @@ clean:
 $(INSTALLED): pyproject.toml examples/efficientnet-lite0/pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --editable . --editable examples/efficientnet-lite0 --group dev
+	$(BIN)/pip install --quiet --editable . --editable examples/efficientnet-lite0 --group dev \
+		|| { echo "Installing needs 15 GB free; pip calls a full disk a broken connection. Free are:" >&2; \
+			df -h . "$${TMPDIR:-/tmp}" >&2; exit 1; }
 	touch $@

@@ -6,13 +6,15 @@ By cores: every trial draws 46 cores, with the sizes of PLISM's and a difficulty
 and two models share; each model and pair has another level, and scatter of its own on every core. What is
 true is the score, and the difference of scores, on the endless population of cores.
 
-By slides: the median over all pairs of 13 x 7 slides whose differences from zero are drawn slide by slide,
-or staining by staining and scanner by scanner; what is true is zero.
+By slides: the median over pairs of 13 x 7 slides whose differences from zero are drawn slide by slide, or
+staining by staining and scanner by scanner; what is true is zero. Beside it, what slides drawn one by one
+would hold.
 """
 
 import argparse
 import json
 from importlib.resources import files
+from itertools import product
 
 import numpy as np
 import polars as pl
@@ -20,7 +22,7 @@ import polars as pl
 from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema
 from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
 from plismbench.pairs import PairGroup, slide_pairs
-from plismbench.uncertainty import core_medians, interval, slide_weights, weighted_medians
+from plismbench.uncertainty import N_DRAWS, SEED, core_medians, interval, slide_weights, weighted_medians
 
 SLIDES = [Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "SQ")]
 PAIRS = slide_pairs(SLIDES)
@@ -82,6 +84,13 @@ def by_cores(trials):
     return held
 
 
+def one_by_one(first, second, n_slides):
+    """Weights of pairs where slides are drawn with no regard to staining and scanner."""
+    drawn = np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS)
+    counts = np.ascontiguousarray(drawn.T, np.int32)
+    return counts[first] * counts[second]
+
+
 def by_slides(trials):
     random = np.random.default_rng(0)
     n_stainings, n_scanners = len(PLISM_STAININGS), len(PLISM_SCANNERS)
@@ -89,15 +98,25 @@ def by_slides(trials):
     pairs = slide_pairs(slides)
     first, second = np.array([(slides.index(pair.a), slides.index(pair.b)) for pair in pairs]).T
     names = [(pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner) for pair in pairs]
-    weights = slide_weights(pl.DataFrame(names, schema=PAIR, orient="row"))
-    held = {"slides that differ one by one": 0, "slides that differ by staining and scanner": 0}
+    of_group = np.array([str(pair.group) for pair in pairs])
+    ways = {
+        "stainings and scanners drawn": slide_weights(pl.DataFrame(names, schema=PAIR, orient="row")),
+        "slides drawn one by one": one_by_one(first, second, len(slides)),
+    }
+    held = {}
     for _ in range(trials):
         stainings, scanners = random.standard_normal((n_stainings, 1)), random.standard_normal(n_scanners)
-        alone, crossed = random.standard_normal(len(slides)), (stainings + scanners).ravel()
-        for name, effect in zip(held, (alone, crossed), strict=True):
-            values = effect[first] + effect[second] + random.standard_normal(len(first))
-            low, high = interval(weighted_medians(values, weights))
-            held[name] += low <= 0 <= high
+        worlds = {
+            "slides differ one by one": random.standard_normal(len(slides)),
+            "slides differ by staining and scanner": (stainings + scanners).ravel(),
+        }
+        scatter = random.standard_normal(len(pairs))
+        for (way, weights), (world, effect), group in product(ways.items(), worlds.items(), (None, *LEVELS)):
+            rows = slice(None) if group is None else np.flatnonzero(of_group == str(group))
+            values = (effect[first] + effect[second] + scatter)[rows]
+            low, high = interval(weighted_medians(values, weights[rows]))
+            name = f"{way}: {world}: {group or 'all'}"
+            held[name] = held.get(name, 0) + (low <= 0 <= high)
     return held
 
 

@@ -16,6 +16,7 @@ LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 
 _HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
 _KINDS = {"name": str, "title": str, "license": str, "published": bool, "trained_on_plism": bool}
+_ADDED = ("score_slide_low", "score_slide_high")  # files of earlier days lack them
 _LARGEST = 1e15  # no number of a ranking comes near
 
 
@@ -82,7 +83,8 @@ def _row(told: Mapping[str, Any]) -> LeaderboardRow:
     for field in fields(LeaderboardRow):
         name = field.name
         if name != "intervals":
-            found[name] = _kept(name, told[name], _KINDS[name]) if name in _KINDS else _number(name, told[name])
+            value = told.get(name) if name in _ADDED else told[name]
+            found[name] = _kept(name, value, _KINDS[name]) if name in _KINDS else _number(name, value)
     bounds = {term: (_number(term, told[f"{term}_low"]), _number(term, told[f"{term}_high"])) for term in TERMS}
     found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
     return LeaderboardRow(**found)

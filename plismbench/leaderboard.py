@@ -26,7 +26,7 @@ from plismbench.published import (
     published_times,
 )
 from plismbench.results import Result, read_result, told_apart
-from plismbench.uncertainty import Unit, interval
+from plismbench.uncertainty import Unit, interval, known_interval
 from plismbench.workspace import Workspace
 
 SPREAD_SCHEMA: Schema = {
@@ -51,6 +51,7 @@ class LeaderboardRow:
         random_cosine, cosine_lift: medians over all pairs, see ``plismbench.metrics.cosine``; they
             tell how much of ``cosine`` is due to the tissue. None where unknown.
         score_low, score_high: 95 % interval of the score by resampling cores; None where unknown.
+        score_slide_low, score_slide_high: the same by resampling slides.
         rank: from 1; models whose scores print alike, at three decimals, share the best of their
             ranks. None without a score.
         rank_best, rank_worst: ranks that the data cannot tell apart: 1 + the number of models that
@@ -72,6 +73,8 @@ class LeaderboardRow:
     cosine_lift: float | None = None
     score_low: float | None = None
     score_high: float | None = None
+    score_slide_low: float | None = None
+    score_slide_high: float | None = None
     rank: int | None = None
     rank_best: int | None = None
     rank_worst: int | None = None
@@ -267,10 +270,15 @@ def _row(result: Result) -> LeaderboardRow:
 
 
 def _with_intervals(rows: Sequence[LeaderboardRow], results: Mapping[str, Result]) -> tuple[LeaderboardRow, ...]:
-    """The rows with what the bootstrap over cores says of scores and ranks."""
+    """The rows with what the bootstraps say of scores, and that over cores of ranks."""
     draws = {name: score_draws(result.draws) for name, result in results.items()}
     known = {name: scores.to_numpy() for name, scores in draws.items() if not scores.null_count()}
-    return tuple(replace(row, **_interval_fields(row.name, known)) if row.name in known else row for row in rows)
+    found = []
+    for row in rows:
+        low, high = known_interval(score_draws(results[row.name].draws, Unit.SLIDE).to_numpy())
+        of_cores = _interval_fields(row.name, known) if row.name in known else {}
+        found.append(replace(row, score_slide_low=low, score_slide_high=high, **of_cores))
+    return tuple(found)
 
 
 def score_draws(draws: pl.DataFrame, unit: Unit = Unit.CORE) -> pl.Series:

@@ -5,10 +5,12 @@ neither pairs nor tiles are independent. Two bootstraps respect that, each with 
 that are the same for every model, so that differences between models can be taken draw by draw:
 
 core    46 cores with replacement; a pair's metric is recomputed from the sums of the cores drawn
-slide   91 slides with replacement; a pair counts as often as the product of its slides' counts
+slide   the slides of 13 stainings and of 7 scanners, both with replacement; a pair counts as often as
+        the product of the counts of its stainings and scanners (Owen 2007, the pigeonhole bootstrap)
 
 The first says what other tissue would do and is the default; the second what other stainings and
-scanners would do, as far as these stand for them. Intervals are the 2.5th and 97.5th percentile.
+scanners would do, as far as these stand for them. Slides drawn one by one would say less: all slides
+of a staining share what it does to them. Intervals are the 2.5th and 97.5th percentile.
 """
 
 from collections.abc import Sequence
@@ -181,7 +183,9 @@ def _members(pairs: pl.DataFrame) -> dict[str, npt.NDArray[np.uint32]]:
 
 
 def slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
-    """How often each pair is in each draw of slides: the product of the counts of its two slides.
+    """How often each pair is in each draw of slides: the product of the counts of its stainings and scanners.
+
+    One that both slides share counts once.
 
     Args:
         pairs: a table with the columns ``PAIR``.
@@ -189,14 +193,19 @@ def slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
     Returns:
         (n_pairs, n_draws) int32; None with fewer than 10 slides.
     """
-    first, second = (
-        pairs.select(pl.concat_str(f"staining_{side}", f"scanner_{side}", separator="_")).to_series().to_list()
-        for side in "ab"
-    )
-    slides = {slide: number for number, slide in enumerate(sorted({*first, *second}))}
-    n_slides = len(slides)
-    if n_slides < _FEWEST_SLIDES:
+    slides = {slide for side in "ab" for slide in pairs.select(f"staining_{side}", f"scanner_{side}").iter_rows()}
+    if len(slides) < _FEWEST_SLIDES:
         return None
-    drawn = np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS)
-    counts = np.ascontiguousarray(drawn.T, np.int32)
-    return counts[[slides[name] for name in first]] * counts[[slides[name] for name in second]]
+    random = np.random.default_rng(SEED)
+    weights = np.ones((len(pairs), N_DRAWS), np.int32)
+    for axis in ("staining", "scanner"):
+        first, second = (pairs[f"{axis}_{side}"].to_list() for side in "ab")
+        place = {name: number for number, name in enumerate(sorted({*first, *second}))}
+        n_units = len(place)
+        drawn = random.multinomial(n_units, np.full(n_units, 1 / n_units), N_DRAWS)
+        counts = np.ascontiguousarray(drawn.T, np.int32)
+        for row, a, b in zip(weights, first, second, strict=True):
+            row *= counts[place[a]]
+            if a != b:
+                row *= counts[place[b]]
+    return weights

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -15,6 +17,7 @@ from plismbench.uncertainty import (
     core_medians,
     interval,
     known_interval,
+    slide_weights,
     weighted_medians,
 )
 
@@ -64,19 +67,19 @@ def test_draws_of_cores_are_the_pairs_recomputed_on_the_cores_drawn(tables, draw
             assert draws[term][number] == pytest.approx(np.median(values), abs=1e-6)
 
 
-def test_draws_of_slides_weigh_a_pair_by_the_counts_of_both(tables, drawn):
+def test_draws_of_slides_weigh_a_pair_by_the_counts_of_its_stainings_and_scanners(tables, drawn):
     pairs, _ = tables
     draws = drawn[1].filter(unit="slide")
-    slides = sorted(map(str, SLIDES))
-    counts = counts_of(len(slides))
+    random = np.random.default_rng(42)
+    stainings = random.multinomial(4, [1 / 4] * 4, 2_000)
+    scanners = random.multinomial(3, [1 / 3] * 3, 2_000)
     for number in (0, 3, 1_999):
-        weight = dict(zip(slides, counts[number].tolist(), strict=True))
+        weight = dict(zip(("GM", "HR", "KR", "MY"), stainings[number].tolist(), strict=True))
+        weight |= dict(zip(("AT2", "P", "SQ"), scanners[number].tolist(), strict=True))
         values = [
             pair["cosine"]
             for pair in pairs.iter_rows(named=True)
-            for _ in range(
-                weight["{staining_a}_{scanner_a}".format(**pair)] * weight["{staining_b}_{scanner_b}".format(**pair)]
-            )
+            for _ in range(math.prod(weight[condition] for condition in {pair[column] for column in PAIR}))
         ]
         assert draws["cosine"][number] == pytest.approx(np.median(values), abs=1e-6)
 
@@ -126,6 +129,23 @@ def test_a_group_that_most_draws_lack_has_no_interval_by_slides():
 
 def test_the_interval_holds_95_of_100():
     assert interval(np.arange(2_001) / 2_000) == (0.025, 0.975)
+
+
+@pytest.mark.slow
+def test_intervals_by_slides_cover_what_stainings_and_scanners_do_to_all_their_slides():
+    # Slides drawn one by one would hold the truth in about half of the trials.
+    random = np.random.default_rng(0)
+    slides = [(staining, scanner) for staining in range(13) for scanner in range(7)]
+    first, second = np.triu_indices(len(slides), 1)
+    names = [tuple(map(str, slides[a] + slides[b])) for a, b in zip(first, second, strict=True)]
+    weights = slide_weights(pl.DataFrame(names, schema=PAIR, orient="row"))
+    covered, trials = 0, 100
+    for _ in range(trials):
+        effect = (random.standard_normal((13, 1)) + random.standard_normal(7)).ravel()
+        values = effect[first] + effect[second] + random.standard_normal(len(first))
+        low, high = interval(weighted_medians(values, weights))
+        covered += low <= 0 <= high
+    assert covered >= 85
 
 
 @pytest.mark.slow

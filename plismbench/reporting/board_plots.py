@@ -1,7 +1,8 @@
 """Pictures of a ranking, as plotly figures: no meaning hangs on colour alone."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard import Cost, Leaderboard, LeaderboardRow, efficient
 from plismbench.reporting.figure_style import ACCENT, axis, layout, short_name
@@ -71,15 +72,26 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
 
 
 def forest_figure(board: Leaderboard) -> "Figure | None":
-    """The score of every model with its 95 % interval by cores, the best on top; None if no score is defined."""
+    """The score of every model, the best on top: thick its 95 % interval by cores, thin that by slides.
+
+    None if no score is defined.
+    """
     import plotly.graph_objects as go
 
     rows = [(row, row.score) for row in board.rows if row.score is not None]
     if not rows:
         return None
-    bounds = [(row.score_low if row.score_low is not None else score,
-               row.score_high if row.score_high is not None else score) for row, score in rows]  # fmt: skip
     figure = go.Figure(
+        go.Scatter(
+            x=[score for _, score in rows],
+            y=list(range(len(rows))),
+            mode="markers",
+            marker={"size": 1, "color": ACCENT},
+            error_x=_error_bars([(score, row.score_slide_low, row.score_slide_high) for row, score in rows], 1, 8),
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
         go.Scatter(
             x=[score for _, score in rows],
             y=list(range(len(rows))),
@@ -89,19 +101,12 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
                 "color": ACCENT,
                 "symbol": ["diamond" if row.trained_on_plism else "circle" for row, _ in rows],
             },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - score for (_, score), (_, high) in zip(rows, bounds, strict=True)],
-                "arrayminus": [score - low for (_, score), (low, _) in zip(rows, bounds, strict=True)],
-                "color": ACCENT,
-                "thickness": 2,
-                "width": 4,
-            },
+            error_x=_error_bars([(score, row.score_low, row.score_high) for row, score in rows], 4, 0),
             hoverinfo="text",
             hovertext=[
                 f"<b>{short_name(row.name)}</b><br>score {number(score)}"
-                f"<br>95 % interval {interval_text(row.score_low, row.score_high)}"
+                f"<br>95 % by core {interval_text(row.score_low, row.score_high)}"
+                f"<br>95 % by slide {interval_text(row.score_slide_low, row.score_slide_high)}"
                 for row, score in rows
             ],
         )
@@ -120,6 +125,19 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
         },
     )
     return figure
+
+
+def _error_bars(bounds: Sequence[tuple[float, float | None, float | None]], thickness: int, width: int) -> Any:
+    """From each value down to its first bound and up to its second; none where a bound is not known."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [0.0 if high is None else high - value for value, _, high in bounds],
+        "arrayminus": [0.0 if low is None else value - low for value, low, _ in bounds],
+        "color": ACCENT,
+        "thickness": thickness,
+        "width": width,
+    }
 
 
 def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":

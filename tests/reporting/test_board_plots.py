@@ -65,16 +65,19 @@ def row(name, score, **facts):
 
 
 def test_the_forest_shows_scores_and_intervals_the_best_on_top():
-    rows = (row("a", 0.5, score_low=0.4, score_high=0.7), row("b", 0.3, trained_on_plism=True), row("c", None))
+    known = {"score_low": 0.4, "score_high": 0.7, "score_slide_low": 0.3, "score_slide_high": 0.9}
+    rows = (row("a", 0.5, **known), row("b", 0.3, trained_on_plism=True), row("c", None))
     figure = forest_figure(Leaderboard("s", rows))
-    (marks,) = figure.data
-    assert list(marks.x) == [0.5, 0.3]
+    by_slide, marks = figure.data
+    assert [*by_slide.error_x.arrayminus, *by_slide.error_x.array] == pytest.approx([0.2, 0, 0.4, 0])
+    assert by_slide.error_x.thickness < marks.error_x.thickness
+    assert list(marks.x) == list(by_slide.x) == [0.5, 0.3]
     assert [marks.x[0] - marks.error_x.arrayminus[0], marks.x[0] + marks.error_x.array[0]] == pytest.approx([0.4, 0.7])
     assert (marks.error_x.array[1], marks.error_x.arrayminus[1]) == (0, 0)
     assert list(marks.marker.symbol) == ["circle", "diamond"]
     assert list(figure.layout.yaxis.ticktext) == ["a", "b"]
     assert figure.layout.yaxis.range == (1.5, -0.5)
-    assert "95 % interval .40–.70" in marks.hovertext[0]
+    assert "95 % by core .40–.70<br>95 % by slide .30–.90" in marks.hovertext[0]
     assert forest_figure(Leaderboard("s", rows[2:])) is None
 
 

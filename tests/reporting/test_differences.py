@@ -12,7 +12,7 @@ from plismbench.differences import Comparison, compare
 from plismbench.reporting.differences import comparison_tables, comparison_text
 from plismbench.reporting.formats import TableFormat
 
-SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "S60"))
+SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "S60", "SQ"))
 
 
 def comparison(first="a", second="b", slides=SLIDES):
@@ -80,7 +80,7 @@ def test_names_of_others_do_no_harm():
 
 
 def test_what_is_not_defined_is_a_dash():
-    one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60"))
+    one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60", "SQ"))
     text = render(comparison(slides=one))
     assert "No core has a score, so nothing is tested." in text
     assert next(line for line in text.splitlines() if line.startswith("score")).split()[1:] == ["–"] * 5
