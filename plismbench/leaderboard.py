@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from plismbench.aggregation import TERMS, Schema
+from plismbench.aggregation import TERMS
 from plismbench.dataset import PLISM
 from plismbench.embeddings.efficiency import Efficiency, known_times
 from plismbench.errors import DuplicateName
@@ -22,21 +22,11 @@ from plismbench.published import (
     PUBLISHED_DEVICE,
     PUBLISHED_SIGNATURE,
     published_rows,
-    published_statistics,
     published_times,
 )
 from plismbench.results import Result, read_result, told_apart
 from plismbench.uncertainty import Unit, interval, known_interval
 from plismbench.workspace import Workspace
-
-SPREAD_SCHEMA: Schema = {
-    "name": pl.String(),
-    "group": pl.String(),
-    "metric": pl.String(),
-    "median": pl.Float64(),
-    "iqr": pl.Float64(),
-}
-"""Columns of a ``GroupTable``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,21 +131,6 @@ def efficient(rows: Iterable[LeaderboardRow], cost: Cost) -> tuple[LeaderboardRo
     return tuple(front)
 
 
-@dataclass(frozen=True)
-class GroupTable:
-    """Median and IQR of every model over every pair group: the layout of the H0-mini paper's Table 3.
-
-    Args:
-        signature: of all that is in it.
-        spreads: of ``SPREAD_SCHEMA``, model by model, the best first.
-        published: taken from the paper, not measured here.
-    """
-
-    signature: str
-    spreads: pl.DataFrame
-    published: bool = False
-
-
 def leaderboards(results: Iterable[Result], costs: Sequence[Efficiency] = ()) -> tuple[Leaderboard, ...]:
     """One ranking for each signature among the results.
 
@@ -199,24 +174,6 @@ def published() -> Leaderboard:
             row = replace(row, n_params=spec.n_params, license=spec.license, trained_on_plism=spec.trained_on_plism)
         rows.append(row)
     return Leaderboard(PUBLISHED_SIGNATURE, _ranked(rows), chance(10, PLISM.n_tiles), PUBLISHED_DEVICE)
-
-
-def group_tables(results: Iterable[Result]) -> tuple[GroupTable, ...]:
-    """One table of medians and IQR for each signature among the results, in the order of its ranking."""
-    tables = []
-    for signature, found in _by_signature(results):
-        order = sorted(map(_row, found.values()), key=_by_score)
-        spreads = [
-            found[row.name].summary.select(pl.lit(row.name).alias("name"), "group", "metric", "median", "iqr")
-            for row in order
-        ]
-        tables.append(GroupTable(signature, pl.concat(spreads)))
-    return tuple(tables)
-
-
-def published_groups() -> GroupTable:
-    """Table 3 of the H0-mini paper."""
-    return GroupTable(PUBLISHED_SIGNATURE, pl.DataFrame(published_statistics(), schema=SPREAD_SCHEMA), published=True)
 
 
 def read_results(workspace: Workspace) -> list[Result]:

@@ -13,14 +13,11 @@ from plismbench.embeddings.efficiency import Efficiency
 from plismbench.errors import DuplicateName
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
-    SPREAD_SCHEMA,
     Cost,
     LeaderboardRow,
     efficient,
-    group_tables,
     leaderboards,
     published,
-    published_groups,
     read_results,
     score_draws,
 )
@@ -231,17 +228,6 @@ def test_published_rows_know_what_the_catalogue_knows():
     rows = {row.name: row for row in published().rows}
     assert (rows["h0-mini"].n_params, rows["h0-mini"].license) == (85_739_520, "CC-BY-NC-ND-4.0")
     assert (rows["plip"].relative_time, rows["plip"].intervals) == (None, {})
-
-
-def test_groups_are_medians_and_iqr_of_the_summary():
-    results = [make_result("weak", 0.3), make_result("strong", 0.7)]
-    (table,) = group_tables(results)
-    assert dict(table.spreads.schema) == SPREAD_SCHEMA
-    assert list(dict.fromkeys(table.spreads["name"])) == ["strong", "weak"]
-    expected = results[1].summary.select("group", "metric", "median", "iqr")
-    assert table.spreads.filter(name="strong").drop("name").equals(expected)
-    assert group_tables([]) == ()
-    assert (published_groups().published, table.published) == (True, False)
 
 
 def test_the_front_is_what_nothing_cheaper_equals():

@@ -183,7 +183,7 @@ def _rankings(
 
 
 def _groups(results: "list[Result]", published: bool, table_format: TableFormat) -> "list[RenderableType | str]":
-    from plismbench.leaderboard import group_tables, published_groups
+    from plismbench.group_tables import group_tables, published_groups
     from plismbench.reporting.groups import group_notes, groups_table, groups_text
     from plismbench.reporting.printing import printable
 

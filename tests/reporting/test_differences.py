@@ -12,7 +12,9 @@ from plismbench.differences import Comparison, compare
 from plismbench.reporting.differences import comparison_tables, comparison_text
 from plismbench.reporting.formats import TableFormat
 
-SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "S60", "SQ"))
+SLIDES = tuple(
+    Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "S60", "SQ")
+)
 
 
 def comparison(first="a", second="b", slides=SLIDES):
