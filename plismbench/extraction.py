@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import WorkerLost
-from plismbench.execution.executor import Executor
+from plismbench.execution.executor import Executor, UnderWay
 from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import default_batch_size, load_extractor
 from plismbench.extractors.remote import TRUST
@@ -33,7 +34,7 @@ DEFAULT_WORKERS = 2
 
 
 def count_nothing(n_tiles: int) -> None:
-    """Takes a count of tiles and forgets it: a progress bar that is not there, and travels to workers."""
+    """Takes a count of tiles and forgets it: a progress bar that is not there."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Extraction:
 
         Args:
             executor: where the work runs.
-            on_tiles: told how many tiles were done, batch by batch.
+            on_tiles: as in `extract_together`.
         """
         return extract_together([self], executor, on_tiles)
 
@@ -86,7 +87,8 @@ def extract_together(
     Args:
         plans: extractors over the same source; each gets those slides that its store lacks.
         executor: where the work runs.
-        on_tiles: told how many tiles an extractor did, batch by batch.
+        on_tiles: told how many more tiles were done, by one extractor or another, wherever they work; less than
+            none where slides of a lost worker begin anew.
         workers: slides that are read and decoded at once.
         compiled: fuse the operations of the networks with ``torch.compile``.
         threads: of arithmetic on a CPU, for each worker of the executor; torch's choice if left out.
@@ -102,11 +104,16 @@ def extract_together(
         Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
         for slide in sorted({slide for plan in plans for slide in plan.slides})
     ]
-    start = partial(_start, tuple(plans), on_tiles, workers, compiled, threads, os.environ.get(TRUST))
+    start = partial(_start, tuple(plans), workers, compiled, threads, os.environ.get(TRUST))
     costs: dict[str, list[Efficiency]] = {}
     begun = math.inf
+    told: Counter[Task] = Counter()
     try:
         for slides in executor.run(start, tasks):
+            if isinstance(slides, UnderWay):
+                on_tiles(slides.n_done - told[slides.item])
+                told[slides.item] = slides.n_done
+                continue
             for done in slides:
                 begun = min(begun, done.begun)
                 costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
@@ -133,7 +140,6 @@ def extract_together(
 
 def _start(
     plans: tuple[Extraction, ...],
-    on_tiles: Callable[[int], None],
     workers: int,
     compiled: bool,
     threads: int | None,
@@ -152,7 +158,7 @@ def _start(
         for plan in plans
     }
     stores = {plan.spec.name: plan.store for plan in plans}
-    return Pipeline(plans[0].source, runners, stores, workers, on_tiles)
+    return Pipeline(plans[0].source, runners, stores, workers)
 
 
 @dataclass(frozen=True)

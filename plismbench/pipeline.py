@@ -6,7 +6,7 @@ which copies, computes and copies back by itself (`Runner`); one more thread wri
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +18,7 @@ from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency, write_first_efficiency
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
+from plismbench.execution.executor import UnderWay
 from plismbench.extractors.devices import device_title, peak_memory
 from plismbench.extractors.runner import Flights, Runner
 from plismbench.extractors.spec import Precision
@@ -56,15 +57,16 @@ class SlideExtracted:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A batch of a task, or the mark of its end; and when its reading began."""
+    """A batch of a task, or the mark of its end; when its reading began, and how many tiles there are with this."""
 
     task: Task
     begun: float
+    n_tiles: int
     batch: TileBatch | None = None
 
 
 @dataclass
-class _UnderWay:
+class _SoFar:
     """Vectors of one slide by one extractor, so far."""
 
     vectors: list[npt.NDArray[np.float16]] = field(default_factory=list)
@@ -81,17 +83,17 @@ class Pipeline:
         runners: by name of the extractor, all on one device.
         stores: by the same names.
         workers: slides that are read and decoded at once.
-        on_tiles: told how many tiles one extractor did, batch by batch.
     """
 
     source: TileSource
     runners: Mapping[str, Runner]
     stores: Mapping[str, EmbeddingStore]
     workers: int
-    on_tiles: Callable[[int], None]
 
-    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[SlideExtracted, ...]]:
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[SlideExtracted, ...] | UnderWay[Task]]:
         """For each task, in order, its slide by each extractor; in the stores when it is yielded.
+
+        Batch by batch it says how many tiles the extractors did of a slide, each tile once for each.
 
         Memory holds some batches of each slide that is read, and the vectors of a few slides. When
         the caller stops early, what is being written is finished and nothing more is begun.
@@ -102,7 +104,7 @@ class Pipeline:
         """
         size = max(runner.batch_size for runner in self.runners.values())
         sources = (partial(self._read, task, size) for task in tasks)
-        under_way: dict[Slide, dict[str, _UnderWay]] = {}
+        under_way: dict[Slide, dict[str, _SoFar]] = {}
         flying: deque[tuple[_Piece, dict[str, Flights]]] = deque()
         written: deque[Future[tuple[SlideExtracted, ...]]] = deque()
         over = False
@@ -118,7 +120,8 @@ class Pipeline:
                 if flying:
                     piece, flights = flying.popleft()
                     if piece.batch is not None:
-                        self._land(piece.batch, flights, under_way)
+                        self._land(piece.batch, flights, under_way.setdefault(piece.task.slide, {}))
+                        yield UnderWay(piece.task, piece.n_tiles * len(flights))
                     else:
                         written.append(writer.submit(self._write, piece, under_way.pop(piece.task.slide)))
                         written[-1].add_done_callback(lambda _: pieces.wake())
@@ -130,29 +133,26 @@ class Pipeline:
         n_tiles, expected = 0, self.source.dataset.tiles_per_slide
         for batch in self.source.batches(task.slide, size):
             n_tiles += len(batch)
-            yield _Piece(task, begun, batch)
+            yield _Piece(task, begun, n_tiles, batch)
         if n_tiles != expected:
             raise CorruptFile(f"{task.slide} has {n_tiles:,} tiles; {expected:,} are expected.")
-        yield _Piece(task, begun)
+        yield _Piece(task, begun, n_tiles)
 
     def _send(self, piece: _Piece) -> dict[str, Flights]:
         if piece.batch is None:
             return {}
         return {name: self.runners[name].send(piece.batch.pixels) for name in piece.task.extractors}
 
-    def _land(
-        self, batch: TileBatch, flights: dict[str, Flights], under_way: dict[Slide, dict[str, _UnderWay]]
-    ) -> None:
+    def _land(self, batch: TileBatch, flights: dict[str, Flights], slide: dict[str, _SoFar]) -> None:
         for name, flight in flights.items():
             landed = flight.land()
             _check_finite(self.runners[name], batch, landed.vectors)
-            so_far = under_way.setdefault(batch.slide, {}).setdefault(name, _UnderWay())
+            so_far = slide.setdefault(name, _SoFar())
             so_far.xy.append(batch.xy)
             so_far.vectors.append(landed.vectors)
             so_far.forward_seconds += landed.seconds
-            self.on_tiles(len(batch))
 
-    def _write(self, piece: _Piece, whole: dict[str, _UnderWay]) -> tuple[SlideExtracted, ...]:
+    def _write(self, piece: _Piece, whole: dict[str, _SoFar]) -> tuple[SlideExtracted, ...]:
         outcomes = []
         for name, done in whole.items():
             embeddings = Embeddings(piece.task.slide, np.concatenate(done.xy), np.concatenate(done.vectors))

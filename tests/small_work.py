@@ -7,6 +7,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from plismbench.execution.executor import UnderWay
+
 
 def square(place, items):
     for item in items:
@@ -15,6 +17,18 @@ def square(place, items):
 
 def squares(place):
     return partial(square, place)
+
+
+def count_down(items):
+    for item in items:
+        for step in range(3):
+            time.sleep(0.3)
+            yield UnderWay(item, step + 1)
+        yield f"{item} done"
+
+
+def counting_down(place):
+    return count_down
 
 
 def refuse(items):

@@ -29,6 +29,7 @@ from plismbench.errors import (
     StorageFailure,
     WorkerLost,
 )
+from plismbench.execution.executor import UnderWay
 from plismbench.execution.local import LocalExecutor
 from plismbench.execution.processes import ProcessExecutor
 from plismbench.execution.ray_cluster import RayExecutor
@@ -92,13 +93,16 @@ def usual(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("executor", "workers", "batch_size"),
-    [("local", 1, 1), ("local", 5, 64), ("local", 2, 4), ("processes", 2, 30)],
+    [("local", 1, 1), ("local", 5, 64), ("local", 2, 4), ("processes", 2, 30), ("processes", 2, 8)],
 )
 def test_neither_batch_size_nor_workers_nor_executor_nor_company_leaves_a_trace(
     tmp_path, usual, executor, workers, batch_size
 ):
     plans = [plan(tmp_path, spec, SLIDES[:2], batch_size=batch_size) for spec in (SPEC, COLOUR, VIT)]
-    done = list(extract_together(plans, executor_named(executor), workers=workers))
+    counts = []
+    done = list(extract_together(plans, executor_named(executor), counts.append, workers=workers))
+    batches = [min(batch_size, TILES - first) for first in range(0, TILES, batch_size)]
+    assert sorted(counts) == sorted(len(plans) * n_tiles for _ in SLIDES[:2] for n_tiles in batches)
     assert sorted((one.efficiency.extractor, one.slide) for one in done) == sorted(
         (extraction.spec.name, slide) for extraction in plans for slide in SLIDES[:2]
     )
@@ -197,6 +201,22 @@ def test_what_a_killed_worker_was_writing_goes(tmp_path):
     with pytest.raises(WorkerLost):
         list(extraction.run(Lost()))
     assert set(contents(extraction.store.folder)) == {"manifest.json", f"{SLIDES[0]}.parquet"}
+
+
+def test_tiles_of_a_slide_that_begins_anew_are_not_counted_twice(tmp_path):
+    class Losing(LocalExecutor):
+        """Loses a worker in the second slide, which another one does after the third."""
+
+        def run(self, start, items):
+            first, second, third = items
+            yield from super().run(start, [first])
+            yield next(super().run(start, [second]))
+            yield UnderWay(second, 0)
+            yield from super().run(start, [third, second])
+
+    counts = []
+    list(extract_together([plan(tmp_path, slides=SLIDES[:3], batch_size=20)], Losing(), counts.append))
+    assert counts == [20, 10, 20, -20, 20, 10, 20, 10]
 
 
 def test_memory_does_not_grow_with_the_slides(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from stores import SLIDES, make_manifest
 
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import NonFiniteValue
+from plismbench.execution.executor import UnderWay
 from plismbench.extractors.baselines import SmallPixels
 from plismbench.extractors.extractor import Extractor
 from plismbench.extractors.runner import Runner
@@ -22,13 +23,17 @@ SPEC = ExtractorSpec(name="toy", loader="a:b", dim=3, mean=(0, 0, 0), std=(1, 1,
 CPU = torch.device("cpu")
 
 
-def pipeline(folder, runner, workers=2, on_tiles=lambda _: None):
+def pipeline(folder, runner, workers=2):
     store = EmbeddingStore.create(folder, make_manifest(dim=3))
-    return Pipeline(RandomTiles(), {"toy": runner}, {"toy": store}, workers, on_tiles), store
+    return Pipeline(RandomTiles(), {"toy": runner}, {"toy": store}, workers), store
 
 
 def tasks(slides=SLIDES):
     return [Task(slide, ("toy",)) for slide in slides]
+
+
+def slides_of(given):
+    return (slide for slides in given if not isinstance(slides, UnderWay) for slide in slides)
 
 
 class FakeDevice:
@@ -58,7 +63,7 @@ def test_a_device_always_has_work_ahead_and_never_more_than_some(tmp_path):
     device = FakeDevice()
     runner = Runner(Extractor(SPEC, SmallPixels(1), CPU, Precision.FP32), 10, device)
     work, store = pipeline(tmp_path, runner)
-    done = [slide for slides in work(iter(tasks())) for slide in slides]
+    done = list(slides_of(work(iter(tasks()))))
     assert [one.slide for one in done] == list(SLIDES)
     assert device.sent == device.landed == 3 * len(SLIDES)
     assert 2 <= device.most <= 3
@@ -79,7 +84,7 @@ def test_a_slide_is_finished_before_the_next_task_is_known(tmp_path):
     runner = Runner(Extractor(SPEC, SmallPixels(1), CPU, Precision.FP32), 10, FakeDevice())
     work, _ = pipeline(tmp_path, runner)
     found = []
-    for (slide,) in work(one_by_one()):
+    for slide in slides_of(work(one_by_one())):
         found.append(slide.slide)
         told.release()
     assert found == list(SLIDES)
@@ -105,7 +110,7 @@ def test_stopping_early_ends_its_threads(tmp_path):
     runner = Runner(Extractor(SPEC, SmallPixels(1), CPU, Precision.FP32), 1)
     work, store = pipeline(tmp_path, runner, workers=4)
     outcomes = work(iter(tasks()))
-    next(outcomes)
+    next(slides_of(outcomes))
     outcomes.close()
     assert store.has(SLIDES[0])
     for _ in range(1000):
@@ -115,9 +120,11 @@ def test_stopping_early_ends_its_threads(tmp_path):
     raise AssertionError(threading.enumerate())
 
 
-def test_progress_is_told_batch_by_batch(tmp_path):
-    counts = []
+def test_how_far_a_slide_is_is_said_batch_by_batch_and_before_its_outcome(tmp_path):
     runner = Runner(Extractor(SPEC, SmallPixels(1), CPU, Precision.FP32), 20)
-    work, _ = pipeline(tmp_path, runner, on_tiles=counts.append)
-    list(work(iter(tasks(SLIDES[:2]))))
-    assert counts == [20, 10, 20, 10]
+    work, _ = pipeline(tmp_path, runner)
+    first, second = tasks(SLIDES[:2])
+    given = list(work(iter([first, second])))
+    said = [word for word in given if isinstance(word, UnderWay)]
+    assert said == [UnderWay(first, 20), UnderWay(first, 30), UnderWay(second, 20), UnderWay(second, 30)]
+    assert isinstance(given[-1], tuple)

@@ -80,7 +80,6 @@ def extract(
 
     from plismbench.embeddings.manifest import known_commits
     from plismbench.extraction import (
-        count_nothing,
         estimate_extraction,
         extract_together,
         plan_extraction,
@@ -139,7 +138,6 @@ def extract(
     if not plans:
         return
     crew = _executor(executor, device, processes, address)
-    here = executor is ExecutorKind.LOCAL
     threads = max(1, n_cores() // crew.n_workers) if executor is ExecutorKind.PROCESSES else None
     title = ", ".join(plan.spec.name for plan in plans)
     n_slides = sum(len(plan.slides) for plan in plans)
@@ -148,10 +146,8 @@ def extract(
     # Whatever its log level, Ray prints a paragraph on stdout for each worker that is lost: ours is one line.
     beside = StringIO() if executor is ExecutorKind.RAY else sys.stderr
     with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance, redirect_stdout(beside):
-        counted = advance if here else count_nothing  # a bar does not travel to other processes
-        for done in extract_together(plans, crew, counted, workers=workers, compiled=compiled, threads=threads):
-            if not here:
-                advance(done.n_tiles)
+        for _ in extract_together(plans, crew, advance, workers=workers, compiled=compiled, threads=threads):
+            pass
     for plan in plans:
         say(f"{plan.spec.name}: wrote {plan.store.folder}")
 
@@ -182,7 +178,7 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
 
 
 def _say_loss(why: str, n_left: int) -> None:
-    say(f"A worker of the Ray cluster is lost ({why}); its slides go to the {n_left} that are left.")
+    say(f"A worker of the Ray cluster is lost ({why}); its slides begin anew with the {n_left} that are left.")
 
 
 def _ray_executor(device: str, processes: int | None, address: str | None) -> "Executor":

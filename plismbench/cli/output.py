@@ -18,14 +18,14 @@ COMPILING = "Compiling first: nothing moves for a minute or more, for each netwo
 
 _PAGE = 80  # columns of a table in a file
 _TITLE = 20  # of a progress bar, in columns: the rest of 80 is for its numbers
-_PERIOD = 900  # seconds back that time left is judged from: other processes tell of whole slides only
+_PERIOD = 900  # seconds back that time left is judged from: a batch of a large model takes a CPU minutes
 
 
 class Advance(Protocol):
     """Moves a progress bar on by so many."""
 
     def __call__(self, count: int, /) -> None:
-        """Counts ``count`` more as done."""
+        """Counts ``count`` more as done, or so many less where work is lost: that leaves the time left a speed."""
         ...
 
 
@@ -119,6 +119,6 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         task = bar.add_task(shortened(title, _TITLE), total=total)
 
         def advance(count: int, /) -> None:
-            bar.advance(task, count)
+            bar.update(task, advance=count)
 
         yield advance

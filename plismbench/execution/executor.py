@@ -3,14 +3,30 @@
 import pickle
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-Work = Callable[[Iterator[Item]], Iterator[Outcome]]
-"""Turns a stream of items into a stream of outcomes, one for each, in order; it may take items ahead."""
+
+@dataclass(frozen=True)
+class UnderWay(Generic[Item]):
+    """How far an item is that has no outcome yet.
+
+    Args:
+        item: equal to the one that was given.
+        n_done: of its steps, from its beginning; 0 where it begins anew, as its worker was lost.
+    """
+
+    item: Item
+    n_done: int
+
+
+Work = Callable[[Iterator[Item]], Iterator[Outcome | UnderWay[Item]]]
+"""Turns a stream of items into a stream of outcomes, one for each, in order; it may take items ahead, and
+say among the outcomes how far items are."""
 
 Start = Callable[[str], Work[Item, Outcome]]
 """Builds, in a worker, what its work needs; told the name of the worker's place, a device say."""
@@ -32,8 +48,8 @@ class Executor(Protocol):
         """How many work side by side."""
         ...
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item], /) -> Iterator[Outcome]:
-        """Every outcome, as each is ready.
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item], /) -> Iterator[Outcome | UnderWay[Item]]:
+        """Every outcome, as each is ready, and in between how far items are.
 
         Args:
             start: called once in every worker. Picklable, if workers are other processes.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from plismbench.execution.executor import Start
+from plismbench.execution.executor import Start, UnderWay
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -21,7 +21,7 @@ class LocalExecutor:
     def __init__(self, place: str = "") -> None:
         self._place = place
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
         """The outcome of every item, in the order of the items; nothing is built for no items."""
         items = list(items)
         if items:

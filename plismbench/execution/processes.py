@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
-from plismbench.execution.executor import Start, portable
+from plismbench.execution.executor import Start, UnderWay, portable
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -21,7 +21,7 @@ Outcome = TypeVar("Outcome")
 
 class _Word(Enum):
     WANT = auto()  # the worker can take another item
-    OUTCOME = auto()
+    GIVEN = auto()  # to the worker an item; by it an outcome, or how far an item is
     ERROR = auto()
     END = auto()
 
@@ -43,8 +43,8 @@ class ProcessExecutor:
         """One a place."""
         return len(self._places)
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
-        """Every outcome, as each is ready."""
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
+        """Every outcome, as each is ready, and in between how far items are."""
         todo = deque(items)
         context = multiprocessing.get_context("spawn")
         crew: list[tuple[Connection, Any]] = []
@@ -65,8 +65,8 @@ class ProcessExecutor:
                         raise ChildProcessError(_obituary(working[connection])) from None
                     if word is _Word.WANT:
                         with suppress(OSError):  # it has ended; why, is what it said before: the next word
-                            connection.send((_Word.OUTCOME, todo.popleft()) if todo else (_Word.END, None))
-                    elif word is _Word.OUTCOME:
+                            connection.send((_Word.GIVEN, todo.popleft()) if todo else (_Word.END, None))
+                    elif word is _Word.GIVEN:
                         yield value
                     elif word is _Word.ERROR:
                         raise value
@@ -120,8 +120,8 @@ def _work(connection: Connection, start: Start[Item, Outcome], place: str) -> No
             yield item
 
     try:
-        for outcome in start(place)(items()):
-            send(_Word.OUTCOME, outcome)
+        for given in start(place)(items()):
+            send(_Word.GIVEN, given)
         send(_Word.END)
     except Exception as error:  # noqa: BLE001 - it is raised in the first process
         send(_Word.ERROR, portable(error))

@@ -3,17 +3,19 @@
 import logging
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from plismbench.execution.executor import Start, portable
+from plismbench.execution.executor import Start, UnderWay, portable
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _AT_HAND = 2  # items a worker has: one under way, and the next, which it reads ahead
+_WHILE = 0.5  # seconds that a worker may work on before it says how far it is
 _PATIENCE = 5.0  # seconds that a cluster may take to answer
 
 
@@ -59,8 +61,8 @@ class RayExecutor:
         self._cpus = 1 if on_gpu else min(there, default=1)
         self.n_workers = places if n_workers is None else min(n_workers, places)
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome]:
-        """Every outcome, as each is ready."""
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
+        """Every outcome, as each is ready, and in between how far items are: what a lost worker had begins anew."""
         import ray
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
@@ -76,7 +78,7 @@ class RayExecutor:
                 (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
                 member = waiting[ready]
                 try:
-                    done = ray.get(ready)
+                    said, done = ray.get(ready)
                 except RayTaskError as error:
                     raise error.cause from None
                 except (RayActorError, OutOfMemoryError) as error:
@@ -87,8 +89,10 @@ class RayExecutor:
                         self._on_loss(why, len(crew))
                     else:
                         raise ChildProcessError(f"The last worker of the Ray cluster is lost ({why})") from error
+                    yield from (UnderWay(item, 0) for item in member.at_hand.values())
                     continue
                 member.placed, member.call = True, None
+                yield from said
                 if done is not None:
                     number, outcome = done
                     del member.at_hand[number]
@@ -150,20 +154,28 @@ class _Actor:
         self._begun: deque[int] = deque()
         self._outcomes: Iterator[Any] | None = None
 
-    def answer(self) -> None:
+    def answer(self) -> tuple[list[UnderWay[Any]], None]:
         """Says that it is there."""
+        return [], None
 
     def put(self, number: int, item: Any) -> None:
         self._items.put((number, item))
 
-    def take(self) -> tuple[int, Any]:
+    def take(self) -> tuple[list[UnderWay[Any]], tuple[int, Any] | None]:
+        """What comes in a while, up to the next outcome: each call costs a way through the network and back."""
+        said: list[UnderWay[Any]] = []
+        until = time.monotonic() + _WHILE
         try:
             if self._outcomes is None:  # not on creation: an error there reaches nobody
                 self._outcomes = self._start(self._place)(self._stream())
-            outcome = next(self._outcomes)
+            while time.monotonic() < until:
+                given = next(self._outcomes)
+                if not isinstance(given, UnderWay):
+                    return said, (self._begun.popleft(), given)
+                said.append(given)
         except Exception as error:  # noqa: BLE001 - it is raised on the machine of the command
             raise portable(error) from None
-        return self._begun.popleft(), outcome
+        return said, None
 
     def _stream(self) -> Iterator[Any]:
         while True:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import small_work
 
+from plismbench.execution.executor import UnderWay
 from plismbench.execution.processes import ProcessExecutor
 
 TESTS = str(Path(__file__).parent.parent)
@@ -40,6 +41,11 @@ def test_every_item_is_done_once_by_processes_that_know_their_places():
 def test_processes_work_side_by_side(tmp_path):
     assert sorted(ProcessExecutor("ab").run(partial(small_work.meeting, str(tmp_path)), range(4))) == [0, 1, 2, 3]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_how_far_an_item_is_comes_home_before_its_outcome():
+    given = list(ProcessExecutor("a").run(small_work.counting_down, "xy"))
+    assert given == [*(UnderWay("x", n) for n in (1, 2, 3)), "x done", *(UnderWay("y", n) for n in (1, 2, 3)), "y done"]
 
 
 def test_no_more_processes_than_items(tmp_path):

@@ -44,6 +44,8 @@ seen["workers"] = executor.n_workers
 seen["gpu workers"] = RayExecutor("cuda", address=cluster.address, on_gpu=True).n_workers
 (Path(root) / "meeting").mkdir(parents=True)
 seen["met"] = sorted(executor.run(partial(small_work.meeting, f"{root}/meeting"), range(6)))
+begun = time.monotonic()
+seen["said"] = [[round(time.monotonic() - begun, 2), str(word)] for word in executor.run(small_work.counting_down, "x")]
 seen["errors"] = []
 for work in (small_work.refusing, small_work.raising_unpicklable):
     try:
@@ -66,7 +68,8 @@ def all_inside():
     begun = [path.name.split() for path in log.iterdir()]
     return len({pid for slide, pid in begun if slide not in seen["slides"]}) == 2
 
-for done in extract_together(plans, executor, threads=1):
+seen["counts"] = []
+for done in extract_together(plans, executor, seen["counts"].append, threads=1):
     seen["slides"].append(str(done.slide))
     if len(seen["slides"]) == 1:
         while not all_inside():
@@ -86,6 +89,7 @@ cluster.shutdown()
 @needs_ray
 @pytest.mark.slow
 def test_what_a_killed_node_had_goes_elsewhere_and_the_store_is_the_same(tmp_path):
+    from small_tiles import TILES
     from stores import SLIDES
     from test_extraction import COLOUR, SPEC, contents, plan, run
 
@@ -99,10 +103,14 @@ def test_what_a_killed_node_had_goes_elsewhere_and_the_store_is_the_same(tmp_pat
     seen = json.loads(told.read_text())
     assert (seen["workers"], seen["gpu workers"]) == (2, 0)
     assert seen["met"] == list(range(6))  # by two processes, or none would have gone on
+    assert [word for _, word in seen["said"]] == [*(f"UnderWay(item='x', n_done={n})" for n in (1, 2, 3)), "x done"]
+    assert seen["said"][-1][0] - seen["said"][0][0] > 0.25  # while it works, not with the outcome
     (kind, words, (note,)), (_, description, _) = seen["errors"]
     assert (kind, words) == ("ValueError", "no 3")
     assert "in refuse" in note
     assert "Unpicklable: odd" in description
+    assert sum(seen["counts"]) == 2 * TILES * len(SLIDES)
+    assert min(seen["counts"]) < 0  # what the killed node had begun
     assert sorted(seen["slides"]) == sorted(2 * list(map(str, SLIDES)))
     assert seen["nodes left"] == 1
     ((why, n_left),) = seen["losses"]
