@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from plismbench.errors import WorkerLost
 from plismbench.execution.executor import Executor, UnderWay
 from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import default_batch_size, load_extractor
+from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.remote import TRUST
 from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -246,7 +246,7 @@ def plan_extraction(
         dataset_option=source.dataset.option,
         precision=str(precision),
         device=device,
-        versions={name: version(name) for name in ("plismbench", "torch", "timm", "numpy")},
+        versions=versions_of(spec),
         tiles_commit=dict(commits or {}),
     )
     opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing)

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from plismbench.errors import CorruptFile, ShapeMismatch
 from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.workspace import write_text
 
@@ -110,8 +110,7 @@ def record_vectors(spec: ExtractorSpec, pixels: Pixels, device: str, record: Pat
         PlismbenchError: as `load_extractor` does.
     """
     vectors = load_extractor(spec, device, Precision.FP32)(pixels)[:_N_RECORDED]
-    versions = {name: version(name) for name in ("plismbench", "torch", "timm")}
-    told = {"fingerprint": spec.fingerprint(), "versions": versions, "vectors": vectors.tolist()}
+    told = {"fingerprint": spec.fingerprint(), "versions": versions_of(spec), "vectors": vectors.tolist()}
     write_text(record, json.dumps(told))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unavailable, UnknownName, words_of
+from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
 from plismbench.extractors.options import check_options
 from plismbench.extractors.places import FILE, TIMM_MODEL, beneath
 from plismbench.extractors.spec import ExtractorSpec, Pooling
@@ -109,9 +109,9 @@ def toml_spec(path: Path) -> ExtractorSpec:
     ``name`` is that of the file if left out, ``loader`` is `loaders.timm_model`.
 
     Raises:
-        Unavailable: if there is no such file.
         CorruptFile: if it is not TOML, or the weights are not the file whose SHA-256 is ``revision``.
-        InvalidInput: if a field is unknown, missing, or out of its range.
+        InvalidInput: if that file or the one of the weights is not there, or a field is unknown, missing, or out of
+            its range.
     """
     file = _existing(path)
     try:
@@ -126,7 +126,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
     told = {"name": file.stem, "loader": TIMM_MODEL} | told
     if str(told.get("weights", "")).startswith(FILE):
-        weights = _existing(_beside(file, told["weights"]))
+        weights = _existing(_beside(file, told["weights"]), f"{path}: ")
         digest = _sha256(weights)
         if told.get("revision", digest) != digest:
             raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
@@ -151,9 +151,8 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
     The hash of the file is in the spec where the loader is in the file: a change of the code makes other vectors.
 
     Raises:
-        Unavailable: if there is no such file.
+        InvalidInput: if there is no such file, or the attribute is neither a spec nor a function.
         UnknownName: if it has no such attribute.
-        InvalidInput: if that is neither a spec nor a function.
         PlismbenchError: as `load_module` does.
     """
     file = _existing(path)
@@ -265,10 +264,10 @@ def _sha256(file: Path) -> str:
     return file_sha256(file)
 
 
-def _existing(path: str | Path) -> Path:
+def _existing(path: str | Path, where: str = "") -> Path:
     file = Path(path).expanduser()
     if file.is_dir():
-        raise InvalidInput(f"{path} is a folder; a file is expected.")
+        raise InvalidInput(f"{where}{path} is a folder; a file is expected.")
     if not file.is_file():
-        raise Unavailable(f"There is no file {path}.")
+        raise InvalidInput(f"{where}There is no file {path}.", hint="Correct the name, or make the file first.")
     return file

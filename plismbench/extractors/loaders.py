@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from importlib import import_module
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,14 @@ from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.extractors.towers import build_tower, fill, named
 from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
+
+
+def versions_of(spec: ExtractorSpec) -> dict[str, str]:
+    """Versions of the packages that the vectors of a spec depend on; of its extra too, where that is installed."""
+    extra = extra_of(spec)
+    # What is imported as tensorflow is installed under several names; to look through all takes a second.
+    more = packages_distributions().get(extra, []) if extra else []
+    return {name: version(name) for name in ("plismbench", "torch", "timm", "numpy", *more)}
 
 
 def load_module(spec: ExtractorSpec) -> nn.Module:

@@ -1,9 +1,11 @@
 """Where weights are, by the look of a spec alone: light enough for a list of all models."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from plismbench.extractors.spec import ExtractorSpec
 HUB, TIMM, FILE = "hf-hub:", "timm:", "file:"
 ADDRESS = ("https://", "http://")
 SHARDS = ".safetensors.index.json"  # how the table is called that says which file of several holds a tensor
+USUAL = ("model.safetensors", "pytorch_model.bin", f"model{SHARDS}")
+"""What is looked for where a spec names a repository and no file, in this order."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _OF_TIMM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of the few of its files that are not on the Hub, the SHA-256
 TIMM_MODEL = "plismbench.extractors.loaders:timm_model"
@@ -29,24 +33,46 @@ def is_pinned(spec: ExtractorSpec) -> bool:
 
 
 def is_cached(spec: ExtractorSpec) -> bool | None:
-    """Whether the weights lie on this machine, without asking anyone; None where that cannot be told."""
+    """Whether every file of the weights lies on this machine, without asking anyone; None where that cannot be told."""
     if not spec.weights:
         return True
     if base := beneath(spec):
-        return is_cached(replace(spec, options={})) and is_cached(base)
+        both = {is_cached(replace(spec, options={})), is_cached(base)}
+        return False if False in both else None if None in both else True
     if spec.weights.startswith(FILE):
         return Path(spec.weights.removeprefix(FILE)).expanduser().is_file()
     if spec.weights.startswith(ADDRESS):
         cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
         return cached_address(spec.weights, Path(os.environ.get("TORCH_HOME", cache)).expanduser() / "hub").is_file()
-    if not spec.weights.startswith(HUB) or spec.weights.endswith(SHARDS):
+    if not spec.weights.startswith(HUB):
         return None
     from huggingface_hub import constants
 
     parts = spec.weights.removeprefix(HUB).split("/")
     folder = Path(constants.HF_HUB_CACHE) / f"models--{'--'.join(parts[:2])}" / "snapshots"
-    wanted = ["/".join(parts[2:])] if parts[2:] else ["*.safetensors", "pytorch_model.bin"]
-    return any(any(folder.glob(f"{spec.revision or '*'}/{name}")) for name in wanted)
+    look = _has_saved_model if spec.loader == SAVED_MODEL else partial(_has_weights, file="/".join(parts[2:]))
+    found = [look(snapshot) for snapshot in folder.glob(spec.revision or "*")]
+    return True if True in found else None if None in found else False
+
+
+def _has_saved_model(snapshot: Path) -> bool:
+    variables = snapshot / "variables"
+    pieces = [path.name for path in variables.glob("variables.data-*-of-*") if path.is_file()]
+    whole = bool(pieces) and len(pieces) == int(pieces[0].rpartition("-")[2])  # how many there are is in their names
+    return whole and (snapshot / "saved_model.pb").is_file() and (variables / "variables.index").is_file()
+
+
+def _has_weights(snapshot: Path, file: str) -> bool | None:
+    there = (snapshot / name for name in ((file,) if file else USUAL))
+    first = next((path for path in there if path.is_file()), None)
+    if first is None or not first.name.endswith(SHARDS):
+        return first is not None
+    try:
+        pieces = set(json.loads(first.read_text())["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    # A network may need some of them only: which, its layout says, which needs torch.
+    return all((first.parent / piece).is_file() for piece in pieces) or None
 
 
 def beneath(spec: ExtractorSpec) -> ExtractorSpec | None:

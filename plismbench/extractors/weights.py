@@ -18,12 +18,11 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
-from plismbench.extractors.places import ADDRESS, FILE, HUB, SHARDS, cached_address
+from plismbench.extractors.places import ADDRESS, FILE, HUB, SHARDS, USUAL, cached_address
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 
-_USUAL = ("model.safetensors", "pytorch_model.bin", f"model{SHARDS}")
 # A training state holds the network under one of these, beside an optimiser and the like.
 _INSIDE = ("teacher", "state_dict", "model", "model_state_dict")
 # What training states hold besides tensors, none of which runs code: the arguments that DINO was called with, and
@@ -92,14 +91,16 @@ def own_file(spec: ExtractorSpec) -> Path:
     """The file that weights of ``file:PATH`` name.
 
     Raises:
-        Unavailable: if there is none.
-        InvalidInput: if it is a folder.
+        InvalidInput: if there is none, or it is a folder.
     """
     path = Path(spec.weights.removeprefix(FILE)).expanduser()
     if path.is_dir():
         raise InvalidInput(f"Checkpoint {path} of extractor '{spec.name}' is a folder.", hint="Name a file in it.")
     if not path.exists():
-        raise Unavailable(f"There is no checkpoint {path}, which extractor '{spec.name}' names.")
+        raise InvalidInput(
+            f"There is no checkpoint {path}, which extractor '{spec.name}' names.",
+            hint="Correct its `weights`, or put the file there.",
+        )
     return path
 
 
@@ -125,11 +126,11 @@ def hub_json(spec: ExtractorSpec, name: str) -> dict[str, Any]:
 def _from_hub(spec: ExtractorSpec) -> Path:
     repo, file = hub_place(spec)
     with hub_errors(repo, spec.revision, kind="model"):
-        for name in (file,) if file else _USUAL:
+        for name in (file,) if file else USUAL:
             if path := _hub_file(repo, name, spec.revision):
                 return path
     raise Unavailable(
-        f"{repo} has no {file or ' and no '.join(_USUAL)} at revision '{spec.revision or 'main'}'.",
+        f"{repo} has no {file or ' and no '.join(USUAL)} at revision '{spec.revision or 'main'}'.",
         hint="Name the file in the spec: hf-hub:ORG/REPO/FILE.",
     )
 

@@ -29,7 +29,8 @@ _FIELDS = (
 def models_table(registered: Sequence[Registration]) -> "RenderableType":
     """For a terminal of 80 columns, a line a model; below it what is from a plug-in, and what is broken and why.
 
-    Tokens are those in front of the patches; weights are here, to be fetched, or gated.
+    Tokens are those in front of the patches; weights are here, to be fetched, gated, or in a place that cannot be
+    looked at.
     """
     from rich.console import Group
     from rich.table import Table
@@ -46,7 +47,8 @@ def models_table(registered: Sequence[Registration]) -> "RenderableType":
             continue
         spec = entry.spec
         millions = UNKNOWN if spec.n_params is None else f"{spec.n_params / 1e6:,.0f}M"
-        here = "yes" if is_cached(spec) else "gated" if spec.gated else "no"
+        cached = is_cached(spec)
+        here = "yes" if cached else "gated" if spec.gated else UNKNOWN if cached is None else "no"
         cells = (
             entry.name, _short(spec.organisation or entry.owner, 10), f"{spec.dim:,}", millions,
             str(spec.prefix_tokens), _short(_licence(spec.license), 11), here, extra_of(spec) or "",

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import subprocess
@@ -20,7 +21,8 @@ from plismbench.errors import (
     Unavailable,
     UnknownName,
 )
-from plismbench.extractors.loaders import load_module
+from plismbench.extractors.loaders import load_module, versions_of
+from plismbench.extractors.places import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 OPTIONS = {**SMALL, **SWIGLU, "global_pool": "", "mlp_ratio": 5.33334, "init_values": 1e-5, "img_size": 56}
@@ -34,6 +36,21 @@ CONFIG = {"architecture": ARCHITECTURE, "num_classes": 0, "num_features": 24, "g
                              "first_conv": "patch_embed.proj", "classifier": "head"}}  # fmt: skip
 
 TINY = {"embed_dim": 64, "depth": 1, "num_heads": 2, "num_classes": 0, "global_pool": ""}
+
+
+def test_versions_are_those_of_all_that_makes_the_vectors(tmp_path, monkeypatch):
+    usual = {"plismbench", "torch", "timm", "numpy"}
+    assert set(versions_of(SPEC)) == usual
+    assert set(versions_of(dataclasses.replace(SPEC, loader=REMOTE_MODEL))) == usual | {"transformers"}
+    graph = dataclasses.replace(SPEC, loader=SAVED_MODEL)
+    assert usual <= set(versions_of(graph))  # TensorFlow may not be there
+    info = tmp_path / "tensorflow_cpu-2.99.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorflow-cpu\nVersion: 2.99\n")
+    (info / "top_level.txt").write_text("tensorflow\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert versions_of(graph)["tensorflow-cpu"] == "2.99"
+
 
 LOAD = """
 import json, sys

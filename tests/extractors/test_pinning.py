@@ -8,7 +8,7 @@ import torch
 from checkpoints import TIMM, publish, randomised
 from loopback_hub import Fault
 
-from plismbench.errors import AccessDenied, CorruptFile, Unavailable, UnknownName
+from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, Unavailable, UnknownName
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
@@ -94,7 +94,7 @@ def test_a_file_and_an_address_are_hashed(tmp_path, hub):
     pin = at(f"file:{path}", "0" * 64)
     assert pinned(pin) is pin
     path.unlink()
-    with pytest.raises(Unavailable, match="There is no checkpoint"):
+    with pytest.raises(InvalidInput, match="There is no checkpoint"):
         pinned(specs[0])
 
 

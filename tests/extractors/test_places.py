@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 from huggingface_hub import constants
@@ -49,7 +50,34 @@ def test_what_lies_on_this_machine(tmp_path, monkeypatch):
     assert [is_cached(spec) for spec in specs] == [True] * 4
     assert not is_cached(at("hf-hub:a/b", "3" * 40))
     assert (is_cached(at("")), is_cached(at("timm:resnet18"))) == (True, None)
-    assert is_cached(at("hf-hub:a/b/model.safetensors.index.json", "3" * 40)) is None
+
+
+def test_a_checkpoint_in_several_files_is_there_when_all_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    specs = [at(f"hf-hub:a/b{file}", "1" * 40) for file in ("", "/model.safetensors.index.json")]
+    folder = tmp_path / f"models--a--b/snapshots/{'1' * 40}"
+    folder.mkdir(parents=True)
+    (folder / "model-00001-of-00002.safetensors").touch()
+    assert [is_cached(spec) for spec in specs] == [False, False]
+    pieces = {"x": "model-00001-of-00002.safetensors", "y": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": pieces}))
+    assert [is_cached(spec) for spec in specs] == [None, None]  # it may need one of them only
+    (folder / "model-00002-of-00002.safetensors").touch()
+    assert [is_cached(spec) for spec in specs] == [True, True]
+    (folder / "model.safetensors.index.json").write_text("<html>")
+    assert [is_cached(spec) for spec in specs] == [False, False]
+
+
+def test_a_saved_model_is_there_when_all_its_files_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    spec = registry.get("path-foundation")
+    folder = tmp_path / "models--google--path-foundation/snapshots/1"
+    (folder / "variables").mkdir(parents=True)
+    pieces = [f"variables/variables.data-0000{n}-of-00002" for n in range(2)]
+    for name in ("saved_model.pb", "variables/variables.index", *pieces):
+        assert is_cached(spec) is False
+        (folder / name).touch()
+    assert is_cached(spec) is True
 
 
 def test_a_change_is_there_with_what_it_changes(tmp_path, monkeypatch):

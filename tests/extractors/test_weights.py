@@ -99,7 +99,7 @@ def test_a_file_that_is_not_there(tmp_path, hub):
     publish(tmp_path / "hub", "Org/Tiny", config__json={})
     with pytest.raises(Unavailable, match=r"Org/Tiny has no model\.safetensors and no pytorch_model\.bin"):
         read_weights(SPEC)
-    with pytest.raises(Unavailable, match="There is no checkpoint"):
+    with pytest.raises(InvalidInput, match=r"There is no checkpoint .* Correct its `weights`"):
         read_weights(at(f"file:{tmp_path / 'x.pth'}", None))
     with pytest.raises(InvalidInput, match="weights 'zenodo:1', which is no place"):
         read_weights(at("zenodo:1"))
