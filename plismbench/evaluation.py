@@ -96,6 +96,8 @@ class Evaluation:
 
     def _compared(self) -> Iterator[tuple[SlidePair, dict[str, object]]]:
         """Every pair that is to do with its row, in an order in which few slides are read twice."""
+        if not self.todo:  # it ended between the last pair and the result
+            return
         ks, search = self.run.ks, engine(self.run.engine, self.run.device)
         names = sorted({slide for pair in self.todo for slide in (pair.a, pair.b)})
         stored = self.dataset.tiles_per_slide * self.store.manifest.dim * 2

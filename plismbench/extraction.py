@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +16,7 @@ from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import WorkerLost
+from plismbench.errors import StorageFailure, WorkerLost
 from plismbench.execution.executor import Executor, UnderWay
 from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import default_batch_size, load_extractor
@@ -118,24 +119,26 @@ def extract_together(
                 begun = min(begun, done.begun)
                 costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
             yield from slides
-    except ChildProcessError as error:
-        raise WorkerLost(
-            f"{error}; what it had begun is lost.",
-            hint="Finished slides are kept; the same command goes on from there. If memory ran out,"
-            " use a smaller --batch-size or fewer --processes.",
-        ) from error
-    finally:
-        for plan in plans:
-            sweep(plan.store.folder)  # what a killed worker was writing
-            if plan.spec.name in costs:
-                write_efficiency(
-                    plan.store.folder,
-                    replace(
-                        total(costs[plan.spec.name]),
-                        wall_seconds=time.time() - begun,
-                        n_devices=executor.n_workers,
-                    ),
-                )
+    except BaseException as error:
+        with suppress(StorageFailure):  # why it ended comes first
+            _leave(plans, costs, begun, executor.n_workers)
+        if isinstance(error, ChildProcessError):
+            raise WorkerLost(
+                f"{error}; what it had begun is lost.",
+                hint="Finished slides are kept; the same command goes on from there. If memory ran out,"
+                " use a smaller --batch-size or fewer --processes.",
+            ) from error
+        raise
+    _leave(plans, costs, begun, executor.n_workers)
+
+
+def _leave(plans: Sequence[Extraction], costs: dict[str, list[Efficiency]], begun: float, n_devices: int) -> None:
+    """Removes what a killed worker was writing, and writes what the slides cost."""
+    for plan in plans:
+        sweep(plan.store.folder)
+        if plan.spec.name in costs:
+            cost = replace(total(costs[plan.spec.name]), wall_seconds=time.time() - begun, n_devices=n_devices)
+            write_efficiency(plan.store.folder, cost)
 
 
 def _start(

@@ -10,8 +10,8 @@ import polars as pl
 from plismbench.aggregation import PAIR, check_schema
 from plismbench.comparison import part_schema
 from plismbench.errors import CorruptFile, StorageFailure
-from plismbench.results import Run
-from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep, writing
+from plismbench.results import Run, write_table
+from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Parts:
         """Writes some pairs to a file of their own, whole or not at all."""
         schema = part_schema(self.ks)
         table = pl.DataFrame({name: [row[name] for row in rows] for name in schema}, schema=schema)
-        with writing(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet") as temporary:
-            table.write_parquet(temporary)
+        write_table(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet", table)
 
     def read(self) -> pl.DataFrame:
         """Every pair once, sorted; no rows if there are no parts. What is damaged goes, and is done again.

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -189,10 +190,21 @@ def write_result(folder: Path, result: Result) -> None:
         DRAWS_FILE: result.draws,
     }
     for name, schema in _schemas(result.run.ks).items():
-        with writing(folder / name) as temporary:
-            check_schema(tables[name], schema, name).write_parquet(temporary)
+        write_table(folder / name, check_schema(tables[name], schema, name))
     run = asdict(result.run) | {"signature": result.run.signature}
     write_text(folder / RUN_FILE, json.dumps(run, indent=2, sort_keys=True) + "\n")
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Writes a table as parquet, whole or not at all.
+
+    Raises:
+        StorageFailure: if it cannot be written.
+    """
+    content = BytesIO()  # of a full disk polars itself raises no OSError
+    table.write_parquet(content)
+    with writing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def read_result(folder: Path) -> Result:

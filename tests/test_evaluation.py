@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import oracle
@@ -298,6 +299,20 @@ def test_an_interruption_loses_at_most_one_part(tmp_path, monkeypatch):
     assert not (resumed.folder / "parts").exists()
 
 
+def test_an_end_between_the_last_pair_and_the_result_loses_nothing(tmp_path, store, monkeypatch):
+    whole = plan(tmp_path / "whole", store)
+    finish(whole)
+    cut = plan(tmp_path / "cut", store)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("plismbench.evaluation.write_result", Mock(side_effect=KeyboardInterrupt))
+        list(cut.evaluate())
+    resumed = plan(tmp_path / "cut", store)
+    assert resumed.todo == ()
+    assert finish(resumed)[0] == []
+    for name in TABLES:
+        assert (resumed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
 def test_parts_of_other_vectors_are_not_mixed_in(tmp_path, store, monkeypatch):
     monkeypatch.setattr("plismbench.evaluation.PAIRS_PER_PART", 1)
     progress = plan(tmp_path, store).evaluate()
@@ -326,6 +341,7 @@ def test_a_damaged_part_is_done_again(tmp_path, store, monkeypatch):
 EVALUATE = """
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 sys.path.insert(0, sys.argv[1])
 import plismbench.evaluation
 from plismbench.embeddings.store import EmbeddingStore

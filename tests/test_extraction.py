@@ -377,6 +377,22 @@ def test_a_full_disk_keeps_the_slides_before_it_and_resumes(tmp_path, monkeypatc
     assert contents(resumed.store.folder) == contents(whole.store.folder)
 
 
+def test_a_disk_that_takes_nothing_any_more_names_the_slide_that_did_not_fit(tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def refuse(self, target):
+        if target.name == f"{SLIDES[2]}.parquet" or target.name in refused:
+            refused.add("efficiency.json")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(self, target)
+
+    refused = set()
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StorageFailure, match=rf"The disk is full: could not write .*{SLIDES[2]}\.parquet"):
+        run(plan(tmp_path))
+    assert refused
+
+
 def test_a_root_that_cannot_be_written_is_refused_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageFailure, match="Not a directory"):
