@@ -184,7 +184,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFailure(
                 f"The disk is full: could not write {path}.",
-                hint="Free some space or choose another --root, and run the same command again.",
+                hint="Free some space, or choose another --root or another file, and run the same command again.",
             ) from error
         raise StorageFailure(
             f"Cannot write {path}: {error.strerror or error}.",
