@@ -1,10 +1,13 @@
 """What the Hugging Face Hub answers when it does not give what was asked, as one sentence and a next step."""
 
 import contextlib
+import errno
 import json
 from collections.abc import Iterator
 
-from plismbench.errors import AccessDenied, PlismbenchError, Unavailable, first_line_of
+from plismbench.errors import AccessDenied, PlismbenchError, StorageFailure, Unavailable, first_line_of
+
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextlib.contextmanager
@@ -20,6 +23,7 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
         AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
         Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing; if something
             else answers in its place, such as the page of a network that wants a login.
+        StorageFailure: if the Hub's cache on this machine cannot be written.
     """
     from huggingface_hub import constants, errors
 
@@ -61,6 +65,13 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
             f"Cannot reach {constants.ENDPOINT} for {repo}: {first_line_of(error)}.",
             hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or try `--dataset demo` with a model that needs"
             " no network, such as color-stats.",
+        ) from error
+    except OSError as error:
+        if error.errno not in _UNWRITTEN:
+            raise
+        raise StorageFailure(
+            f"Cannot write what was fetched of {repo} to {constants.HF_HUB_CACHE}: {error.strerror}.",
+            hint="Free some space there, or set HF_HOME to another folder, and run the same command again.",
         ) from error
 
 

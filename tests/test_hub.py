@@ -1,9 +1,10 @@
+import errno
 import sys
 
 import pytest
 from huggingface_hub import errors
 
-from plismbench.errors import AccessDenied, CorruptFile, Unavailable
+from plismbench.errors import AccessDenied, CorruptFile, StorageFailure, Unavailable
 from plismbench.hub import hub_errors, require_model
 
 # httpx or httpx2, whichever huggingface_hub uses.
@@ -63,8 +64,19 @@ def test_no_answer_is_told_from_no(error):
     assert "Cannot reach https://huggingface.co" in raised(error).message
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system")]
+)
+def test_a_cache_that_cannot_be_written_is_no_answer_of_the_hub(number, words, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "/cache/hub")
+    with pytest.raises(StorageFailure) as caught, hub_errors("Org/Name", None, kind="model"):
+        raise OSError(number, words)
+    assert caught.value.message == f"Cannot write what was fetched of Org/Name to /cache/hub: {words}."
+    assert "HF_HOME" in caught.value.hint
+
+
 def test_our_own_errors_pass_and_so_do_bugs():
-    for error in (CorruptFile("a shard"), ZeroDivisionError()):
+    for error in (CorruptFile("a shard"), ZeroDivisionError(), OSError(errno.EIO, "Input/output error")):
         with pytest.raises(type(error)), hub_errors("Org/Name", None, kind="dataset"):
             raise error
 
