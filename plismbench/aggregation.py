@@ -1,6 +1,7 @@
 """From numbers a pair to numbers a group: the tables that every result is made of."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -143,16 +144,30 @@ def medians_between(summary: pl.DataFrame, axis: Axis, metric: str) -> pl.DataFr
     )
 
 
-def hardest_between(summary: pl.DataFrame, axis: Axis, metric: str) -> tuple[str, str, float] | None:
-    """The two scanners, or stainings, with the lowest median of a metric, and that median; None if there are none.
+@dataclass(frozen=True)
+class Hardest:
+    """The two scanners, or stainings, between which the median of a metric is the lowest.
 
-    Of equal medians, the first by name.
+    Args:
+        a, b: their codes; of equal medians, the first by name.
+        median: that median.
+        n_alike: other two with the same median.
     """
+
+    a: str
+    b: str
+    median: float
+    n_alike: int
+
+
+def hardest_between(summary: pl.DataFrame, axis: Axis, metric: str) -> Hardest | None:
+    """The two scanners, or stainings, with the lowest median of a metric; None if there are none."""
     medians = medians_between(summary, axis, metric)
     if medians.is_empty():
         return None
-    a, b, median = medians.sort("median", "a", "b").select("a", "b", "median").row(0)
-    return a, b, median
+    lowest = medians.filter(pl.col("median") == pl.col("median").min())
+    a, b, median = lowest.select("a", "b", "median").row(0)
+    return Hardest(a, b, median, len(lowest) - 1)
 
 
 def check_schema(table: pl.DataFrame, schema: Schema, where: object) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """What failure looks like: the tiles that a model does not find again, and those that it takes for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,6 +72,7 @@ class Failures:
         model, signature: of the result.
         pair: the slides; the queries are on the first.
         axis: what differs between the slides, if it is one thing, and the pair was chosen for being the hardest.
+        n_alike: other two scanners, or stainings, that are as hard as those of a pair so chosen.
         k: a counterpart of a rank above k is missed.
         accuracy: top-k accuracy of the pair.
         queries: empty if there is none, or nothing to show them with.
@@ -82,6 +83,7 @@ class Failures:
     signature: str
     pair: SlidePair
     axis: Axis | None
+    n_alike: int
     k: int
     accuracy: float | None
     queries: tuple[Query, ...] = ()
@@ -114,29 +116,28 @@ def find_failures(
             scanners, or stainings, whose median is the lowest.
     """
     return tuple(
-        _failures(result, dataset, workspace, pair, axis)
+        _failures(result, dataset, workspace, *pair)
         for result in results
-        for axis, pair in ({None: chosen} if chosen else _hardest_pairs(result)).items()
+        for pair in ([(chosen, None, 0)] if chosen else _hardest_pairs(result))
     )
 
 
-def _hardest_pairs(result: Result) -> dict[Axis | None, SlidePair]:
-    pairs: dict[Axis | None, SlidePair] = {}
+def _hardest_pairs(result: Result) -> Iterator[tuple[SlidePair, Axis, int]]:
     metric = top_k_metric(result.run.shown_k)
     for axis in Axis:
         hardest = hardest_between(result.summary, axis, metric)
         if hardest:
-            a, b, _ = hardest
+            a, b = hardest.a, hardest.b
             codes = [pl.col(f"{axis}_{side}") for side in "ab"]
             between = ((codes[0] == a) & (codes[1] == b)) | ((codes[0] == b) & (codes[1] == a))
             of_group = result.pairs.filter(pl.col("group") == str(axis.group), between)
             worst = of_group.sort(metric, *PAIR).row(0, named=True)
-            pairs[axis] = SlidePair(*(Slide(worst[f"staining_{side}"], worst[f"scanner_{side}"]) for side in "ab"))
-    return pairs
+            pair = SlidePair(*(Slide(worst[f"staining_{side}"], worst[f"scanner_{side}"]) for side in "ab"))
+            yield pair, axis, hardest.n_alike
 
 
 def _failures(
-    result: Result, dataset: RegisteredDataset, workspace: Workspace, pair: SlidePair, axis: Axis | None
+    result: Result, dataset: RegisteredDataset, workspace: Workspace, pair: SlidePair, axis: Axis | None, n_alike: int
 ) -> Failures:
     run, k = result.run, result.run.shown_k
     slides = (pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner)
@@ -146,9 +147,9 @@ def _failures(
         if accuracy is None:
             raise InvalidInput(f"This result does not compare {pair.a} with {pair.b}.")
         queries = _queries(result, dataset, workspace, pair, k)
-        return Failures(run.name, run.signature, pair, axis, k, accuracy, queries)
+        return Failures(run.name, run.signature, pair, axis, n_alike, k, accuracy, queries)
     except PlismbenchError as error:  # a report is whole without its pictures
-        return Failures(run.name, run.signature, pair, axis, k, accuracy, problem=str(error))
+        return Failures(run.name, run.signature, pair, axis, n_alike, k, accuracy, problem=str(error))
 
 
 def _queries(

@@ -9,6 +9,7 @@ from synthetic_results import make_result
 from plismbench.aggregation import (
     BETWEEN_SCHEMA,
     SUMMARY_SCHEMA,
+    Hardest,
     check_schema,
     core_metrics,
     core_schema,
@@ -117,11 +118,12 @@ def test_medians_between_two_codes(pairs, axis, same, n_pairs):
 def test_the_hardest_two_have_the_lowest_median(pairs, axis):
     summary = summarise(pairs, KS)
     medians = {(row["a"], row["b"]): row["median"] for row in medians_between(summary, axis, "top_10").to_dicts()}
-    a, b, median = hardest_between(summary, axis, "top_10")
-    assert medians[a, b] == median == min(medians.values())
+    found = hardest_between(summary, axis, "top_10")
+    assert medians[found.a, found.b] == found.median == min(medians.values())
+    assert found.n_alike == 0
     assert hardest_between(summary, axis, "nothing") is None
     tied = summary.with_columns(median=pl.lit(0.5))
-    assert hardest_between(tied, axis, "top_10")[:2] == min(medians)
+    assert hardest_between(tied, axis, "top_10") == Hardest(*min(medians), 0.5, len(medians) - 1)
 
 
 def test_names():

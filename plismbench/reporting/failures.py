@@ -68,7 +68,8 @@ def failure_panels(failures: Iterable[Failures], budget: int = BUDGET) -> Iterat
 
 
 def _title(found: Failures) -> str:
-    hardest = f"hardest {found.axis}s: " if found.axis else ""
+    others = f", with {found.n_alike} more as hard" if found.n_alike else ""
+    hardest = f"hardest {found.axis}s{others}: " if found.axis else ""
     return f"{shortened(found.model)}, {hardest}{found.pair.a} against {found.pair.b}"
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from plismbench import __version__
-from plismbench.aggregation import hardest_between, top_k_metric
+from plismbench.aggregation import Hardest, hardest_between, top_k_metric
 from plismbench.dataset import DEMO, PLISM
 from plismbench.failures import Failures
 from plismbench.leaderboard import Cost, Leaderboard
@@ -60,12 +60,12 @@ class Breaks:
 
     Args:
         model: its name.
-        scanners, stainings: the two with the lowest median top-k accuracy, and that median; None if there are no two.
+        scanners, stainings: the two with the lowest median top-k accuracy; None if there are no two.
     """
 
     model: str
-    scanners: tuple[str, str, float] | None
-    stainings: tuple[str, str, float] | None
+    scanners: Hardest | None
+    stainings: Hardest | None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ QUERY = Query(
     tile(A, (5, 5), grey=40), tile(B, (5, 5), cosine=0.5, grey=80), 1203, 16277,
     (tile(A, (5, 6), cosine=0.98, grey=120), tile(B, (2, 4), cosine=0.9, grey=160), tile(A, (90, 4), "liver", 0.8)),
 )  # fmt: skip
-FOUND = Failures("toy", "s", SlidePair(A, B), Axis.STAINING, 10, 0.25, (QUERY,))
+FOUND = Failures("toy", "s", SlidePair(A, B), Axis.STAINING, 0, 10, 0.25, (QUERY,))
 
 
 def test_a_strip_says_what_stands_beside_what():
@@ -51,6 +51,8 @@ def test_a_problem_is_told_and_a_pair_that_was_named_is_not_called_hardest():
     assert (panel.title, panel.note, panel.strips) == (
         "toy, GM_AT2 against HR_AT2", "No pictures: There are no tiles.", (),
     )  # fmt: skip
+    (panel,) = failure_panels([replace(FOUND, n_alike=2)])
+    assert panel.title == "toy, hardest stainings, with 2 more as hard: GM_AT2 against HR_AT2"
     (panel,) = failure_panels([replace(FOUND, queries=())])
     assert panel.note == "Top-10 accuracy of this pair of slides: .250. No tile that was looked at is missed."
 

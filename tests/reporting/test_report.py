@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from browser import CHROMIUM, Browser
 from PIL import Image
@@ -36,7 +37,7 @@ def failure(model, **changes):
     query, counterpart, *found = (Tile(slide, (1, 1), "skin", pixels, 0.5) for slide in (*SLIDES, SLIDES[0]))
     shown = Query(query, counterpart, 77, 59, tuple(found))
     signature = make_result(slides=SLIDES).run.signature
-    told = Failures(model, signature, SlidePair(SLIDES[0], SLIDES[1]), Axis.SCANNER, 10, 0.25, (shown,))
+    told = Failures(model, signature, SlidePair(SLIDES[0], SLIDES[1]), Axis.SCANNER, 0, 10, 0.25, (shown,))
     return replace(told, **changes)
 
 
@@ -69,10 +70,17 @@ def test_what_breaks_a_model_stands_below_the_ranking():
     for result, row in zip(results, reversed(board.rows), strict=True):
         assert number(row.score_without_cosine) in text
         told = [
-            f"{a} – {b} {number(median)}"
-            for a, b, median in (hardest_between(result.summary, axis, "top_10") for axis in Axis)
+            f"{found.a} – {found.b} {number(found.median)}"
+            for found in (hardest_between(result.summary, axis, "top_10") for axis in Axis)
         ]
         assert f"{row.name} {' '.join(told)}" in text
+
+
+def test_others_that_break_a_model_as_much_are_counted():
+    result = make_result()
+    even = result.summary.with_columns(median=pl.lit(0.25))
+    text = words(report([replace(result, summary=even)])[0])
+    assert "AT2 – GT450, 20 more .250 GIV – GIVH, 77 more .250" in text  # of 7 scanners and 13 stainings
 
 
 def test_times_are_a_column_where_one_is_known():
