@@ -88,6 +88,7 @@ class TorchEngine(DeviceArithmetic):
                 for least in (least_a, least_b)
                 for bound in unsure_band(least, margin)
             )
+            # A mask is copied into the type of its sum before it is summed: int64 would be 8 bytes a score.
             sure_a = torch.zeros(n_a, dtype=torch.int64, device=self.device)
             sure_b = torch.zeros(n_b, dtype=torch.int64, device=self.device)
             for rows, columns in everything:
@@ -97,10 +98,10 @@ class TorchEngine(DeviceArithmetic):
                 for block in torch.split(of_a, self._step(len(of_b))):
                     scores = self._scores(a, block, b, of_b)
                     sure = scores >= high_a[block, None]
-                    sure_a[block] += sure.sum(dim=1)
+                    sure_a[block] += sure.sum(dim=1, dtype=torch.int32)
                     unsure_a.add(_pairs((scores >= low_a[block, None]).logical_xor_(sure), block, of_b))
                     sure = scores >= high_b[of_b]
-                    sure_b[of_b] += sure.sum(dim=0)
+                    sure_b[of_b] += sure.sum(dim=0, dtype=torch.int32)
                     unsure_b.add(_pairs((scores >= low_b[of_b]).logical_xor_(sure), block, of_b))
             (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
             return Reached(host(sure_a), host(sure_b), pairs_a, pairs_b, crowded_a, crowded_b)

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from vectors import PAIRS, collapsed_pair, random_pair
 
 from plismbench.errors import InvalidInput, ShapeMismatch
+from plismbench.metrics import retrieval
 from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, exact_ranks, searched_slide
 from plismbench.metrics.vectors import PrincipalAxes, SlideVectors, principal_axes
 from plismbench.search.engine import ENGINES, engine
+from plismbench.search.exact import ExactEngine
 
 
 def compute_ranks(a, b, limit, name="faiss", lead=None, search=None):
@@ -103,6 +105,29 @@ def test_hundreds_of_duplicates_are_counted_in_full(name):
             expected = oracle.ranks(first, second)
             np.testing.assert_array_equal(found.a, np.minimum(expected[0], limit))
             np.testing.assert_array_equal(found.b, np.minimum(expected[1], limit))
+
+
+def test_neighbours_that_rounding_cannot_tell_are_settled_once_a_slide(monkeypatch):
+    # Matrix units of a GPU round so much that some tiles of every slide are left unclear by their float32 scores.
+    class Coarse(ExactEngine):
+        def rounding(self, dim):
+            return 2e-3
+
+    def counted(queries, gallery, rows, at_least):
+        looked_through.extend(rows)
+        return count(queries, gallery, rows, at_least)
+
+    looked_through, count = [], retrieval._count_exactly
+    monkeypatch.setattr(retrieval, "_count_exactly", counted)
+    a, b = random_pair(400, 16, 1.2)
+    found = compute_ranks(a, b, 10, search=Coarse())
+    assert looked_through == []
+    for ours, expected in zip((found.a, found.b), oracle.ranks(a, b), strict=True):
+        np.testing.assert_array_equal(ours, np.minimum(expected, 10))
+    duplicates, others = (np.concatenate([np.tile(some[:1], (100, 1)), some]) for some in (a, b))
+    found = compute_ranks(duplicates, others, 10, search=Coarse())
+    for ours, expected in zip((found.a, found.b), oracle.ranks(duplicates, others), strict=True):
+        np.testing.assert_array_equal(ours, np.minimum(expected, 10))
 
 
 def test_hits_are_told_for_each_place():
