@@ -3,6 +3,7 @@
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import combinations
@@ -16,6 +17,7 @@ import numpy as np  # noqa: E402
 import oracle  # noqa: E402
 from evaluation import MODELS, K, make_slides, ours, reference, searched_slides, timed  # noqa: E402
 from findings import Finding, agreement, at_least, at_most  # noqa: E402
+from torch.profiler import ProfilerActivity, profile  # noqa: E402
 from vectors import PAIRS, placed  # noqa: E402
 
 from plismbench.machine import n_cores  # noqa: E402
@@ -70,26 +72,41 @@ def check_search(search: Engine, n_tiles: int = 3_000, dim: int = DIM) -> list[F
     ]
 
 
-def check_pairs(search: Engine, n_slides: int = N_SLIDES, n_tiles: int = N_TILES, dim: int = DIM) -> list[Finding]:
+def check_pairs(
+    search: Engine, n_slides: int = N_SLIDES, n_tiles: int = N_TILES, dim: int = DIM
+) -> Iterator[Finding]:  # fmt: skip
     """Seconds for all pairs of a model, from vectors in memory: slides placed and searched, cosines, ranks."""
-    findings = []
-    for title, most in (("H0-mini, cross-staining", SECONDS), ("robust", None)):
+    for title in ("robust", "H0-mini, cross-staining"):
         slides = make_slides(n_slides, n_tiles, dim, MODELS[title][0], 1.0)
-        if not findings:
-            ours(searched_slides(slides[:2], None, search), search)  # libraries load, kernels are chosen
+        ours(searched_slides(slides[:2], None, search), search)  # libraries load, kernels are chosen
         begun = time.perf_counter()
         with ThreadPoolExecutor(n_cores()) as pool:
             searched = list(pool.map(lambda one: searched_slide(one, None, K, search), slides))
             placing = time.perf_counter() - begun
             found = list(pool.map(lambda pair: ours(pair, search), combinations(searched, 2)))
         seconds = time.perf_counter() - begun
-        what = f"{len(found):,} pairs × {n_tiles:,} × {dim}, like {title}"
         accuracy = np.mean([accuracy for _, accuracy in found])
-        findings += [
-            at_most(what, seconds, most, " s") if most else Finding(what, f"{seconds:.3g} s"),
-            Finding("  of it its slides", f"{placing:.3g} s; top-{K} of the pairs {accuracy:.3f}"),
-        ]
-    return findings + check_reference(slides[:2], found[0], seconds / len(found))
+        yield at_most(f"{len(found):,} pairs × {n_tiles:,} × {dim}, like {title}", seconds, SECONDS, " s")
+        yield Finding("  of it its slides", f"{placing:.3g} s; top-{K} of the pairs {accuracy:.3f}")
+    yield from check_reference(slides[:2], found[0], seconds / len(found))
+
+
+def check_kernels(search: Engine, n_tiles: int = N_TILES, dim: int = DIM) -> list[Finding]:
+    """Where the GPU's time of one pair goes: how long it works, of how long that takes, and at which kernels."""
+    slides = searched_slides(make_slides(2, n_tiles, dim, MODELS["robust"][0], 1.0), None, search)
+    ours(slides, search)
+    with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+        took, _ = timed(ours, slides, search)
+    kernels = sorted(profiled.key_averages(), key=lambda one: one.self_device_time_total, reverse=True)
+    worked = sum(one.self_device_time_total for one in kernels)
+    title = f"a robust pair × {n_tiles:,} × {dim}, alone"
+    return [
+        Finding(title, f"{1000 * took:.3g} ms, of which {worked / 1000:.3g} ms on the GPU"),
+        *(
+            Finding(f"  {one.key[:60]}", f"{one.self_device_time_total / 1000:.3g} ms, {one.count} times")
+            for one in kernels[:8]
+        ),
+    ]
 
 
 def check_reference(slides, expected, seconds: float, numpy_like: str = "cupy") -> list[Finding]:

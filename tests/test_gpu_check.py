@@ -67,8 +67,14 @@ def test_speed_is_that_of_every_tile(gpu_check, tiny, monkeypatch):
     monkeypatch.setattr(gpu_check, "bare_speed", lambda *_: (1e-3, 0.0))
     encoded = gpu_check.encode_tissue(8)
     shape = gpu_check.Shape("tiny", "", 64, 0.95)
-    *_, share = gpu_check.check_speed(tiny, shape, encoded)
+    *others, share = gpu_check.check_speed(tiny, shape, encoded)
     assert share.held
+    assert [finding.check.strip() for finding in others] == [
+        "tiny: bare forward pass, batches of 32",
+        "a batch is started in",
+        "extraction of decoded tiles / bare",
+        "extraction from PNG",
+    ]
     monkeypatch.setattr(gpu_check, "bare_speed", lambda *_: (1e9, 0.0))
     *_, share = gpu_check.check_speed(tiny, shape, encoded)
     assert not share.held
@@ -76,8 +82,9 @@ def test_speed_is_that_of_every_tile(gpu_check, tiny, monkeypatch):
 
 
 def test_decoding_is_timed(gpu_check):
-    (finding,) = gpu_check.check_decode(gpu_check.encode_tissue(4))
-    assert float(finding.found.removesuffix(" tiles/s").replace(",", "")) > 0
+    one, every = gpu_check.check_decode(gpu_check.encode_tissue(4))
+    assert float(one.found.removesuffix(" tiles/s").replace(",", "")) > 0
+    assert every.found.endswith(" times as many")
 
 
 def test_the_table_has_every_finding(gpu_check, capsys):
@@ -92,24 +99,25 @@ def test_the_shapes_are_those_of_timm(gpu_check):
 
     with torch.device("meta"):
         widths = [timm.create_model(shape.architecture, num_classes=0).num_features for shape in gpu_check.SHAPES]
-    assert widths == [384, 768, 1536]
+    assert widths == [384, 768, 1024, 1536]
     made = gpu_check.build(gpu_check.Shape("small", "test_vit", 1), CPU)
     assert made(gpu_check.noise_tiles(2)).shape == (2, 64)
 
 
-def test_the_device_has_a_number_that_torch_takes(gpu_check, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    for name, index in (("cuda", 0), ("cuda:1", 1)):
-        assert _get_device_index(gpu_check.cuda_device(name)) == index
+def test_the_device_has_a_number_that_torch_takes(gpu_check):
+    assert _get_device_index(gpu_check.DEVICE) == 0
 
 
 def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, tiny, monkeypatch, capsys):
     def broken(_):
         raise RuntimeError("a kernel is missing")
 
+    def half_done(_):
+        yield gpu_check.at_least("pairs before", 1, 0)
+        raise RuntimeError("no such function in cupy")
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)
-    monkeypatch.setattr(gpu_check, "cuda_device", lambda _: CPU)
+    monkeypatch.setattr(gpu_check, "DEVICE", CPU)
     monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "", 64),))
     monkeypatch.setattr(gpu_check, "build", lambda *_: tiny)
     monkeypatch.setattr(gpu_check, "check_precision", lambda _: [])
@@ -117,16 +125,19 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
     monkeypatch.setattr(gpu_check, "encode_tissue", lambda _: encode(8))
     monkeypatch.setattr(gpu_check, "check_memory", broken)
     monkeypatch.setattr(gpu_check, "check_search", lambda search: [gpu_check.at_least(search.device, 1, 0)])
-    monkeypatch.setattr(gpu_check, "check_pairs", lambda _: [])
-    monkeypatch.setattr(sys, "argv", ["gpu_check.py"])
+    monkeypatch.setattr(gpu_check, "check_kernels", lambda _: [])
+    monkeypatch.setattr(gpu_check, "check_pairs", half_done)
     assert gpu_check.main() == 1
     told = capsys.readouterr()
-    assert told.out.count("FAILS") == 1
+    assert told.out.count("FAILS") == 2
     assert "RuntimeError: a kernel is missing" in told.err
-    assert "broken cpu" in told.out
+    assert "broken" in told.out
+    assert "pairs before" in told.out
+    assert "all of this" in told.out
     assert "ranks of a collapsed pair as the oracle's" in told.out
     assert "tiny: extraction / bare" in told.out
     monkeypatch.setattr(gpu_check, "check_memory", lambda _: [])
+    monkeypatch.setattr(gpu_check, "check_pairs", lambda _: [])
     monkeypatch.setattr(gpu_check, "SHAPES", ())
     assert gpu_check.main() == 0
 
@@ -137,9 +148,9 @@ def test_on_a_gpu_everything_is_where_it_is_needed(gpu_check, monkeypatch, capsy
     monkeypatch.setattr(gpu_check, "make_runner", lambda extractor, _: gpu_check.Runner(extractor, 4))
     monkeypatch.setattr(gpu_check, "encode_tissue", lambda _: encode(4))
     monkeypatch.setattr(gpu_check, "check_memory", lambda _: [])  # only a real one has too little
+    monkeypatch.setattr(gpu_check, "check_kernels", lambda _: [])  # or has kernels
     monkeypatch.setattr(gpu_check, "check_pairs", lambda engine: pairs(engine, 3, 400, 32))
     monkeypatch.setattr(gpu_check, "check_search", lambda engine: search(engine, 600, 32))
-    monkeypatch.setattr(sys, "argv", ["gpu_check.py"])
     with pretended_gpu():
         code = gpu_check.main()
     told = capsys.readouterr()

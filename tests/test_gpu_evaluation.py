@@ -2,8 +2,10 @@
 
 import importlib.util
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,12 +54,25 @@ def test_all_pairs_are_timed_beside_the_reference(gpu_evaluation, monkeypatch):
     seen = []
     ours = gpu_evaluation.ours
     monkeypatch.setattr(gpu_evaluation, "ours", lambda pair, search: seen.append(pair) or ours(pair, search))
-    findings = gpu_evaluation.check_pairs(TorchEngine("cpu"), 4, 200, 64)
-    assert len(seen) == 1 + 2 * 6  # one to warm up, then all of two models
-    assert findings[0].check == "6 pairs × 200 × 64, like H0-mini, cross-staining"
+    findings = list(gpu_evaluation.check_pairs(TorchEngine("cpu"), 4, 200, 64))
+    assert len(seen) == 2 * (1 + 6)  # of two models one to warm up, then all
+    assert findings[2].check == "6 pairs × 200 × 64, like H0-mini, cross-staining"
     assert (findings[0].held, findings[0].asked) == (True, "≤ 1e+03 s")
     monkeypatch.setattr(gpu_evaluation, "SECONDS", 1e-9)
-    assert not gpu_evaluation.check_pairs(TorchEngine("cpu"), 3, 100, 32)[0].held
+    assert not next(gpu_evaluation.check_pairs(TorchEngine("cpu"), 3, 100, 32)).held
+
+
+def test_the_kernels_that_take_longest_come_first(gpu_evaluation, monkeypatch):
+    kernels = [SimpleNamespace(key=f"kernel {n}", self_device_time_total=1000 * n, count=n) for n in range(1, 11)]
+    profiled = nullcontext(SimpleNamespace(key_averages=lambda: kernels))
+    monkeypatch.setattr(gpu_evaluation, "profile", lambda activities: profiled)
+    whole, *found = gpu_evaluation.check_kernels(TorchEngine("cpu"), 100, 32)
+    assert whole.found.endswith(" ms, of which 55 ms on the GPU")
+    assert [(one.check, one.found) for one in found[:2]] == [
+        ("  kernel 10", "10 ms, 10 times"),
+        ("  kernel 9", "9 ms, 9 times"),
+    ]
+    assert len(found) == 8
 
 
 def test_the_reference_agrees_and_its_absence_is_told(gpu_evaluation):

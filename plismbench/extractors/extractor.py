@@ -10,9 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.backends import cudnn
 from torch.nn import functional
 
-from plismbench.errors import BrokenPlugin, InvalidInput, NeedsAction, PlismbenchError, first_line_of, words_of
+from plismbench.errors import (
+    BrokenPlugin,
+    InvalidInput,
+    NeedsAction,
+    PlismbenchError,
+    device_failed,
+    first_line_of,
+    lacks_memory,
+    words_of,
+)
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -69,7 +79,8 @@ class Extractor:
             BrokenPlugin: if the network is not ours, and raises.
         """
         autocast = _AUTOCAST.get(self.precision)
-        with torch.inference_mode():
+        # Left to itself, torch has cuDNN round what a convolution multiplies to TF32, also where float32 was asked for.
+        with torch.inference_mode(), cudnn.flags(enabled=True, allow_tf32=False):
             prepared = self.prepare(batch)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
                 output = self._forward(prepared)
@@ -83,10 +94,12 @@ class Extractor:
     def _forward(self, prepared: Tensor) -> Any:
         try:
             return self.module(prepared)
-        except (PlismbenchError, torch.OutOfMemoryError, torch.AcceleratorError):
-            raise  # a device that fails is no network's fault: `device_errors` names it
+        except (PlismbenchError, torch.OutOfMemoryError):
+            raise
         except Exception as error:
-            if self.compiled or self.spec.loader.startswith("plismbench.") or _lacks_memory(error):
+            if lacks_memory(error) or device_failed(error):
+                raise  # no network's fault: `device_errors` names the device
+            if self.compiled or self.spec.loader.startswith("plismbench."):
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
             raise BrokenPlugin(
                 f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels:"
@@ -161,20 +174,15 @@ def device_errors(name: str, device: torch.device) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except torch.AcceleratorError as error:
+    except (MemoryError, RuntimeError) as error:
+        if lacks_memory(error):
+            raise torch.OutOfMemoryError(str(error)) from error
+        if not device_failed(error):
+            raise
         raise NeedsAction(
             f"Device {device} failed under '{name}': {first_line_of(error)}.",
             hint="Finished slides are kept; the same command goes on from there.",
         ) from error
-    except (MemoryError, RuntimeError) as error:
-        if not _lacks_memory(error):
-            raise
-        raise torch.OutOfMemoryError(str(error)) from error
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Whether NumPy, or torch on a CPU, was refused memory; torch has no type of its own for that."""
-    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def checked_device(name: str) -> torch.device:
@@ -208,4 +216,4 @@ def default_precision(spec: ExtractorSpec, device: str) -> Precision:
 
 def default_batch_size(device: str) -> int:
     """Tiles in a forward pass that keep the device busy; on a CPU more only cost memory."""
-    return 32 if checked_device(device).type == "cpu" else 128
+    return 32 if checked_device(device).type == "cpu" else 256

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from plismbench.errors import NeedsAction, first_line_of
+from plismbench.errors import NeedsAction, device_failed, first_line_of, lacks_memory
 from plismbench.search.directions import (
     Axes,
     Directions,
@@ -129,12 +129,14 @@ def at_work() -> Iterator[None]:
     try:
         with _AT_ONCE, _FullPrecision.hold():
             yield
-    except torch.OutOfMemoryError as error:
-        raise NeedsAction(
-            "The GPU has too little free memory for this search.",
-            hint="Lower --memory, free the GPU, or use --device cpu; what is done is kept.",
-        ) from error
-    except torch.AcceleratorError as error:
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or (device_failed(error) and lacks_memory(error)):
+            raise NeedsAction(
+                "The GPU has too little free memory for this search.",
+                hint="Lower --memory, free the GPU, or use --device cpu; what is done is kept.",
+            ) from error
+        if not device_failed(error):
+            raise
         raise NeedsAction(
             f"The GPU failed: {first_line_of(error)}.", hint="What is done is kept; run the same again."
         ) from error

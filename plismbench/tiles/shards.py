@@ -6,7 +6,6 @@ groups. How the tiles of one slide are ordered does not matter.
 """
 
 import contextlib
-import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -20,6 +19,7 @@ import numpy as np
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, first_line_of
+from plismbench.machine import n_cores
 from plismbench.tiles.files import ReadableFiles
 from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
 from plismbench.tiles.png import decode_png
@@ -67,7 +67,7 @@ class Shards:
         Raises:
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
-        with threads(READERS) as readers, threads(os.cpu_count() or 1) as decoders:
+        with threads(READERS) as readers, threads(n_cores()) as decoders:
             places = self.places(slide, dataset.tiles_per_slide, readers)
             require_tiles(dataset, slide, (place.tile_id for place in places), _file_name(places[0].shard))
             tiles = in_order(

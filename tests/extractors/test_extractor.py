@@ -195,6 +195,17 @@ def test_mean_and_deviation_are_made_once(pixels, monkeypatch):
     one(pixels)
 
 
+def test_convolutions_in_float32_are_not_rounded_to_tf32(pixels):
+    def look(image):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return image.mean((2, 3))
+
+    seen, before = [], torch.backends.cudnn.allow_tf32
+    extractor(Function(look))(pixels)
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 def test_parameters_are_counted():
     assert extractor(nn.Linear(5, 3)).n_params == 18
 

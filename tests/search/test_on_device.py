@@ -37,12 +37,22 @@ def test_a_slide_that_may_not_be_written_to_is_taken_in_unchanged():
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), "too little free memory"),
         (torch.AcceleratorError("CUDA error: unspecified launch failure\nCompile with ..."), "unspecified launch"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "too little free"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(...)`"),
+            "GPU failed: CUDA",
+        ),
     ],
 )
 def test_a_device_that_fails_is_told_in_one_sentence(error, words):
     with pytest.raises(NeedsAction, match=words) as told, at_work():
         raise error
     assert "\n" not in str(told.value)
+
+
+def test_a_bug_of_ours_is_no_failure_of_the_device():
+    with pytest.raises(RuntimeError, match="size of tensor"), at_work():
+        raise RuntimeError("The size of tensor a (3) must match the size of tensor b (4)")
 
 
 def test_few_threads_are_at_work_at_once():
