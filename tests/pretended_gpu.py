@@ -121,7 +121,7 @@ class Stream:
 class Event:
     """A moment on a stream."""
 
-    def __init__(self, enable_timing=False):
+    def __init__(self, enable_timing=False, blocking=False):
         pass
 
     def record(self, stream):

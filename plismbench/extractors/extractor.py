@@ -152,6 +152,8 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
     module = load_module(spec)
     try:
         with device_errors(spec.name, where):
+            if where.type == "cuda" and where.index is not None:
+                torch.cuda.set_device(where)  # else each return from a stream is one to the first GPU, and takes of it
             module.to(where)
     except torch.OutOfMemoryError:
         raise NeedsAction(

@@ -92,7 +92,8 @@ class CudaLine:
             batch = torch.from_numpy(pixels).pin_memory().to(self._device, non_blocking=True)
         main.wait_stream(self._up)
         batch.record_stream(main)
-        begun, ended, home = (cuda.Event(enable_timing=timing) for timing in (True, True, False))
+        begun, ended = (cuda.Event(enable_timing=True) for _ in range(2))
+        home = cuda.Event(blocking=True)  # one who waits for it sleeps: spinning takes a core from those who decode
         begun.record(main)
         vectors = forward(batch)
         ended.record(main)

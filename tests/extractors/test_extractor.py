@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pretended_gpu import pretended_gpu
 from torch import nn
 from torchvision.transforms import ToTensor
 from torchvision.transforms import v2 as transforms
@@ -185,7 +186,17 @@ def test_a_network_that_does_not_fit_is_one_sentence(monkeypatch):
     monkeypatch.setattr(nn.Module, "to", refuse)
     spec = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8)
     with pytest.raises(NeedsAction, match=r"'constant' does not fit the memory of cpu\. Extract fewer models at once"):
-        load_extractor(spec, "cpu", Precision.FP32)
+        load_extractor(spec, "cpu:0", Precision.FP32)
+
+
+def test_a_process_works_on_the_gpu_that_it_was_given_and_on_no_other(monkeypatch):
+    spec, given = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8), []
+    with pretended_gpu():
+        monkeypatch.setattr(torch.cuda, "set_device", given.append)
+        load_extractor(spec, "cuda:0", Precision.FP16)
+        load_extractor(spec, "cuda", Precision.FP16)
+        load_extractor(spec, "cpu:0", Precision.FP32)
+    assert given == [torch.device("cuda:0")]
 
 
 def test_mean_and_deviation_are_made_once(pixels, monkeypatch):

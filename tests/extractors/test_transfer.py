@@ -31,8 +31,8 @@ class FakeCuda:
         self.n_streams += 1
         return FakeStream(self, ("up", "down")[self.n_streams - 1])
 
-    def Event(self, enable_timing):  # noqa: N802
-        return FakeEvent(self)
+    def Event(self, enable_timing=False, blocking=False):  # noqa: N802
+        return FakeEvent(self, blocking)
 
     def current_stream(self, device):
         return FakeStream(self, "main")
@@ -53,14 +53,14 @@ class FakeStream:
 
 
 class FakeEvent:
-    def __init__(self, cuda):
-        self.cuda = cuda
+    def __init__(self, cuda, blocking):
+        self.cuda, self.blocking = cuda, blocking
 
     def record(self, stream):
         self.cuda.log.append(f"mark on {stream.name}")
 
     def synchronize(self):
-        self.cuda.log.append("host waits")
+        self.cuda.log.append("host sleeps" if self.blocking else "host spins")
 
     def elapsed_time(self, other):
         return 250.0
@@ -109,7 +109,7 @@ def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(c
         "mark on down",
     ]
     landed = flight.land()
-    assert cuda.log[-1] == "host waits"
+    assert cuda.log[-1] == "host sleeps"
     np.testing.assert_array_equal(landed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
     assert landed.seconds == 0.25
 
@@ -117,5 +117,5 @@ def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(c
 def test_the_host_waits_for_nothing_while_it_sends(cuda):
     line = CudaLine(CPU, cuda)
     flights = [line.send(mean, PIXELS) for _ in range(3)]
-    assert "host waits" not in cuda.log
+    assert "host sleeps" not in cuda.log
     assert [len(flight.land().vectors) for flight in flights] == [2, 2, 2]

@@ -113,14 +113,14 @@ def test_every_engine_has_the_products_of_the_stored_values_in_float64(pair, nam
     slides = placed(search, a), placed(search, b)
     for slide, vectors in zip(slides, (of_a, of_b), strict=True):
         moments = search.moments(slide)
-        np.testing.assert_allclose(moments.mean, vectors.mean(axis=0), atol=1e-15)
+        np.testing.assert_allclose(moments.mean, vectors.mean(axis=0), atol=1e-14)
         np.testing.assert_allclose(moments.spread, np.linalg.norm(vectors - vectors.mean(axis=0), axis=1), atol=1e-14)
     found = search.paired(*slides)
-    np.testing.assert_allclose(found.matched, (of_a * of_b).sum(axis=1), atol=1e-15)
+    np.testing.assert_allclose(found.matched, (of_a * of_b).sum(axis=1), atol=1e-14)
     centred = ((of_a - of_a.mean(axis=0)) * (of_b - of_b.mean(axis=0))).sum(axis=1)
-    np.testing.assert_allclose(found.centred, centred, atol=1e-15)
+    np.testing.assert_allclose(found.centred, centred, atol=1e-14)
     pairs = np.argwhere(np.ones((len(a), len(b))))
-    np.testing.assert_allclose(search.products(*slides, pairs), (of_a @ of_b.T).ravel(), atol=1e-15)
+    np.testing.assert_allclose(search.products(*slides, pairs), (of_a @ of_b.T).ravel(), atol=1e-14)
     assert search.products(*slides, pairs[:0]).shape == (0,)
     with pytest.raises(ShapeMismatch, match="same tiles and dim"):
         search.paired(slides[0], placed(search, b[:-1]))
