@@ -182,10 +182,12 @@ def extraction_speed(source: PngTiles | ReadyTiles, runner: Runner) -> float:
             dataset=dataset.name, revision=dataset.revision, precision="fp16",
         )  # fmt: skip
         store = EmbeddingStore.create(Path(folder), manifest)
-        work = Pipeline(source, {spec.name: runner}, {spec.name: store}, 2, lambda _: None)
+        work = Pipeline(source, {spec.name: runner}, {spec.name: store}, 2)
         begun = time.perf_counter()
-        done = list(work(iter([Task(slide, (spec.name,)) for slide in dataset.default_slides])))
-        return len(done) * dataset.tiles_per_slide / (time.perf_counter() - begun)
+        for _ in work(iter([Task(slide, (spec.name,)) for slide in dataset.default_slides])):
+            pass
+        seconds = time.perf_counter() - begun
+        return sum(len(store.read(slide).vectors) for slide in dataset.default_slides) / seconds
 
 
 def check_decode(encoded: tuple[bytes, ...]) -> list[Finding]:

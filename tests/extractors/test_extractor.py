@@ -186,7 +186,7 @@ def test_a_network_that_does_not_fit_is_one_sentence(monkeypatch):
     monkeypatch.setattr(nn.Module, "to", refuse)
     spec = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8)
     with pytest.raises(NeedsAction, match=r"'constant' does not fit the memory of cpu\. Extract fewer models at once"):
-        load_extractor(spec, "cpu:0", Precision.FP32)
+        load_extractor(spec, "cpu", Precision.FP32)
 
 
 def test_a_process_works_on_the_gpu_that_it_was_given_and_on_no_other(monkeypatch):
