@@ -1,12 +1,8 @@
 """Work in this process."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
-from plismbench.execution.executor import Start, UnderWay
-
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+from plismbench.execution.executor import Item, Outcome, Start, UnderWay
 
 
 class LocalExecutor:

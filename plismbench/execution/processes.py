@@ -11,12 +11,9 @@ from enum import Enum, auto
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
-from typing import Any, TypeVar
+from typing import Any
 
-from plismbench.execution.executor import Start, UnderWay, portable
-
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+from plismbench.execution.executor import Item, Outcome, Start, UnderWay, portable
 
 
 class _Word(Enum):

@@ -7,12 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
-from plismbench.execution.executor import Start, UnderWay, portable
-
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+from plismbench.execution.executor import Item, Outcome, Start, UnderWay, portable
 
 _AT_HAND = 2  # items a worker has: one under way, and the next, which it reads ahead
 _WHILE = 0.5  # seconds that a worker may work on before it says how far it is

@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import TypeVar
 
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+from plismbench.execution.executor import Item, Outcome
 
 
 class ThreadExecutor:
