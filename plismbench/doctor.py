@@ -77,10 +77,7 @@ def _packages() -> Iterator[Check]:
     required = [requirement for requirement in required if not requirement.marker or requirement.marker.evaluate()]
     good = []
     for requirement in required:
-        try:
-            version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            version = ""
+        version = _version(requirement.name)
         if version and requirement.specifier.contains(version, prereleases=True):
             good.append(f"{requirement.name} {version}")
         else:
@@ -110,19 +107,18 @@ def _faiss() -> Check:
         import faiss
     except ImportError as error:
         return Check("faiss", Verdict.WARN, f"cannot be imported: {error}", "use evaluate --engine torch")
-    both = [name for name in ("faiss-cpu", "faiss-gpu") if _installed(name)]
-    if len(both) == 2:
+    if _version("faiss-cpu") and _version("faiss-gpu"):
         return Check("faiss", Verdict.WARN, "faiss-cpu and faiss-gpu overwrite each other", "pip uninstall faiss-cpu")
     kind = f"GPU build, {faiss.get_num_gpus()} GPUs" if hasattr(faiss, "StandardGpuResources") else "CPU build"
     return Check("faiss", Verdict.PASS, f"{faiss.__version__}, {kind}")
 
 
-def _installed(name: str) -> bool:
+def _version(name: str) -> str:
+    """Of a package; empty if it is not installed."""
     try:
-        metadata.version(name)
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return False
-    return True
+        return ""
 
 
 def _disk(root: Path) -> Check:

@@ -9,9 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
-from plismbench.dataset import TILE_SIZE, Slide
+from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.opening import open_for_writing
@@ -22,7 +20,7 @@ from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import default_batch_size, load_extractor
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.remote import TRUST
-from plismbench.extractors.runner import make_runner
+from plismbench.extractors.runner import make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task
 from plismbench.tiles.source import TileSource
@@ -194,7 +192,7 @@ def estimate_extraction(
     """
     extractor = load_extractor(spec, device, precision)
     batch_size = batch_size or default_batch_size(device)
-    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
+    pixels = noise_tiles(batch_size)
     extractor(pixels)  # the first batch costs more
     begun = time.perf_counter()
     batches = 0

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import CorruptFile, ShapeMismatch
+from plismbench.extractors.devices import peak_memory
 from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -59,9 +60,8 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
         PlismbenchError: as `load_extractor` does.
     """
     extractor = load_extractor(spec, device, Precision.FP32)
-    n_params = sum(parameter.numel() for parameter in extractor.module.parameters())
-    same = None if spec.n_params is None else n_params == spec.n_params
-    yield Finding("parameters", n_params, spec.n_params, same)
+    same = None if spec.n_params is None else extractor.n_params == spec.n_params
+    yield Finding("parameters", extractor.n_params, spec.n_params, same)
     given: list[str] = []
     watch = extractor.module.register_forward_hook(
         lambda _module, _inputs, output: given.append(str(getattr(output, "dtype", "")).removeprefix("torch."))
@@ -83,8 +83,7 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     begun = time.perf_counter()
     again = extractor(pixels)
     rate = len(pixels) / (time.perf_counter() - begun)
-    yield Finding("a second run", "equal" if np.array_equal(again, vectors) else "differs", "equal",
-                  bool(np.array_equal(again, vectors)))  # fmt: skip
+    yield _equal("a second run", again, vectors)
     alone = np.concatenate([extractor(pixels[at : at + 1]) for at in range(min(_N_SINGLE, len(pixels)))])
     yield _distance(f"batch of 1 against {len(pixels)}", alone, vectors, _ROUNDING)
     half = Precision.FP16 if spec.precision is Precision.FP32 else spec.precision
@@ -96,8 +95,7 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     yield Finding("peak memory, bytes", _peak_memory(extractor))
     del extractor  # two at once may not fit
     rebuilt = load_extractor(spec, device, Precision.FP32)(pixels)
-    yield Finding("a second build", "equal" if np.array_equal(rebuilt, vectors) else "differs", "equal",
-                  bool(np.array_equal(rebuilt, vectors)))  # fmt: skip
+    yield _equal("a second build", rebuilt, vectors)
     if record is not None:
         yield from _against_record(spec, vectors, record)
 
@@ -131,6 +129,11 @@ def _against_record(spec: ExtractorSpec, vectors: Vectors, record: Path) -> Iter
         yield _distance("against the record", vectors, kept, _RECORDED)
 
 
+def _equal(name: str, a: Vectors, b: Vectors) -> Finding:
+    same = np.array_equal(a, b)
+    return Finding(name, "equal" if same else "differs", "equal", same)
+
+
 def _distance(name: str, a: Vectors, b: Vectors, limit: float | None) -> Finding:
     """The largest 1 - cosine over the tiles that both have; vectors of zeros are at distance 0 of each other."""
     n_tiles = min(len(a), len(b))
@@ -145,10 +148,9 @@ def _distance(name: str, a: Vectors, b: Vectors, limit: float | None) -> Finding
 
 def _peak_memory(extractor: Extractor) -> int:
     """Of the GPU, or of the whole process."""
-    if extractor.device.type == "cuda":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated(extractor.device))
+    on_device = peak_memory(extractor.device)
+    if on_device is not None:
+        return on_device
     if sys.platform == "win32":
         return 0
     import resource

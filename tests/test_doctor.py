@@ -69,7 +69,7 @@ def test_a_package_that_is_absent_or_too_old_is_named(hub, check, monkeypatch):
 
 
 def test_two_builds_of_faiss_are_noticed(hub, check, monkeypatch):
-    monkeypatch.setattr(doctor, "_installed", lambda _: True)
+    monkeypatch.setattr(doctor, "_version", lambda _: "1")
     assert check("faiss").fix == "pip uninstall faiss-cpu"
 
 
