@@ -80,10 +80,7 @@ class Comparison:
             hits = {k: ranks.hits(k) for k in self.ks}
         n_tiles = len(a.vectors)
         return {
-            "staining_a": pair.a.staining,
-            "scanner_a": pair.a.scanner,
-            "staining_b": pair.b.staining,
-            "scanner_b": pair.b.scanner,
+            **dict(zip(PAIR, pair.codes, strict=True)),
             "group": str(pair.group),
             "cosine": cosine,
             **{top_k_metric(k): int(hits[k].sum()) / (2 * n_tiles) for k in self.ks},

@@ -212,7 +212,7 @@ def plan_evaluation(
         parts = Parts.of(folder, run)
         drop_parts(folder, but=None if existing is Existing.REPLACE else parts)
         done = set(parts.read().select(PAIR).iter_rows())
-        todo = tuple(p for p in pairs if (p.a.staining, p.a.scanner, p.b.staining, p.b.scanner) not in done)
+        todo = tuple(pair for pair in pairs if pair.codes not in done)
     return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, finished)
 
 

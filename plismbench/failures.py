@@ -140,8 +140,7 @@ def _failures(
     result: Result, dataset: RegisteredDataset, workspace: Workspace, pair: SlidePair, axis: Axis | None, n_alike: int
 ) -> Failures:
     run, k = result.run, result.run.shown_k
-    slides = (pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner)
-    of_pair = result.pairs.filter(*(pl.col(name) == code for name, code in zip(PAIR, slides, strict=True)))
+    of_pair = result.pairs.filter(*(pl.col(name) == code for name, code in zip(PAIR, pair.codes, strict=True)))
     accuracy = next(iter(of_pair[top_k_metric(k)]), None)
     try:
         if accuracy is None:

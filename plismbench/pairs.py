@@ -42,6 +42,11 @@ class SlidePair:
             raise InvalidInput(f"A pair needs two different slides in order; got {self.a} and {self.b}.")
 
     @property
+    def codes(self) -> tuple[str, str, str, str]:
+        """Staining and scanner of the one, then of the other: what names a pair in every table."""
+        return self.a.staining, self.a.scanner, self.b.staining, self.b.scanner
+
+    @property
     def group(self) -> PairGroup:
         """The one group besides ``all`` that holds this pair."""
         if self.a.staining == self.b.staining:

@@ -39,10 +39,7 @@ def check_tables(result: Result) -> None:
 
 def _check_pairs(result: Result) -> None:
     slides = {str(slide): slide for slide in map(Slide.parse, result.run.slides)}
-    expected = [
-        (pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner, str(pair.group))
-        for pair in slide_pairs(slides.values())
-    ]
+    expected = [(*pair.codes, str(pair.group)) for pair in slide_pairs(slides.values())]
     found = result.pairs.select(*PAIR, "group").rows()
     if sorted(found) != expected:
         wrong = next((_named(pair) for pair in sorted(set(expected) ^ set(found))), "one stands there twice")
