@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from plismbench.aggregation import PAIR, summarise
+from plismbench.aggregation import PAIR
 from plismbench.comparison import Comparison, Slides, cores_of, pairs_of
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
@@ -21,15 +21,9 @@ from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.metrics.vectors import keeps_directions
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.parts import Parts, drop_parts
-from plismbench.results import Result, Run, read_result, selection_name, write_result
+from plismbench.results import Result, Run, read_result, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
-from plismbench.uncertainty import bootstrap
-from plismbench.workspace import (
-    RUN_FILE,
-    Existing,
-    Workspace,
-    require_writable,
-)
+from plismbench.workspace import RUN_FILE, Existing, Workspace, require_writable
 
 PAIRS_PER_PART = 32
 """Pairs that are written together: the most that an interruption loses."""
@@ -119,8 +113,7 @@ class Evaluation:
             )
         ks = self.run.ks
         pairs, cores = pairs_of(parts, ks), cores_of(parts, ks)
-        intervals, draws = bootstrap(pairs, cores, ks)
-        summary = summarise(pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left")
+        summary, draws = summed_up(pairs, cores, ks)
         rate = len(self.todo) / seconds if self.todo else 0.0
         run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
         write_result(self.folder, Result(run, pairs, summary, cores, draws))

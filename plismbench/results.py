@@ -11,13 +11,13 @@ from typing import Any
 
 import polars as pl
 
-from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema
+from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
-from plismbench.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA
+from plismbench.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
 from plismbench.workspace import (
     CORES_FILE,
     DRAWS_FILE,
@@ -158,6 +158,12 @@ def _named_by_commit(result: Result, commits: Mapping[tuple[str, str], set[str]]
     run = result.run
     own = [commit[:12] for repo, commit in sorted(run.tiles_commit.items()) if len(commits[run.signature, repo]) > 1]
     return replace(result, run=replace(run, revision=":".join([run.revision, *own])))
+
+
+def summed_up(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The summary and the draws that follow from a pair table and its core table."""
+    intervals, draws = bootstrap(pairs, cores, ks)
+    return summarise(pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left"), draws
 
 
 def slides_digest(slides: Sequence[str]) -> str:

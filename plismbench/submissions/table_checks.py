@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import polars as pl
 
-from plismbench.aggregation import PAIR, core_metrics, metric_names, summarise, top_k_metric
+from plismbench.aggregation import PAIR, core_metrics, metric_names, top_k_metric
 from plismbench.dataset import Slide
 from plismbench.errors import RejectedSubmission
 from plismbench.metrics.protocol import OWKIN
 from plismbench.pairs import slide_pairs
-from plismbench.results import Result
-from plismbench.uncertainty import bootstrap
+from plismbench.results import Result, summed_up
+from plismbench.uncertainty import INTERVAL_SCHEMA, tiles_per_count
 
 _CLOSE = 1e-9  # of sums in another order
 _CLOSE_OWKIN = 1e-3  # its mean cosine is a float16
@@ -46,13 +46,11 @@ def _check_pairs(result: Result) -> None:
         raise RejectedSubmission(
             f"Its {len(slides)} slides make {len(expected):,} pairs, and it has {len(found):,}: see {wrong}."
         )
-    metrics = metric_names(result.run.ks)
-    lowest = {name: 0.0 if name.startswith("top_") else -1.0 for name in metrics}
-    for name in metrics:
+    for name in metric_names(result.run.ks):
         # The lift has no lower bound: its denominator is small where vectors are alike.
         impossible = ~pl.col(name).is_finite() | (pl.col(name) > 1 + _CLOSE)
         if name != "cosine_lift":
-            impossible |= pl.col(name) < lowest[name] - _CLOSE
+            impossible |= pl.col(name) < (0 if name.startswith("top_") else -1) - _CLOSE
         _require(result.pairs, impossible, f"{name} cannot be")
     for smaller, larger in _neighbours(result.run.ks):
         _require(result.pairs, pl.col(smaller) > pl.col(larger), f"{smaller} is above {larger}")
@@ -83,9 +81,8 @@ def _check_pairs_follow(result: Result) -> None:
     sums = result.cores.group_by(PAIR).agg(pl.col(metrics).sum().name.suffix("_sum"))
     both = result.pairs.join(sums, on=PAIR)
     for metric in metrics:
-        per_tile = 2 if metric.startswith("top_") else 1
         close = _CLOSE_OWKIN if metric == "cosine" and run.protocol == OWKIN else _CLOSE
-        expected = pl.col(f"{metric}_sum") / (per_tile * run.n_tiles)
+        expected = pl.col(f"{metric}_sum") / (tiles_per_count(metric) * run.n_tiles)
         _require(both, (pl.col(metric) - expected).abs() > close, f"{metric} does not follow from its cores")
     if run.protocol != OWKIN:
         above = pl.col("cosine") - pl.col("random_cosine")
@@ -94,13 +91,11 @@ def _check_pairs_follow(result: Result) -> None:
 
 
 def _check_summary_follows(result: Result) -> None:
-    ks = result.run.ks
-    intervals, draws = bootstrap(result.pairs, result.cores, ks)
-    expected = summarise(result.pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left")
+    expected, draws = summed_up(result.pairs, result.cores, result.run.ks)
     if not result.summary.select("group", "metric", "n_pairs").equals(expected.select("group", "metric", "n_pairs")):
         raise RejectedSubmission("Its summary has other groups, metrics or numbers of pairs than its pairs make.")
     for name in expected.columns[3:]:
-        close = _CLOSE_INTERVALS if name in intervals.columns else _CLOSE
+        close = _CLOSE_INTERVALS if name in INTERVAL_SCHEMA else _CLOSE
         differs = _differ(result.summary[name], expected[name], close)
         if differs.any():
             row = expected.filter(differs).row(0, named=True)
