@@ -1,13 +1,13 @@
 """Networks whose code lies beside their weights on the Hub, for those that no tower here can hold."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from plismbench.errors import InvalidInput, NeedsAction, Unavailable
+from plismbench.extractors.places import COMMIT
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import hub_json, hub_place
 from plismbench.hub import hub_errors
@@ -44,7 +44,7 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
         AccessDenied, Unavailable: if the repository cannot be had, or lacks safetensors.
     """
     repo, _ = hub_place(spec)
-    if not re.fullmatch(r"[0-9a-f]{40}", spec.revision or ""):
+    if not COMMIT.fullmatch(spec.revision or ""):
         raise InvalidInput(
             f"Extractor '{spec.name}' runs code of {repo} and pins no commit of it; got '{spec.revision}'.",
             hint="Read the code, and give the 40 digits of that commit as revision.",

@@ -2,18 +2,18 @@
 
 import re
 import reprlib
-from typing import Any
 
-from plismbench.dataset import RegisteredDataset, TileSubset, dataset_named
+from plismbench.dataset import TileSubset, dataset_named
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError, RejectedSubmission
+from plismbench.extractors.places import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.results import Run
 
 _WORD = re.compile(r"[\w.+-]{1,100}")  # no bar: a signature is split by them
-_REPO, _COMMIT = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}"), re.compile(r"[0-9a-f]{40}")
+_REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
 _LONGEST = 300
 _MOST_PARAMETERS = 10**15
 _TYPES = {"fingerprint": str, "dataset": str, "revision": str, "precision": str, "protocol": str, "engine": str,
@@ -23,13 +23,15 @@ _TYPES = {"fingerprint": str, "dataset": str, "revision": str, "precision": str,
 _SHOWN = ("name", "title", "organisation", "license", "source")
 
 
-def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset:
-    """The data set of a run, if everything about it fits.
+def check_run(run: Run, manifest: Manifest, signature: str) -> None:
+    """Checks everything about a run.
 
     Raises:
         RejectedSubmission: with the first reason why not.
     """
-    _require_types({name: getattr(run, name) for name in _TYPES}, _TYPES)
+    for name, kind in _TYPES.items():
+        if type(getattr(run, name)) is not kind:
+            raise RejectedSubmission(f"Its {name} is {reprlib.repr(getattr(run, name))}, not {kind.__name__}.")
     for name, values, kind in (("slides", run.slides, str), ("cut-offs", run.ks, int)):
         if any(type(value) is not kind for value in values):
             raise RejectedSubmission(f"Its {name} are {reprlib.repr(values)}, not all {kind.__name__}.")
@@ -50,7 +52,7 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset
     if not _WORD.fullmatch(run.revision):
         raise RejectedSubmission(f"Its revision is {run.revision!r}.")
     for repo, commit in run.tiles_commit.items():
-        if not (_REPO.fullmatch(repo) and _COMMIT.fullmatch(str(commit))):
+        if not (_REPO.fullmatch(repo) and COMMIT.fullmatch(str(commit))):
             raise RejectedSubmission(f"Its tiles are of commit {reprlib.repr(commit)} of {reprlib.repr(repo)}.")
     try:
         TileSubset(run.n_tiles, dataset.tiles_per_slide)
@@ -60,7 +62,6 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> RegisteredDataset
     except PlismbenchError as error:
         raise RejectedSubmission(error.message) from error
     _check_extractor(run, manifest)
-    return dataset
 
 
 def _check_extractor(run: Run, manifest: Manifest) -> None:
@@ -82,9 +83,3 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
             raise RejectedSubmission(f"Its manifest is of another {name} than its run.")
     if not run.tiles_commit.items() <= manifest.tiles_commit.items():
         raise RejectedSubmission("Its manifest has tiles of another commit than its run.")
-
-
-def _require_types(values: dict[str, Any], types: dict[str, type]) -> None:
-    for name, kind in types.items():
-        if type(values[name]) is not kind:
-            raise RejectedSubmission(f"Its {name} is {reprlib.repr(values[name])}, not {kind.__name__}.")

@@ -4,7 +4,6 @@ import pytest
 from submission_files import SLIDES
 from synthetic_results import CORES, make_result
 
-from plismbench.dataset import PLISM
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError
 from plismbench.extractors.spec import ExtractorSpec
@@ -20,7 +19,7 @@ def story(**changes):
 
 def test_one_story_holds():
     run, manifest = story()
-    assert check_run(run, manifest, run.signature) is PLISM
+    check_run(run, manifest, run.signature)
 
 
 def with_spec(**changes):
@@ -103,7 +102,7 @@ def test_the_manifest_is_of_this_run(name, value):
 def test_the_manifest_may_have_tiles_of_more_repositories_and_not_of_other_commits():
     run, manifest = story(tiles_commit={"o/tiles": "a" * 40})
     grown = dataclasses.replace(manifest, tiles_commit={"o/tiles": "a" * 40, "o/h5": "b" * 40})
-    assert check_run(run, grown, run.signature) is PLISM
+    check_run(run, grown, run.signature)
     for commits in ({}, {"o/tiles": "b" * 40}):
         with pytest.raises(PlismbenchError, match="tiles of another commit"):
             check_run(run, dataclasses.replace(manifest, tiles_commit=commits), run.signature)
