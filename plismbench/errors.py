@@ -25,7 +25,7 @@ bug of ours and keeps its traceback.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -86,6 +86,12 @@ _REFUSED = (
     "CUDNN_STATUS_ALLOC_FAILED",
 )
 _FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
+
+
+def few_of(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{rest}"
 
 
 class GateFailed(PlismbenchError):

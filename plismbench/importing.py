@@ -10,7 +10,7 @@ from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.official import features_files, read_features
 from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import CorruptFile, MissingEmbeddings
+from plismbench.errors import CorruptFile, MissingEmbeddings, few_of
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.ids import require_tiles
@@ -86,9 +86,9 @@ def plan_import(
     found = features_files(inner if inner.is_dir() else folder)
     absent = [str(slide) for slide in slides if slide not in found]
     if absent:
-        named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
         raise MissingEmbeddings(
-            f"{folder} lacks {len(absent)} of {len(slides)} slides: {named}.", hint="Take fewer over with --slides."
+            f"{folder} lacks {len(absent)} of {len(slides)} slides: {few_of(absent)}.",
+            hint="Take fewer over with --slides.",
         )
     dim = read_features(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
     manifest = Manifest(

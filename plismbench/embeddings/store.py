@@ -20,6 +20,7 @@ from plismbench.errors import (
     MissingEmbeddings,
     NonFiniteValue,
     ShapeMismatch,
+    few_of,
     first_line_of,
 )
 from plismbench.workspace import MANIFEST_FILE, sweep, writing
@@ -137,9 +138,8 @@ class EmbeddingStore:
         """
         absent = [str(slide) for slide in slides if not self.has(slide)]
         if absent:
-            named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
             raise MissingEmbeddings(
-                f"'{self.manifest.name}' lacks {len(absent)} of {len(slides)} slides: {named}.",
+                f"'{self.manifest.name}' lacks {len(absent)} of {len(slides)} slides: {few_of(absent)}.",
                 hint=f"Run `plismbench extract {self.manifest.choice}` for them, or evaluate fewer with --slides.",
             )
 

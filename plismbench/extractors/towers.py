@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import InvalidInput, UnknownName, words_of
+from plismbench.errors import InvalidInput, UnknownName, few_of, words_of
 from plismbench.extractors.layouts import layout_of, rearranged
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
@@ -90,7 +90,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         if key in found and found[key].shape != value.shape
     ]
     faults = [
-        f"{what} {', '.join(keys[:4])}{f' and {len(keys) - 4} more' if len(keys) > 4 else ''}"
+        f"{what} {few_of(keys, 4)}"
         for what, keys in (("missing", missing), ("unexpected", unexpected), ("shape:", unlike))
         if keys
     ]
