@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.embeddings.efficiency import Efficiency, relative_times
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, csv_text, document, parameters, printable
+from plismbench.reporting.printing import UNKNOWN, csv_text, document, parameters
+from plismbench.reporting.terminal import plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,15 +20,7 @@ _WORDS = ("model", "device", "precision")
 
 def profile_table(costs: Sequence[Efficiency]) -> "Table":
     """For a terminal, in the order given."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="left" if heading in _WORDS else "right", overflow="fold")
-    for row in _cells(costs):
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
+    return plain_table(_HEADINGS, _cells(costs), _WORDS)
 
 
 def profile_text(costs: Sequence[Efficiency], table_format: TableFormat) -> str:

@@ -9,6 +9,7 @@ from plismbench.extractors.places import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, csv_text, document, printable
+from plismbench.reporting.terminal import plain_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MODELS_SCHEMA = "plismbench.models/1"
 CHECK_SCHEMA = "plismbench.check/1"
+_FIELD = ("field", "value")
 _CHECK = ("what", "found", "expected", "verdict")
 _FIELDS = (
     "name", "title", "organisation", "dim", "pooling", "prefix_tokens", "image_size", "n_params", "precision",
@@ -84,20 +86,19 @@ def models_text(registered: Sequence[Registration], table_format: TableFormat) -
 
 def spec_table(spec: "ExtractorSpec") -> "Table":
     """For a terminal: every field of a model."""
-    return _plain_table((("field", "value"), *((name, _word(value)) for name, value in _told(spec).items())))
+    return plain_table(_FIELD, _fields(spec), left=_FIELD)
 
 
 def spec_text(spec: "ExtractorSpec", table_format: TableFormat) -> str:
     """The same as Markdown, CSV or JSON."""
-    told = _told(spec)
     if table_format is TableFormat.JSON:
-        return json.dumps({"schema": MODELS_SCHEMA, "models": [told]}, indent=2)
-    return _text(("field", "value"), [(name, _word(value)) for name, value in told.items()], table_format)
+        return json.dumps({"schema": MODELS_SCHEMA, "models": [_told(spec)]}, indent=2)
+    return _text(_FIELD, _fields(spec), table_format)
 
 
 def findings_table(findings: Sequence["Finding"]) -> "Table":
     """For a terminal: what `models check` found."""
-    return _plain_table((_CHECK, *map(_finding, findings)))
+    return plain_table(_CHECK, map(_finding, findings), left=_CHECK)
 
 
 def findings_text(findings: Sequence["Finding"], table_format: TableFormat) -> str:
@@ -115,6 +116,10 @@ def _told(spec: "ExtractorSpec") -> dict[str, Any]:
         "extra": extra_of(spec),
         "cached": is_cached(spec),
     }
+
+
+def _fields(spec: "ExtractorSpec") -> list[tuple[str, str]]:
+    return [(name, _word(value)) for name, value in _told(spec).items()]
 
 
 def _finding(finding: "Finding") -> tuple[str, ...]:
@@ -136,18 +141,6 @@ def _word(value: Any) -> str:
         case str():
             return value
     return json.dumps(value)
-
-
-def _plain_table(rows: Sequence[Sequence[str]]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in rows[0]:
-        table.add_column(heading, overflow="fold")
-    for row in rows[1:]:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
 
 
 def _text(headings: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat) -> str:

@@ -1,6 +1,6 @@
 """A table as wide as the terminal that it is printed on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,18 @@ class TerminalTable:
         kinds = self.columns.values()
         return max((self._width(place, name) for place, (name, kind) in enumerate(zip(self.columns, kinds, strict=True))
                     if kind == "name"), default=0)  # fmt: skip
+
+
+def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str]) -> "Table":
+    """A table whose cells fold where there is no room; the columns ``left`` are words, the others numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(cell, None) for cell in row))
+    return table
 
 
 def _text(cell: str | Cell, longest: int | None) -> "Text":
