@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard import Cost, Leaderboard, LeaderboardRow, efficient
-from plismbench.reporting.figure_style import ACCENT, axis, layout, short_name
+from plismbench.reporting.figure_style import ACCENT, axis, error_bars, layout, names_axis, short_name
 from plismbench.reporting.labels import label_places
 from plismbench.reporting.printing import interval_text, number, parameters
 
@@ -32,20 +32,13 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
     ]
     if not points:
         return None
-    names = [short_name(row.name) if place < _MOST_NAMES else "" for place, (row, _, _) in enumerate(points)]
     sizes = [row.n_params or 1 for row, _, _ in points]  # plotly draws nothing for 0
     largest = max((row.n_params for row, _, _ in points if row.n_params), default=_LARGEST_BUBBLE**2)  # else all small
     figure = go.Figure(
         go.Scatter(
             x=[cosine for _, cosine, _ in points],
             y=[top_10 for _, _, top_10 in points],
-            mode="markers+text",
-            text=names,
-            textposition=label_places([(x, y) for _, x, y in points], names),
-            textfont={"size": 12},
-            cliponaxis=False,
-            hoverinfo="text",
-            hovertext=[_hover(row) for row, _, _ in points],
+            **_named([row for row, _, _ in points], [(x, y) for _, x, y in points]),
             marker={
                 "size": sizes,
                 "sizemode": "area",
@@ -87,7 +80,9 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
             y=list(range(len(rows))),
             mode="markers",
             marker={"size": 1, "color": ACCENT},
-            error_x=_error_bars([(score, row.score_slide_low, row.score_slide_high) for row, score in rows], 1, 8),
+            error_x=error_bars(
+                [(score, row.score_slide_low, row.score_slide_high) for row, score in rows], ACCENT, 1, 8
+            ),
             hoverinfo="skip",
         )
     )
@@ -101,7 +96,7 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
                 "color": ACCENT,
                 "symbol": ["diamond" if row.trained_on_plism else "circle" for row, _ in rows],
             },
-            error_x=_error_bars([(score, row.score_low, row.score_high) for row, score in rows], 4, 0),
+            error_x=error_bars([(score, row.score_low, row.score_high) for row, score in rows], ACCENT, 4, 0),
             hoverinfo="text",
             hovertext=[
                 f"<b>{short_name(row.name)}</b><br>score {number(score)}"
@@ -115,29 +110,9 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
         layout(height=90 + 24 * len(rows)),
         showlegend=False,
         xaxis=axis("Score"),
-        yaxis={
-            "tickvals": list(range(len(rows))),
-            "ticktext": [short_name(row.name) for row, _ in rows],
-            "range": [len(rows) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-            "automargin": True,
-        },
+        yaxis=names_axis([row.name for row, _ in rows]),
     )
     return figure
-
-
-def _error_bars(bounds: Sequence[tuple[float, float | None, float | None]], thickness: int, width: int) -> Any:
-    """From each value down to its first bound and up to its second; none where a bound is not known."""
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [0.0 if high is None else high - value for value, _, high in bounds],
-        "arrayminus": [0.0 if low is None else value - low for value, low, _ in bounds],
-        "color": ACCENT,
-        "thickness": thickness,
-        "width": width,
-    }
 
 
 def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
@@ -152,7 +127,6 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
         return None
     front = efficient(board.rows, cost)
     on_front = {row.name for row in front}
-    names = [short_name(row.name) if place < _MOST_NAMES else "" for place, (row, _, _) in enumerate(points)]
     logs = [math.log10(value or 1) for _, _, value in points]
     # Plotly would write 2 and 5 between 10M and 100M.
     decades = range(math.floor(min(logs)), math.ceil(max(logs)) + 1)
@@ -171,13 +145,7 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
         go.Scatter(
             x=[value for _, _, value in points],
             y=[score for _, score, _ in points],
-            mode="markers+text",
-            text=names,
-            textposition=label_places([(x, y) for x, (_, y, _) in zip(logs, points, strict=True)], names),
-            textfont={"size": 12},
-            cliponaxis=False,
-            hoverinfo="text",
-            hovertext=[_hover(row) for row, _, _ in points],
+            **_named([row for row, _, _ in points], [(x, y) for x, (_, y, _) in zip(logs, points, strict=True)]),
             marker={
                 "size": 11,
                 "symbol": ["circle" if row.name in on_front else "circle-open" for row, _, _ in points],
@@ -193,6 +161,20 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
         yaxis=axis("Score"),
     )
     return figure
+
+
+def _named(rows: Sequence[LeaderboardRow], places: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Marks with the names of the first models beside them, and the numbers of each under the pointer."""
+    names = [short_name(row.name) if place < _MOST_NAMES else "" for place, row in enumerate(rows)]
+    return {
+        "mode": "markers+text",
+        "text": names,
+        "textposition": label_places(places, names),
+        "textfont": {"size": 12},
+        "cliponaxis": False,
+        "hoverinfo": "text",
+        "hovertext": [_hover(row) for row in rows],
+    }
 
 
 def _symbol(row: LeaderboardRow) -> str:

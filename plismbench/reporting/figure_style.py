@@ -1,6 +1,7 @@
 """What all figures share: transparent grounds, one accent, names that are short and no markup."""
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 from plismbench.reporting.printing import printable
@@ -33,6 +34,33 @@ def axis(title: str) -> dict[str, Any]:
         "gridcolor": _GRID,
         "zeroline": False,
         "automargin": True,
+    }
+
+
+def names_axis(names: Sequence[str]) -> dict[str, Any]:
+    """An axis with a line for each model, the first on top."""
+    return {
+        "tickvals": list(range(len(names))),
+        "ticktext": [short_name(name) for name in names],
+        "range": [len(names) - 0.5, -0.5],
+        "showgrid": False,
+        "zeroline": False,
+        "automargin": True,
+    }
+
+
+def error_bars(
+    bounds: Sequence[tuple[float, float | None, float | None]], colour: str, thickness: int, width: int
+) -> dict[str, Any]:
+    """From each value down to its first bound and up to its second; none where a bound is not known."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [0.0 if high is None else high - value for value, _, high in bounds],
+        "arrayminus": [0.0 if low is None else value - low for value, low, _ in bounds],
+        "color": colour,
+        "thickness": thickness,
+        "width": width,
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from plismbench.aggregation import medians_between
 from plismbench.pairs import Axis, PairGroup
-from plismbench.reporting.figure_style import axis, layout, short_name
+from plismbench.reporting.figure_style import axis, error_bars, layout, names_axis, short_name
 from plismbench.reporting.printing import number
 from plismbench.results import Result
 
@@ -21,8 +21,8 @@ _GROUPS = {  # blue, orange, green of Okabe and Ito, which stay apart without co
     PairGroup.CROSS_STAINING: ("#e69f00", "square", 0.0),
     PairGroup.CROSS_BOTH: ("#009e73", "diamond", 0.22),
 }
-# The light half of Cividis: of the whole, plotly would put white numbers on cells of middle grey.
 _BOX = (0.05, 0.25, 0.5, 0.75, 0.95)
+# The light half of Cividis: of the whole, plotly would put white numbers on cells of middle grey.
 _CELLS = [[0, "#7d7c76"], [0.5, "#bbad6d"], [1, "#fee838"]]
 
 
@@ -47,15 +47,7 @@ def groups_figure(results: Sequence[Result], metric: str) -> "Figure":
                 y=[place + offset for place, _ in rows],
                 mode="markers",
                 marker={"size": 10, "color": colour, "symbol": symbol},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [row["q3"] - row["median"] for _, row in rows],
-                    "arrayminus": [row["median"] - row["q1"] for _, row in rows],
-                    "color": colour,
-                    "thickness": 2,
-                    "width": 0,
-                },
+                error_x=error_bars([(row["median"], row["q1"], row["q3"]) for _, row in rows], colour, 2, 0),
                 hoverinfo="text",
                 hovertext=[
                     f"<b>{short_name(results[place].run.name)}</b><br>{group}: {number(row['median'])}"
@@ -68,14 +60,7 @@ def groups_figure(results: Sequence[Result], metric: str) -> "Figure":
         layout(height=80 + 46 * len(results)),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "yref": "paper"},
         xaxis=axis(""),
-        yaxis={
-            "tickvals": list(range(len(results))),
-            "ticktext": [short_name(result.run.name) for result in results],
-            "range": [len(results) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-            "automargin": True,
-        },
+        yaxis=names_axis([result.run.name for result in results]),
     )
     return figure
 
