@@ -90,7 +90,7 @@ def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> Termin
         board: the ranking.
         columns: words of ``COLUMNS``; all that some row knows and there is room for if there are none.
     """
-    shown = [find_column(name) for name in columns or _known(board, tuple(COLUMNS))]
+    shown = _shown(board, columns)
     ranks = [row.rank for row in board.rows]
     kinds, rows = {"#": "right"}, [[rank(row, ranks)] for row in board.rows]
     for column in shown:
@@ -125,7 +125,7 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, c
     parts = []
     for board in boards:
         ranks = [row.rank for row in board.rows]
-        shown = [find_column(name) for name in columns or _known(board, tuple(COLUMNS))]
+        shown = _shown(board, columns)
         rows = [[rank(row, ranks), *(column.cell(row) for column in shown)] for row in board.rows]
         table = document(["#", *(column.heading for column in shown)], rows, table_format, left=("model", "licence"))
         parts += [caption(board.signature, table_format), table]
@@ -167,10 +167,14 @@ def find_column(name: str) -> Column:
     return COLUMNS[name]
 
 
-def _known(board: Leaderboard, names: Sequence[str]) -> list[str]:
-    """Of these columns, those that some row knows."""
+def _shown(board: Leaderboard, words: Sequence[str]) -> list[Column]:
+    """The columns asked for; those that some row knows if none are."""
+    if words:
+        return [find_column(word) for word in words]
     return [
-        name for name in names if name in _ALWAYS or any(COLUMNS[name].value(row) is not None for row in board.rows)
+        column
+        for word, column in COLUMNS.items()
+        if word in _ALWAYS or any(column.value(row) is not None for row in board.rows)
     ]
 
 
