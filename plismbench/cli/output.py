@@ -2,10 +2,11 @@
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from plismbench.errors import StorageFailure
 from plismbench.reporting.printing import shortened
@@ -19,14 +20,6 @@ COMPILING = "Compiling first: nothing moves for a minute or more, for each netwo
 _PAGE = 80  # columns of a table in a file
 _TITLE = 20  # of a progress bar, in columns: the rest of 80 is for its numbers
 _PERIOD = 900  # seconds back that time left is judged from: a batch of a large model takes a CPU minutes
-
-
-class Advance(Protocol):
-    """Moves a progress bar on by so many."""
-
-    def __call__(self, count: int, /) -> None:
-        """Counts ``count`` more as done, or so many less where work is lost: that leaves the time left a speed."""
-        ...
 
 
 def say(sentence: str) -> None:
@@ -73,8 +66,12 @@ def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> N
 
 
 @contextmanager
-def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
-    """A bar on stderr with count, rate and time left; one line at the end where there is no terminal."""
+def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr with count, rate and time left; one line at the end where there is no terminal.
+
+    Yields:
+        What moves it on by so many, or back where work is lost: that leaves the time left a speed.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -97,9 +94,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
             speed = task.completed / elapsed if elapsed else 0
             return Text(f"{speed:,.1f} {unit}/s")
 
-    def one_line() -> Column:
-        return Column(no_wrap=True)
-
+    one_line = partial(Column, no_wrap=True)
     counts = (
         (DownloadColumn(table_column=one_line()), TransferSpeedColumn(table_column=one_line()))
         if unit == "bytes"
@@ -117,8 +112,4 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
     )
     with bar:
         task = bar.add_task(shortened(title, _TITLE), total=total)
-
-        def advance(count: int, /) -> None:
-            bar.update(task, advance=count)
-
-        yield advance
+        yield lambda count: bar.update(task, advance=count)
