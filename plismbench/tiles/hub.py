@@ -225,8 +225,9 @@ def _with_client(ask: Callable[[], _Answer]) -> _Answer:
     for _ in range(READERS):
         try:
             return ask()
-        except RuntimeError as error:
-            if "client has been closed" not in str(error):
+        except (RuntimeError, AttributeError) as error:
+            told = str(error)
+            if "client has been closed" not in told and "'NoneType' object" not in told:  # it is None for a moment
                 raise
     return ask()
 

@@ -269,14 +269,22 @@ def test_a_fault_that_stays_is_one_sentence_after_a_bounded_number_of_tries(
 
 
 @pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Cannot send a request, as the client has been closed."),
+        AttributeError("'NoneType' object has no attribute 'request'"),
+    ],
+    ids=["closed", "none"],
+)
 def test_a_client_that_another_thread_closed_is_asked_for_again(
-    tiles: dict[Slide, TileBatch], monkeypatch: pytest.MonkeyPatch
+    error: Exception, tiles: dict[Slide, TileBatch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask, closed = hf_file_system.http_backoff, iter(range(3))
 
     def race(*arguments: Any, **options: Any) -> Any:
         if next(closed, None) is not None:
-            raise RuntimeError("Cannot send a request, as the client has been closed.")
+            raise error
         return ask(*arguments, **options)
 
     monkeypatch.setattr(hf_file_system, "http_backoff", race)
