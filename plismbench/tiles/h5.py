@@ -96,8 +96,7 @@ class H5File:
         return keys
 
     def _read(self, content: "h5py.File", keys: list[TileKey]) -> TileBatch:
-        xy = np.array([key[:2] for key in keys], dtype=np.int32)
-        return TileBatch(self.slide, xy, np.stack([self._read_tile(content, key.tile_id) for key in keys]))
+        return TileBatch.at(self.slide, keys, (self._read_tile(content, key.tile_id) for key in keys))
 
     def _read_tile(self, content: "h5py.File", tile_id: str) -> npt.NDArray[np.uint8]:
         name = f"tile {tile_id} of slide {self.slide} in {self.path.name}"

@@ -79,15 +79,10 @@ class ImageFolder:
         """
         places = self.places(dataset)
         with threads(os.cpu_count() or 1) as decoders:
-            tiles = in_order(
-                decoders,
-                self._read,
-                places,
-                ahead=size,
-            )
+            tiles = in_order(decoders, self._read, places, ahead=size)
             for start in range(0, len(places), size):
-                xy = np.array([place[:2] for place in places[start : start + size]], dtype=np.int32)
-                yield TileBatch(self.slide, xy, np.stack(list(islice(tiles, len(xy)))))
+                some = places[start : start + size]
+                yield TileBatch.at(self.slide, some, islice(tiles, len(some)))
 
     def pick(self, dataset: RegisteredDataset, rows: Sequence[int]) -> TileBatch:
         """Some tiles: see `TilesAtHand`.
@@ -97,8 +92,7 @@ class ImageFolder:
         """
         every = self.places(dataset)
         places = [every[row] for row in rows]
-        xy = np.array([place[:2] for place in places], np.int32)
-        return TileBatch(self.slide, xy, np.stack([self._read(place) for place in places]))
+        return TileBatch.at(self.slide, places, map(self._read, places))
 
     def _read(self, place: ImagePlace) -> npt.NDArray[np.uint8]:
         name = f"{place.name} of slide {self.slide} in {self.path}"

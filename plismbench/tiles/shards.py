@@ -15,8 +15,6 @@ from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, first_line_of
 from plismbench.machine import n_cores
@@ -77,8 +75,8 @@ class Shards:
                 ahead=size,
             )
             for start in range(0, len(places), size):
-                xy = np.array([(place.x, place.y) for place in places[start : start + size]], dtype=np.int32)
-                yield TileBatch(slide, xy, np.stack(list(islice(tiles, len(xy)))))
+                some = places[start : start + size]
+                yield TileBatch.at(slide, some, islice(tiles, len(some)))
 
     def pick(self, dataset: RegisteredDataset, slide: Slide, rows: Sequence[int]) -> TileBatch:
         """Some tiles of a slide: see `TilesAtHand`.
@@ -89,8 +87,8 @@ class Shards:
         with threads(READERS) as readers:
             every = self.places(slide, dataset.tiles_per_slide, readers)
             places = [every[row] for row in rows]
-            pixels = [decode_png(encoded, place.name) for place, encoded in self.encoded(places, readers)]
-        return TileBatch(slide, np.array([place[:2] for place in places], np.int32), np.stack(pixels))
+            pixels = (decode_png(encoded, place.name) for place, encoded in self.encoded(places, readers))
+            return TileBatch.at(slide, places, pixels)
 
     def holders(self, slides: Iterable[Slide], readers: Executor) -> dict[str, list[Slide]]:
         """The slides that each shard may have, by the footers of all shards; unlike `places`, no row is read."""

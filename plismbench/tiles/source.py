@@ -1,8 +1,8 @@
 """The contract of everything that yields pixels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,11 @@ class TileBatch:
             raise ShapeMismatch(
                 f"Coordinates of {self.slide} are ({n_tiles}, 2) int32; got {self.xy.shape} {self.xy.dtype}."
             )
+
+    @classmethod
+    def at(cls, slide: Slide, places: Sequence[tuple[Any, ...]], pixels: Iterable[npt.NDArray[np.uint8]]) -> Self:
+        """Tiles one by one, each with its place, which begins with x and y."""
+        return cls(slide, np.array([place[:2] for place in places], np.int32), np.stack(list(pixels)))
 
     def __len__(self) -> int:
         return len(self.pixels)
