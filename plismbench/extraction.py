@@ -62,15 +62,6 @@ class Extraction:
     batch_size: int | None
     unlike: bool = False
 
-    def run(self, executor: Executor, on_tiles: Callable[[int], None] = count_nothing) -> Iterator[SlideExtracted]:
-        """Extracts the slides one by one; each is in the store when it is yielded.
-
-        Args:
-            executor: where the work runs.
-            on_tiles: as in `extract_together`.
-        """
-        return extract_together([self], executor, on_tiles)
-
 
 def extract_together(
     plans: Sequence[Extraction],

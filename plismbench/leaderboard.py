@@ -208,15 +208,13 @@ def _row(result: Result) -> LeaderboardRow:
         found = result.summary.filter(pl.col("group") == str(group), pl.col("metric") == metric)[column]
         return next((value for value in found if value is not None and math.isfinite(value)), None)
 
+    terms: dict[str, Any] = {term: read(*where) for term, where in TERMS.items()}
     bounds = {term: (read(*where, "low"), read(*where, "high")) for term, where in TERMS.items()}
     spec = result.run.extractor
     return LeaderboardRow(
         name=result.run.name,
         title=spec.get("title", ""),
-        cosine=read(*TERMS["cosine"]),
-        top10_cross_scanner=read(*TERMS["top10_cross_scanner"]),
-        top10_cross_staining=read(*TERMS["top10_cross_staining"]),
-        top10_cross_both=read(*TERMS["top10_cross_both"]),
+        **terms,
         random_cosine=read(PairGroup.ALL, "random_cosine"),
         cosine_lift=read(PairGroup.ALL, "cosine_lift"),
         n_params=spec.get("n_params"),

@@ -26,7 +26,8 @@ from plismbench.tiles.readahead import Gap, ReadAhead
 from plismbench.tiles.source import TileBatch, TileSource
 
 _AHEAD = 2  # batches of a slide that may wait for the device
-_IN_FLIGHT = 2  # batches that a device has beside the one that it works on
+IN_FLIGHT = 2
+"""Batches that a device has beside the one that it works on."""
 _UNWRITTEN = 2  # whole slides that may wait for the disk
 
 
@@ -115,7 +116,7 @@ class Pipeline:
                     over = True
                 elif piece is not Gap.NOT_YET:
                     flying.append((piece, self._send(piece)))
-                    if len(flying) <= _IN_FLIGHT:
+                    if len(flying) <= IN_FLIGHT:
                         continue
                 if flying:
                     piece, flights = flying.popleft()

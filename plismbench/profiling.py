@@ -7,9 +7,7 @@ from plismbench.extractors.devices import forget_peak_memory
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.runner import Flights, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.pipeline import measured
-
-_IN_FLIGHT = 2  # batches that a device has beside the one that it works on
+from plismbench.pipeline import IN_FLIGHT, measured
 
 
 def profile_model(
@@ -41,7 +39,7 @@ def profile_model(
     seconds, flying = [], deque[Flights]()
     for _ in range(-(-n_tiles // len(tiles))):
         flying.append(runner.send(tiles))
-        if len(flying) > _IN_FLIGHT:
+        if len(flying) > IN_FLIGHT:
             seconds.append(flying.popleft().land().seconds)
     seconds += [flight.land().seconds for flight in flying]
     return total(measured(runner, len(tiles), each) for each in seconds)

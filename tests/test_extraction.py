@@ -51,7 +51,7 @@ def plan(root, spec=SPEC, slides=SLIDES, source=None, **changes):
 
 
 def run(extraction):
-    return [done.slide for done in extraction.run(LocalExecutor())]
+    return [done.slide for done in extract_together([extraction], LocalExecutor())]
 
 
 def contents(folder):
@@ -62,7 +62,7 @@ def contents(folder):
 def test_vectors_are_those_of_the_network(tmp_path):
     counts = []
     extraction = plan(tmp_path)
-    assert [done.slide for done in extraction.run(LocalExecutor(), counts.append)] == list(SLIDES)
+    assert [done.slide for done in extract_together([extraction], LocalExecutor(), counts.append)] == list(SLIDES)
     assert sum(counts) == TILES * len(SLIDES)
     pixels = next(RandomTiles().batches(SLIDES[2], TILES)).pixels
     blocks = (pixels / 255).reshape(TILES, 4, 56, 4, 56, 3).mean((2, 4)).transpose(0, 3, 1, 2).reshape(TILES, 48)
@@ -140,7 +140,7 @@ def test_how_fast_it_was_lies_beside_the_manifest(tmp_path):
 
 def test_tiles_of_an_interrupted_run_are_counted(tmp_path):
     extraction = plan(tmp_path)
-    outcomes = extraction.run(LocalExecutor())
+    outcomes = extract_together([extraction], LocalExecutor())
     next(outcomes)
     outcomes.close()
     assert read_efficiency(extraction.store.folder).n_tiles == TILES
@@ -161,7 +161,7 @@ def test_an_end_between_writing_and_telling_leaves_no_slide_of_unknown_cost(tmp_
     )
     extraction = plan(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        list(extraction.run(Cut()))
+        list(extract_together([extraction], Cut()))
     assert len(list(extraction.store.folder.glob("*.parquet"))) == len(SLIDES)
     cost = written[0]  # it is there before the first slide is
     assert written == [cost] * len(SLIDES)
@@ -199,7 +199,7 @@ def test_what_a_killed_worker_was_writing_goes(tmp_path):
             raise ChildProcessError("It was killed")
 
     with pytest.raises(WorkerLost):
-        list(extraction.run(Lost()))
+        list(extract_together([extraction], Lost()))
     assert set(contents(extraction.store.folder)) == {"manifest.json", f"{SLIDES[0]}.parquet"}
 
 
@@ -406,7 +406,7 @@ def test_what_a_person_agreed_to_is_known_on_other_machines(tmp_path, monkeypatc
             yield from super().run(start, items)
 
     monkeypatch.setenv(TRUST, "1")
-    list(plan(tmp_path, slides=SLIDES[:1]).run(Elsewhere()))
+    list(extract_together([plan(tmp_path, slides=SLIDES[:1])], Elsewhere()))
     assert os.environ[TRUST] == "1"
 
 

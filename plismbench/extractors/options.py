@@ -36,6 +36,12 @@ def _number(value: Any, low: float) -> bool:
     return type(value) in (int, float) and low <= value < math.inf
 
 
+def _list_of(each: Option, words: str) -> Option:
+    return Option(
+        words, lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(each.holds, value))
+    )
+
+
 def _table(fields: Mapping[str, Option], optional: Collection[str] = ()) -> Option:
     words = ", ".join(f"{name} ({option.words})" for name, option in fields.items())
     needed = fields.keys() - set(optional)
@@ -53,7 +59,6 @@ _TEXT = Option("text", lambda value: isinstance(value, str))
 _SWITCH = Option("true or false", lambda value: isinstance(value, bool))
 _POSITIVE = Option("a number above 0", lambda value: _number(value, 0) and value > 0)
 _PIN = r"[0-9a-f]{40}([0-9a-f]{24})?"
-_WIDTH = _whole(1, 1_000_000)
 _POSITION = {
     "interpolation": _one_of("bicubic", "bilinear"),
     "antialias": _SWITCH,
@@ -63,10 +68,7 @@ _ADAPTS = {
     "weights": Option("where they are", lambda value: isinstance(value, str) and value != ""),
     "revision": Option("a commit or a SHA-256", lambda value: re.fullmatch(_PIN, str(value)) is not None),
     "prefix": _TEXT,
-    "layers": Option(
-        "a list of names",
-        lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(_TEXT.holds, value)),
-    ),
+    "layers": _list_of(_TEXT, "a list of names"),
     "scale": _POSITIVE,
 }
 
@@ -75,10 +77,7 @@ TOWER = {
     "layout": _TEXT,
     "position": _table(_POSITION, optional=_POSITION),
     "adapts": _table(_ADAPTS, optional=["prefix"]),
-    "head": Option(
-        "a list of widths",
-        lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(_WIDTH.holds, value)),
-    ),
+    "head": _list_of(_whole(1, 1_000_000), "a list of widths"),
     "normalise": _SWITCH,
     "norm_eps": _POSITIVE,
     "pooler": _one_of("attention", "projections"),

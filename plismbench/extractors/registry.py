@@ -19,7 +19,7 @@ _VARIANT = re.compile(r"(?P<base>.+?)(?:@(?P<size>\d+))?(?:\+(?P<pooling>cls\+me
 _BUILT_IN = "plismbench"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Registration:
     """One name in the registry.
 
