@@ -198,11 +198,14 @@ def checked_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InvalidInput(f"No device named '{name}'.", hint="Say cpu, cuda, cuda:1 or auto.") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise NeedsAction(
-            f"Device '{name}' was asked for; torch {torch.__version__} finds {torch.cuda.device_count()} CUDA devices.",
-            hint="Use --device cpu, or install a GPU driver and a CUDA build of torch.",
-        )
+    if device.type == "cuda":
+        # With a driver that is too old for it, torch counts devices that it cannot use.
+        there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= there:
+            raise NeedsAction(
+                f"Device '{name}' was asked for; torch {torch.__version__} finds {there} CUDA devices that it can use.",
+                hint="Use --device cpu, or install a CUDA build of torch and a GPU driver that is new enough for it.",
+            )
     return device
 
 

@@ -22,6 +22,7 @@ def test_a_cpu_is_shared():
 )
 def test_one_process_a_gpu(monkeypatch, device, count, expected):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert places(device, count) == expected
 
 
@@ -31,6 +32,7 @@ def test_one_process_a_gpu(monkeypatch, device, count, expected):
 )
 def test_more_processes_than_gpus_are_refused(monkeypatch, device, words):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(InvalidInput, match=words):
         places(device, 4)
 

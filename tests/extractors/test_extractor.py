@@ -230,9 +230,17 @@ def test_devices():
     assert default_device() == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def test_a_gpu_whose_driver_is_too_old_for_torch_is_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(NeedsAction, match=r"finds 0 CUDA devices that it can use\. Use --device cpu, or .* driver"):
+        checked_device("cuda")
+
+
 def test_defaults_follow_the_device(monkeypatch):
     spec = dataclasses.replace(SPEC, precision="bf16")
     assert default_precision(spec, "cpu") is Precision.FP32
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert default_precision(spec, "cuda") is Precision.BF16
     assert default_batch_size("cpu") < default_batch_size("cuda:1")
