@@ -53,7 +53,7 @@ def test_only_some_batches_are_on_the_device_at_once(monkeypatch):
 def test_memory_of_the_model_before_does_not_count(monkeypatch):
     told = []
     monkeypatch.setattr(devices, "checked_device", torch.device)
-    monkeypatch.setattr(torch.cuda, "init", lambda: told.append("known"))  # before it, torch refuses "cuda:1"
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: told.append("known"))  # before it, torch refuses "cuda:1"
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: told.append("freed"))
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", told.append)
     devices.forget_peak_memory("cuda:1")

@@ -45,6 +45,6 @@ def set_threads(count: int) -> None:
 def forget_peak_memory(device: str) -> None:
     """Frees what no tensor uses any more, and counts the memory that they take at most from now on."""
     if checked_device(device).type == "cuda":
-        torch.cuda.init()  # else a GPU that is named by its number is no valid one yet
+        torch.cuda.synchronize(device)  # before its first call torch takes no GPU that is named by its number
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
