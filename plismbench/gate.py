@@ -126,7 +126,7 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
         )
     for (signature, model), row in before.items():
         after = now.get((signature, model))
-        present = Check(
+        yield Check(
             signature=signature,
             model=model,
             term="score",
@@ -135,7 +135,6 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
             now=None if after is None else after.score,
             passed=after is not None,
         )
-        yield present
         if after is not None:
             yield from _terms(signature, row, after, required.tolerance)
 
