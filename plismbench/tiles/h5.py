@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from plismbench.dataset import TILE_SIZE, RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, Unavailable, first_line_of
-from plismbench.tiles.ids import require_tiles, tile_xy
+from plismbench.tiles.ids import require_apart, require_tiles, tile_xy
 from plismbench.tiles.prefetch import in_order, threads
 from plismbench.tiles.source import TileBatch
 
@@ -82,12 +81,7 @@ class H5File:
                 raise CorruptFile(f"Not the id of a tile: {tile_id!r} of slide {self.slide} in {self.path.name}.")
             keys.append(TileKey(*xy, tile_id))
         keys.sort()
-        for before, after in pairwise(keys):
-            if before[:2] == after[:2]:
-                raise CorruptFile(
-                    f"The same tile twice: {before.tile_id} and {after.tile_id} of slide {self.slide}"
-                    f" in {self.path.name}."
-                )
+        require_apart(keys, self.slide, self.path.name)
         if len(keys) != dataset.tiles_per_slide:
             raise CorruptFile(
                 f"Slide {self.slide} has {len(keys):,} tiles in {self.path.name}; expected {dataset.tiles_per_slide:,}."

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
@@ -26,6 +27,17 @@ def tile_xy(tile_id: str | None) -> tuple[int, int] | None:
 def fingerprint(tile_ids: Iterable[str]) -> str:
     """SHA-256 of the ids, one a line, in the order given: by x, then by y, everywhere here."""
     return hashlib.sha256("\n".join(tile_ids).encode()).hexdigest()
+
+
+def require_apart(places: Sequence[tuple[int, int, str]], slide: Slide, where: object) -> None:
+    """Checks that no two of a slide's tiles, sorted as (x, y, name), show one place.
+
+    Raises:
+        CorruptFile: naming both.
+    """
+    for before, after in pairwise(places):
+        if before[:2] == after[:2]:
+            raise CorruptFile(f"The same tile twice: {before[2]} and {after[2]} of slide {slide} in {where}.")
 
 
 def require_tiles(dataset: RegisteredDataset, slide: Slide, tile_ids: Iterable[str], where: str) -> None:

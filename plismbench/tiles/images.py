@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
+from plismbench.tiles.ids import require_apart
 from plismbench.tiles.png import IMAGE_SUFFIXES, decode_image
 from plismbench.tiles.prefetch import in_order, threads
 from plismbench.tiles.source import TileBatch
@@ -60,11 +61,7 @@ class ImageFolder:
                     )
                 places.append(ImagePlace(int(found[1]), int(found[2]), file.name))
         places.sort()
-        for before, after in pairwise(places):
-            if before[:2] == after[:2]:
-                raise CorruptFile(
-                    f"The same tile twice: {before.name} and {after.name} of slide {self.slide} in {self.path}."
-                )
+        require_apart(places, self.slide, self.path)
         if len(places) != dataset.tiles_per_slide:
             raise CorruptFile(
                 f"Slide {self.slide} has {len(places):,} images in {self.path}; expected {dataset.tiles_per_slide:,}."
