@@ -153,30 +153,8 @@ def _start(
     return Pipeline(plans[0].source, runners, stores, workers)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What an extraction will take.
-
-    Args:
-        n_tiles: to be embedded.
-        written: bytes of vectors and coordinates.
-        tiles_per_second: measured on noise, without what fetching and decoding cost.
-    """
-
-    n_tiles: int
-    written: int
-    tiles_per_second: float
-
-    @property
-    def seconds(self) -> float:
-        """Of the model alone."""
-        return self.n_tiles / self.tiles_per_second
-
-
-def estimate_extraction(
-    spec: ExtractorSpec, n_tiles: int, *, device: str, precision: Precision, batch_size: int | None
-) -> Estimate:
-    """Loads the model and times it on some batches of noise; of the device's usual size if none is given.
+def speed_on_noise(spec: ExtractorSpec, *, device: str, precision: Precision, batch_size: int | None) -> float:
+    """Tiles a second of a model alone, on some batches of noise; of the device's usual size if none is given.
 
     Raises:
         PlismbenchError: as `load_extractor` does.
@@ -190,8 +168,7 @@ def estimate_extraction(
     while time.perf_counter() - begun < _MEASURED_SECONDS or not batches:
         extractor(pixels)
         batches += 1
-    rate = batches * batch_size / (time.perf_counter() - begun)
-    return Estimate(n_tiles, written_bytes(spec, n_tiles), rate)
+    return batches * batch_size / (time.perf_counter() - begun)
 
 
 def written_bytes(spec: ExtractorSpec, n_tiles: int) -> int:

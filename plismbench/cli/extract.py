@@ -19,6 +19,8 @@ from plismbench.workspace import Existing, Workspace
 
 if TYPE_CHECKING:
     from plismbench.execution.executor import Executor
+    from plismbench.extraction import Extraction
+    from plismbench.tiles import ChosenSource
 
 EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
 
@@ -79,15 +81,9 @@ def extract(
     specs = [registry.get(name, pooling) for name in options.split_commas(model)]
 
     from plismbench.embeddings.manifest import known_commits
-    from plismbench.extraction import (
-        estimate_extraction,
-        extract_together,
-        plan_extraction,
-        written_bytes,
-    )
+    from plismbench.extraction import extract_together, plan_extraction
     from plismbench.extractors.extractor import default_device, default_precision
     from plismbench.extractors.pinning import pinned
-    from plismbench.reporting.printing import duration, size
     from plismbench.tiles import tile_source
 
     workspace = Workspace(root, registered.name)
@@ -110,20 +106,7 @@ def extract(
             commits=chosen_source.commits,
         )
         if dry_run:
-            n_tiles = len(plan.slides) * registered.tiles_per_slide
-            show(
-                f"{spec.name}: {len(plan.slides)} slides to do, {len(plan.skipped)} there; {chosen_source.origin}.\n"
-                f"  fetch    {size(n_tiles * chosen_source.tile_bytes)}\n"
-                f"  write    {size(written_bytes(spec, n_tiles))} to {plan.store.folder}"
-            )
-            say(f"{spec.name}: loading it, to time it on noise …")
-            estimate = estimate_extraction(
-                spec, n_tiles, device=device, precision=plan.precision, batch_size=plan.batch_size
-            )
-            show(
-                f"  compute  {duration(estimate.seconds)} at {estimate.tiles_per_second:,.1f} tiles/s"
-                f" on {device} in {plan.precision}"
-            )
+            _show_needs(plan, chosen_source, len(plan.slides) * registered.tiles_per_slide)
             continue
         if plan.skipped:
             say(f"{spec.name}: {len(plan.skipped)} of {len(chosen)} slides are there already.")
@@ -150,6 +133,22 @@ def extract(
             pass
     for plan in plans:
         say(f"{plan.spec.name}: wrote {plan.store.folder}")
+
+
+def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> None:
+    """Shows what so many tiles would take."""
+    from plismbench.extraction import speed_on_noise, written_bytes
+    from plismbench.reporting.printing import duration, size
+
+    name, device, precision = plan.spec.name, plan.device, plan.precision
+    show(
+        f"{name}: {len(plan.slides)} slides to do, {len(plan.skipped)} there; {source.origin}.\n"
+        f"  fetch    {size(n_tiles * source.tile_bytes)}\n"
+        f"  write    {size(written_bytes(plan.spec, n_tiles))} to {plan.store.folder}"
+    )
+    say(f"{name}: loading it, to time it on noise …")
+    speed = speed_on_noise(plan.spec, device=device, precision=precision, batch_size=plan.batch_size)
+    show(f"  compute  {duration(n_tiles / speed)} at {speed:,.1f} tiles/s on {device} in {precision}")
 
 
 def _executor(kind: ExecutorKind, device: str, processes: int | None, address: str | None) -> "Executor":
