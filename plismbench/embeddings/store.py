@@ -156,6 +156,7 @@ class EmbeddingStore:
         if not path.exists() or read_manifest(path).tiles_commit != self.manifest.tiles_commit:
             write_manifest(path, self.manifest)
         sweep(self.folder)
+        told = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
         item = pa.field("item", pa.float16(), nullable=False)
         schema = pa.schema(
             [
@@ -163,11 +164,7 @@ class EmbeddingStore:
                 pa.field("y", pa.int32(), nullable=False),
                 pa.field("vector", pa.list_(item, dim), nullable=False),
             ],
-            metadata={
-                _METADATA_KEY: json.dumps(
-                    self._identity(embeddings.slide) | {"content": embeddings.digest()}, sort_keys=True
-                )
-            },
+            metadata={_METADATA_KEY: json.dumps(told, sort_keys=True)},
         )
         flat = pa.array(np.ascontiguousarray(embeddings.vectors).reshape(-1))
         columns = [
@@ -229,9 +226,6 @@ class EmbeddingStore:
 
     def _again(self, slide: Slide) -> str:
         return f"Extract it again: `plismbench extract {self.manifest.choice} --slides {slide} --existing replace`."
-
-    def _identity(self, slide: Slide) -> dict[str, str]:
-        return self.manifest.identity | {"slide": str(slide)}
 
     def _check_dim(self, embeddings: Embeddings) -> None:
         found, declared = embeddings.vectors.shape[1], self.manifest.dim
