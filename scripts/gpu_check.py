@@ -59,7 +59,7 @@ class Shape:
 
 SHAPES = (
     Shape("ViT-S", "vit_small_patch16_224", 32_768),
-    Shape("ViT-B", "vit_base_patch16_224", 32_768, 0.95),
+    Shape("ViT-B", "vit_base_patch16_224", 65_536, 0.95),
     Shape("ViT-L", "vit_large_patch16_224", 12_288, 0.95),
     Shape("ViT-g", "vit_giant_patch14_dinov2", 6_144, 0.95),
 )
