@@ -41,9 +41,8 @@ def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
         FingerprintMismatch: if the store holds vectors that something else made, and it is not
             replaced as a whole.
-        StorageFailure: if the store cannot be written.
+        StorageFailure: if there is something to write, and the store cannot be written.
     """
-    require_writable(folder)
     unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
     store = EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest)
     there = tuple(slide for slide in slides if store.has(slide))
@@ -54,6 +53,8 @@ def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]
         )
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
+    if todo:
+        require_writable(folder)
     return Opened(store, todo, skipped, unlike)
 
 

@@ -103,7 +103,8 @@ class Extractor:
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
             raise BrokenPlugin(
                 f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels:"
-                f" {words_of(error, kind=True)}."
+                f" {words_of(error, kind=True)}.",
+                hint="Mend it; finished slides are kept.",
             ) from error
 
     def prepare(self, batch: Tensor) -> Tensor:

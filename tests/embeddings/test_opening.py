@@ -2,7 +2,7 @@ import pytest
 from stores import SLIDES, make_manifest, make_store, make_vectors
 
 from plismbench.embeddings.opening import open_for_writing
-from plismbench.errors import AlreadyExists, FingerprintMismatch
+from plismbench.errors import AlreadyExists, FingerprintMismatch, StorageFailure
 from plismbench.workspace import Existing
 
 
@@ -37,6 +37,16 @@ def test_vectors_of_something_else_go_only_as_a_whole(folder):
 def test_a_damaged_manifest_is_something_else(folder):
     (folder / "manifest.json").write_text("{")
     assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).unlike
+
+
+def test_where_nothing_is_to_do_nothing_need_be_writable(folder, monkeypatch):
+    def refuse(folder):
+        raise StorageFailure(f"Cannot write {folder}.")
+
+    monkeypatch.setattr("plismbench.embeddings.opening.require_writable", refuse)
+    assert open_for_writing(folder, make_manifest(), SLIDES[:2], Existing.SKIP).todo == ()
+    with pytest.raises(StorageFailure):
+        open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.SKIP)
 
 
 def test_a_new_folder_is_empty_and_stays_so(tmp_path):
