@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import numpy.typing as npt
+from imagecodecs import SpngError, spng_decode
 from PIL import Image, UnidentifiedImageError
 
 from plismbench.dataset import TILE_SIZE
@@ -45,11 +46,11 @@ def decode_png(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
     if (bits, colour) != (8, _RGB):
         raise CorruptFile(f"Not 8-bit RGB but {bits} bits a channel of PNG colour type {colour}: {name}.")
     try:
-        with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
-            image.load()
-            return np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for a damaged file
-        raise CorruptFile(f"Not a whole PNG file, {error}: {name}.") from error
+        pixels: npt.NDArray[np.uint8] = spng_decode(encoded)  # half of Pillow's time, and without Python's lock
+    except SpngError as error:
+        why = str(error).removeprefix("spng_decode_image returned ")
+        raise CorruptFile(f"Not a whole PNG file, {why}: {name}.") from error
+    return pixels
 
 
 def decode_image(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:

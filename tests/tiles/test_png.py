@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,24 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
+def png(rows: bytes) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 224, 224, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
 def test_the_pixels_are_those_that_were_saved() -> None:
     decoded = decode_png(encode(PIXELS), "tile")
     assert decoded.dtype == np.uint8
     np.testing.assert_array_equal(decoded, PIXELS)
+
+
+@pytest.mark.parametrize("options", [{}, {"compress_level": 1}, {"optimize": True}, {"transparency": (1, 2, 3)}])
+def test_tissue_is_what_another_library_reads(options: dict[str, Any]) -> None:
+    with (files("plismbench") / "resources" / "demo_tissue.jpg").open("rb") as stream:
+        tissue = np.asarray(Image.open(stream))
+    for row in range(0, 672, 224):
+        encoded = encode(tissue[row : row + 224, 448:672], **options)
+        np.testing.assert_array_equal(decode_png(encoded, "tile"), np.asarray(Image.open(io.BytesIO(encoded))))
 
 
 def test_a_bomb_is_refused_before_it_is_decoded() -> None:
@@ -45,9 +60,11 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8 bits a channel of PNG colour type 0: tile 7."),
         (encode(np.dstack([PIXELS, PIXELS[..., :1]])), "Not 8-bit RGB but 8 bits .* type 6: tile 7."),
         (encode(PIXELS)[:5000], "Not a whole PNG file, .*: tile 7."),
+        (png(b"".join(b"\0" + bytes(672) for _ in range(100))), "Not a whole PNG file, .*: tile 7."),
+        (png(bytes([9]) * 673 * 224), "Not a whole PNG file, .*: tile 7."),
         (encode(PIXELS)[:60] + bytes(1000) + encode(PIXELS)[1060:], "Not a whole PNG file, .*: tile 7."),
     ],
-    ids=["empty", "jpeg", "size", "grey", "alpha", "cut", "overwritten"],
+    ids=["empty", "jpeg", "size", "grey", "alpha", "cut", "too few rows", "no filter", "overwritten"],
 )
 def test_anything_else_is_named(encoded: bytes, words: str) -> None:
     with pytest.raises(CorruptFile, match=words) as raised:
