@@ -131,7 +131,6 @@ def test_the_interval_holds_95_of_100():
     assert interval(np.arange(2_001) / 2_000) == (0.025, 0.975)
 
 
-@pytest.mark.slow
 def test_intervals_by_slides_cover_what_stainings_and_scanners_do_to_all_their_slides():
     # Slides drawn one by one would hold the truth in about half of the trials.
     random = np.random.default_rng(0)
