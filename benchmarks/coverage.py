@@ -46,7 +46,7 @@ def true_score(levels, cosines):
 
 def tables(random, levels, cosines, sizes, hardness):
     own = hardness + OWN * random.standard_normal(len(sizes))
-    names = [(pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner) for pair in PAIRS]
+    names = [pair.codes for pair in PAIRS]
     cores, pairs = [], []
     for name, pair, level, cosine in zip(names, PAIRS, levels, cosines, strict=True):
         odds = level + own + EACH * random.standard_normal(len(sizes))
@@ -97,7 +97,7 @@ def by_slides(trials):
     slides = [Slide(staining, scanner) for staining in PLISM_STAININGS for scanner in PLISM_SCANNERS]
     pairs = slide_pairs(slides)
     first, second = np.array([(slides.index(pair.a), slides.index(pair.b)) for pair in pairs]).T
-    names = [(pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner) for pair in pairs]
+    names = [pair.codes for pair in pairs]
     of_group = np.array([str(pair.group) for pair in pairs])
     ways = {
         "stainings and scanners drawn": slide_weights(pl.DataFrame(names, schema=PAIR, orient="row")),

@@ -69,6 +69,15 @@ def first_line_of(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
 
 
+_REFUSED = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+_FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Whether NumPy, torch on a CPU, CUDA or a library of it was refused memory, for which torch has no type."""
     return isinstance(error, MemoryError) or any(words in str(error) for words in _REFUSED)
@@ -77,15 +86,6 @@ def lacks_memory(error: BaseException) -> bool:
 def device_failed(error: BaseException) -> bool:
     """Whether it is a GPU, its driver or a library of it that failed; only some of that has a type in torch."""
     return any(words in str(error) for words in _FAILED)
-
-
-_REFUSED = (
-    "DefaultCPUAllocator",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-)
-_FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
 
 
 def few_of(names: Sequence[str], most: int = 5) -> str:

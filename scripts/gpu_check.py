@@ -1,13 +1,14 @@
 """What only a GPU can show, in one table: `make gpu-check`.
 
-    python scripts/gpu_check.py
+    PYTHON=python3 make gpu-check
 
 Networks of the shapes of ViT-S, ViT-B, ViT-L and ViT-g with random weights: half precision against float32,
 batches against one another, streams against waiting, memory that is too small, extraction against the
 bare forward pass, with tiles that are decoded already as well; decoding; of an evaluation ranks against the
 oracle, and the time of all 4,095 pairs, kernel by kernel, beside the reference's formulas. It takes the first
-GPU that CUDA_VISIBLE_DEVICES leaves. It needs this checkout, torch, timm, numpy, pyarrow, typer and rich, and
-what those bring, and takes cupy if it is there; no network, no weights, nothing installed.
+GPU that CUDA_VISIBLE_DEVICES leaves. It needs this checkout, which nothing has to install: `make` says where its
+modules are; torch, timm, numpy, pyarrow, h5py, imagecodecs, typer and rich with what those bring; and takes cupy if
+it is there. No network, no weights.
 
 Exit codes: 0 all held, 1 something did not, 3 there is no CUDA device.
 """
@@ -22,29 +23,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-# It runs from a checkout that is not installed.
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "scripts")]
+import numpy as np
+import torch
+from extraction import PngTiles, bare_speed, encode_tissue
+from findings import Finding, agreement, at_least, at_most, show
+from gpu_evaluation import check_kernels, check_pairs, check_ranks, check_search
+from torch import nn
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from extraction import PngTiles, bare_speed, encode_tissue  # noqa: E402
-from findings import Finding, agreement, at_least, at_most, show  # noqa: E402
-from gpu_evaluation import check_kernels, check_pairs, check_ranks, check_search  # noqa: E402
-from torch import nn  # noqa: E402
-
-from plismbench.dataset import DEMO, RegisteredDataset  # noqa: E402
-from plismbench.embeddings.manifest import Manifest  # noqa: E402
-from plismbench.embeddings.store import EmbeddingStore  # noqa: E402
-from plismbench.extractors.devices import device_title  # noqa: E402
-from plismbench.extractors.extractor import Extractor  # noqa: E402
-from plismbench.extractors.runner import Runner, make_runner, noise_tiles  # noqa: E402
-from plismbench.extractors.spec import ExtractorSpec, Precision  # noqa: E402
-from plismbench.machine import n_cores  # noqa: E402
-from plismbench.pipeline import Pipeline, Task  # noqa: E402
-from plismbench.search.torch_matmul import TorchEngine  # noqa: E402
-from plismbench.tiles.png import decode_png  # noqa: E402
-from plismbench.tiles.source import TileBatch  # noqa: E402
+from plismbench.dataset import DEMO, RegisteredDataset
+from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.extractors.devices import device_title
+from plismbench.extractors.extractor import Extractor
+from plismbench.extractors.runner import Runner, make_runner, noise_tiles
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.machine import n_cores
+from plismbench.pipeline import Pipeline, Task
+from plismbench.search.torch_matmul import TorchEngine
+from plismbench.tiles.png import decode_png
+from plismbench.tiles.source import TileBatch
 
 
 @dataclass(frozen=True)

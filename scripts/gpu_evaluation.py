@@ -1,30 +1,24 @@
 """What only a GPU can show of an evaluation; part of `make gpu-check`."""
 
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import combinations
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-# It runs from a checkout that is not installed.
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "scripts"), str(ROOT / "tests")]
+import numpy as np
+import oracle
+from evaluation import MODELS, K, make_slides, ours, reference, searched_slides, timed
+from findings import Finding, agreement, at_least, at_most
+from torch.profiler import ProfilerActivity, profile
+from vectors import PAIRS, placed
 
-import numpy as np  # noqa: E402
-import oracle  # noqa: E402
-from evaluation import MODELS, K, make_slides, ours, reference, searched_slides, timed  # noqa: E402
-from findings import Finding, agreement, at_least, at_most  # noqa: E402
-from torch.profiler import ProfilerActivity, profile  # noqa: E402
-from vectors import PAIRS, placed  # noqa: E402
-
-from plismbench.machine import n_cores  # noqa: E402
-from plismbench.metrics.retrieval import counterpart_ranks, searched_slide  # noqa: E402
-from plismbench.metrics.vectors import SlideVectors  # noqa: E402
-from plismbench.search.engine import Engine  # noqa: E402
-from plismbench.search.exact import ExactEngine  # noqa: E402
+from plismbench.machine import n_cores
+from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
+from plismbench.metrics.vectors import SlideVectors
+from plismbench.search.engine import Engine
+from plismbench.search.exact import ExactEngine
 
 N_SLIDES, N_TILES, DIM = 91, 8_139, 768
 SECONDS = 15.0

@@ -1,12 +1,8 @@
-"""Shared by all tests: helper modules beside this file are importable by their name."""
+"""Shared by all tests."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     # Threads of OpenMP and BLAS that wait for one another spin: a worker, and what it starts, gets its share of the

@@ -1,6 +1,7 @@
-"""Marks of tests that need a package which has no wheels on every machine."""
+"""Marks of tests that need what not every machine has: packages without wheels for it, a disk that is always full."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -11,3 +12,4 @@ def _needs(package):
 
 
 needs_ray, needs_tensorflow = _needs("ray"), _needs("tensorflow")
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

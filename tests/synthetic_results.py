@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from plismbench.aggregation import core_schema, pair_schema, summarise, top_k_metric
+from plismbench.aggregation import PAIR, core_schema, pair_schema, summarise, top_k_metric
 from plismbench.dataset import PLISM
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.pairs import slide_pairs
@@ -22,8 +22,7 @@ def make_tables(level=0.5, slides=PLISM.slides, ks=(1, 10), seed=0):
     of_core = 0.05 * random.standard_normal(len(CORES))  # some tissue is harder, on every pair
     rows, cores = [], []
     for pair in slide_pairs(slides):
-        names = dict(zip(("staining_a", "scanner_a", "staining_b", "scanner_b"),
-                         (pair.a.staining, pair.a.scanner, pair.b.staining, pair.b.scanner), strict=True))  # fmt: skip
+        names = dict(zip(PAIR, pair.codes, strict=True))
         harder = {"cross-scanner": 1.0, "cross-staining": 0.7, "cross-both": 0.5}[pair.group]
         cosines = np.clip(level + 0.2 + 0.05 * random.standard_normal() + of_core, -1, 1) * tiles
         rate = np.clip(level * harder + 0.1 * random.standard_normal() + of_core, 0, 1)

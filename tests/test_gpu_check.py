@@ -1,9 +1,10 @@
 """`scripts/gpu_check.py` on a CPU: what it computes is right, and what fails is told."""
 
-import importlib.util
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,13 @@ from torch.cuda._utils import _get_device_index
 
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
-SCRIPT = Path(__file__).parent.parent / "scripts/gpu_check.py"
+ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def gpu_check():
-    before = list(sys.path)
-    spec = importlib.util.spec_from_file_location("gpu_check", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gpu_check"] = module
-    spec.loader.exec_module(module)
-    sys.path[:] = before
-    return module
+    return import_module("gpu_check")
 
 
 @pytest.fixture
@@ -39,10 +34,16 @@ def tiny(gpu_check):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_cuda_it_is_one_line_and_exit_code_3():
-    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    script, paths = ROOT / "scripts/gpu_check.py", (ROOT, ROOT / "benchmarks", ROOT / "tests")
+    apart = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=apart)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.count("\n") == 1
     assert "finds no CUDA device; nothing was checked." in done.stderr
+    made = subprocess.run(
+        ["make", "--silent", "gpu-check", f"PYTHON={sys.executable}"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert made.stderr.splitlines()[0] == done.stderr.rstrip()
 
 
 def test_precisions_are_compared(gpu_check, tiny):

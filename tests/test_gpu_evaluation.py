@@ -1,10 +1,8 @@
 """`scripts/gpu_evaluation.py` on a CPU: what it computes is right, and what fails is told."""
 
-import importlib.util
-import sys
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,18 +10,10 @@ import pytest
 
 from plismbench.search.torch_matmul import TorchEngine
 
-SCRIPT = Path(__file__).parent.parent / "scripts/gpu_evaluation.py"
-
 
 @pytest.fixture(scope="module")
 def gpu_evaluation():
-    before = list(sys.path)
-    spec = importlib.util.spec_from_file_location("gpu_evaluation", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gpu_evaluation"] = module
-    spec.loader.exec_module(module)
-    sys.path[:] = before
-    return module
+    return import_module("gpu_evaluation")
 
 
 def held(findings):

@@ -1,9 +1,9 @@
 import dataclasses
 import json
 import os
-from pathlib import Path
 
 import pytest
+from extras import needs_dev_full
 from stores import SLIDES, make_store, make_vectors
 from synthetic_results import make_result
 
@@ -27,7 +27,7 @@ def test_it_reads_back(tmp_path, result):
         assert getattr(back, table).equals(getattr(result, table))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+@needs_dev_full
 def test_a_full_disk_is_one_sentence_that_names_the_table_and_leaves_no_mark_of_completeness(
     tmp_path, result, monkeypatch
 ):

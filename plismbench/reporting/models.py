@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MODELS_SCHEMA = "plismbench.models/1"
 CHECK_SCHEMA = "plismbench.check/1"
-_FIELD = ("field", "value")
+_SPEC = ("field", "value")
 _CHECK = ("what", "found", "expected", "verdict")
 _FIELDS = (
     "name", "title", "organisation", "dim", "pooling", "prefix_tokens", "image_size", "n_params", "precision",
@@ -86,14 +86,14 @@ def models_text(registered: Sequence[Registration], table_format: TableFormat) -
 
 def spec_table(spec: "ExtractorSpec") -> "Table":
     """For a terminal: every field of a model."""
-    return plain_table(_FIELD, _fields(spec), left=_FIELD)
+    return plain_table(_SPEC, _fields(spec), left=_SPEC)
 
 
 def spec_text(spec: "ExtractorSpec", table_format: TableFormat) -> str:
     """The same as Markdown, CSV or JSON."""
     if table_format is TableFormat.JSON:
         return json.dumps({"schema": MODELS_SCHEMA, "models": [_told(spec)]}, indent=2)
-    return _text(_FIELD, _fields(spec), table_format)
+    return _text(_SPEC, _fields(spec), table_format)
 
 
 def findings_table(findings: Sequence["Finding"]) -> "Table":

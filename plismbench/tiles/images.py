@@ -1,6 +1,5 @@
 """A folder with an image file for each tile."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
+from plismbench.machine import n_cores
 from plismbench.tiles.ids import require_apart
 from plismbench.tiles.png import IMAGE_SUFFIXES, decode_image
 from plismbench.tiles.prefetch import in_order, threads
@@ -75,7 +75,7 @@ class ImageFolder:
             CorruptFile: as `places`; or if an image is not what it should be.
         """
         places = self.places(dataset)
-        with threads(os.cpu_count() or 1) as decoders:
+        with threads(n_cores()) as decoders:
             tiles = in_order(decoders, self._read, places, ahead=size)
             for start in range(0, len(places), size):
                 some = places[start : start + size]

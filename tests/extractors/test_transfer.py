@@ -25,14 +25,9 @@ class FakeCuda:
     """``torch.cuda`` on paper: what is asked of which stream, in order. Tensors stay on the CPU."""
 
     def __init__(self):
-        self.log, self.current, self.n_streams = [], "main", 0
-
-    def Stream(self, device):  # noqa: N802
-        self.n_streams += 1
-        return FakeStream(self, ("up", "down")[self.n_streams - 1])
-
-    def Event(self, enable_timing=False, blocking=False):  # noqa: N802
-        return FakeEvent(self, blocking)
+        self.log, self.current, names = [], "main", iter(("up", "down"))
+        self.Stream = lambda device: FakeStream(self, next(names))
+        self.Event = lambda enable_timing=False, blocking=False: FakeEvent(self, blocking)
 
     def current_stream(self, device):
         return FakeStream(self, "main")

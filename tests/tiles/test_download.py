@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from extras import needs_dev_full
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from small_plism import SMALL
 
@@ -209,7 +210,7 @@ def full_disk(workspace: Workspace) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("hub")
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@needs_dev_full
 def test_a_full_disk_is_one_sentence_and_a_second_run_completes(
     workspace: Workspace, published: Path, full_disk: Path
 ) -> None:
