@@ -7,8 +7,8 @@ batches against one another, streams against waiting, memory that is too small, 
 bare forward pass, with tiles that are decoded already as well; decoding; of an evaluation ranks against the
 oracle, and the time of all 4,095 pairs, kernel by kernel, beside the reference's formulas. It takes the first
 GPU that CUDA_VISIBLE_DEVICES leaves. It needs this checkout, which nothing has to install: `make` says where its
-modules are; torch, timm, numpy, pyarrow, h5py, imagecodecs, typer and rich with what those bring; and takes cupy if
-it is there. No network, no weights.
+modules are; torch, timm, numpy, pyarrow, h5py, imagecodecs, typer and rich with what those bring; and takes cupy and
+FAISS where they are there. No network, no weights.
 
 Exit codes: 0 all held, 1 something did not, 3 there is no CUDA device.
 """
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from extraction import PngTiles, bare_speed, encode_tissue
 from findings import Finding, agreement, at_least, at_most, show
-from gpu_evaluation import check_kernels, check_pairs, check_ranks, check_search
+from gpu_evaluation import check_engines, check_kernels, check_pairs, check_ranks, check_search
 from torch import nn
 
 from plismbench.dataset import DEMO, RegisteredDataset
@@ -223,6 +223,7 @@ def checks(device: torch.device) -> list[Callable[[], Iterable[Finding]]]:
         partial(check_memory, device),
         partial(check_kernels, search),
         partial(check_pairs, search),
+        partial(check_engines),
         *(partial(check_shape, shape, device, encoded) for shape in SHAPES),
     ]
 
@@ -233,8 +234,8 @@ def attempt(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         yield from check()
     except Exception as error:  # noqa: BLE001 - its traceback is shown
         traceback.print_exc()
-        name = f"{check.func.__name__} {getattr(check.args[0], 'title', '')}"
-        yield Finding(name.strip(), type(error).__name__, "to end", held=False)
+        name = " ".join([check.func.__name__, *(one.title for one in check.args if hasattr(one, "title"))])
+        yield Finding(name, type(error).__name__, "to end", held=False)
     finally:
         torch.cuda.empty_cache()
 

@@ -3,9 +3,11 @@
 import statistics
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from itertools import combinations
+from multiprocessing import get_context
 
 import numpy as np
 import oracle
@@ -16,13 +18,15 @@ from vectors import PAIRS, placed
 
 from plismbench.machine import n_cores
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import SlideVectors
-from plismbench.search.engine import Engine
+from plismbench.metrics.vectors import SlideVectors, principal_axes
+from plismbench.search.engine import AUTO, Engine, engine, engine_for
 from plismbench.search.exact import ExactEngine
 
 N_SLIDES, N_TILES, DIM = 91, 8_139, 768
 SECONDS = 15.0
 """What all pairs may take at most, on an H200."""
+ENGINES = (("torch", "cuda"), ("faiss", "cuda"), ("faiss", "cpu"))
+"""Engines and devices that are compared."""
 
 
 def ranks(a, b, limit, search):
@@ -126,3 +130,36 @@ def check_reference(slides, expected, seconds: float, numpy_like: str = "cupy") 
             error = max(abs(own - other) for own, other in zip(expected, trials[0][1], strict=True))
             findings.append(at_most("  its cosine and accuracy, off ours by", error, within))
     return findings
+
+
+def check_engines(engines=ENGINES, n_slides: int = 4, n_tiles: int = N_TILES, dim: int = DIM) -> list[Finding]:
+    """Whether the engines agree, and whether the one that `--engine auto` takes is the fastest."""
+    if find_spec("faiss") is None:
+        return [Finding("engines compared", "FAISS is not installed")]
+    # A process of its own: where FAISS has no kernels for this GPU, it ends the one that asks.
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        return apart.submit(compare_engines, engines, n_slides, n_tiles, dim).result()
+
+
+def compare_engines(engines, n_slides: int, n_tiles: int, dim: int) -> list[Finding]:
+    """Seconds of a slide and of a pair like H0-mini's, cross-both, with each engine."""
+    slides = make_slides(n_slides, n_tiles, dim, MODELS["H0-mini, cross-both"][0], 1.0)
+    axes, findings, pairs, seconds = principal_axes(slides[:2]), [], {}, {}
+    for name, device in engines:
+        search = engine(name, device)
+        ours(searched_slides(slides[:2], axes, search), search)  # libraries load, kernels are chosen
+        placing, searched = timed(searched_slides, slides, axes, search)
+        with ThreadPoolExecutor(n_cores()) as pool:
+            both = list(combinations(searched, 2))
+            took, pairs[name, device] = timed(list, pool.map(partial(ours, search=search), both))
+        seconds[name, device] = took / len(both)
+        found = f"{1000 * placing / n_slides:.3g} ms a slide, {1000 * seconds[name, device]:.3g} ms a pair"
+        findings.append(Finding(f"{name} on {device}", found))
+    first, *others = pairs.values()
+    same = all(np.allclose(first, other, rtol=0, atol=1e-12) for other in others)
+    chosen, fastest = engine_for(AUTO), min(seconds, key=seconds.__getitem__)[0]
+    return [
+        *findings,
+        agreement("  the same cosines and accuracies", same),
+        Finding("  the fastest for pairs is what auto takes", f"{fastest}; auto takes {chosen}", "", fastest == chosen),
+    ]

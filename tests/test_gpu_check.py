@@ -128,6 +128,7 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
     monkeypatch.setattr(gpu_check, "check_search", lambda search: [gpu_check.at_least(search.device, 1, 0)])
     monkeypatch.setattr(gpu_check, "check_kernels", lambda _: [])
     monkeypatch.setattr(gpu_check, "check_pairs", half_done)
+    monkeypatch.setattr(gpu_check, "check_engines", list)
     assert gpu_check.main() == 1
     told = capsys.readouterr()
     assert told.out.count("FAILS") == 2
@@ -145,6 +146,7 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
 
 def test_on_a_gpu_everything_is_where_it_is_needed(gpu_check, monkeypatch, capsys):
     encode, pairs, search = gpu_check.encode_tissue, gpu_check.check_pairs, gpu_check.check_search
+    engines = import_module("gpu_evaluation").compare_engines
     monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "test_vit", 16),))
     monkeypatch.setattr(gpu_check, "make_runner", lambda extractor, _: gpu_check.Runner(extractor, 4))
     monkeypatch.setattr(gpu_check, "encode_tissue", lambda _: encode(4))
@@ -152,9 +154,13 @@ def test_on_a_gpu_everything_is_where_it_is_needed(gpu_check, monkeypatch, capsy
     monkeypatch.setattr(gpu_check, "check_kernels", lambda _: [])  # or has kernels
     monkeypatch.setattr(gpu_check, "check_pairs", lambda engine: pairs(engine, 3, 400, 32))
     monkeypatch.setattr(gpu_check, "check_search", lambda engine: search(engine, 600, 32))
+    monkeypatch.setattr(  # in this process, for another has no pretended GPU
+        gpu_check, "check_engines", lambda: engines([("torch", "cuda"), ("faiss", "cpu")], 3, 200, 16)[:-1]
+    )
     with pretended_gpu():
         code = gpu_check.main()
     told = capsys.readouterr()
     assert (code, told.out.count("FAILS")) == (0, 0), told
     assert "Pretended GPU" in told.out
     assert "tiny: fp32 on streams the same bits as waited for" in told.out
+    assert "torch on cuda" in told.out

@@ -81,3 +81,21 @@ def test_the_reference_agrees_and_its_absence_is_told(gpu_evaluation):
     (absent,) = gpu_evaluation.check_reference(slides, expected, 1.0, "no_such_library")
     assert (absent.found, absent.held) == ("no_such_library is not installed", True)
     assert np.isfinite(expected).all()
+
+
+def test_engines_are_compared_in_a_process_of_their_own(gpu_evaluation, monkeypatch):
+    everywhere = [("torch", "cpu"), ("faiss", "cpu")]
+    *timed, agreed, auto = gpu_evaluation.check_engines(everywhere, 3, 200, 32)
+    assert [one.check for one in timed] == ["torch on cpu", "faiss on cpu"]
+    assert agreed.held
+    assert auto.found.endswith(f"auto takes {gpu_evaluation.engine_for('auto')}")
+    monkeypatch.setattr(gpu_evaluation, "find_spec", lambda _: None)
+    assert gpu_evaluation.check_engines(everywhere)[0].found == "FAISS is not installed"
+
+
+def test_engines_that_differ_fail(gpu_evaluation, monkeypatch):
+    ours = gpu_evaluation.ours
+    monkeypatch.setattr(gpu_evaluation, "ours", lambda pair, search: (ours(pair, search)[0] + (search.room is None), 0))
+    monkeypatch.setattr(TorchEngine, "room", 10**9)
+    *_, agreed, _ = gpu_evaluation.compare_engines([("torch", "cpu"), ("exact", "cpu")], 3, 100, 16)
+    assert not agreed.held

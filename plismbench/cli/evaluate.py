@@ -36,7 +36,7 @@ def evaluate(
     engine: Annotated[
         str, typer.Option(help=f"Search engine: {', '.join(ENGINES)}; auto is torch on a GPU, else faiss.")
     ] = AUTO,
-    device: Annotated[str, typer.Option(help="Where the engine searches: cpu, cuda or auto.")] = AUTO,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU with torch where there is one.")] = AUTO,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of everything together; one a core if left out.")
     ] = None,

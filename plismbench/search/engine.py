@@ -207,7 +207,7 @@ def engine(name: str, device: str = AUTO) -> Engine[Any]:
 
     Args:
         name: one of ``ENGINES``.
-        device: ``cpu``, ``cuda``, or ``auto`` for a GPU where engine and machine have one.
+        device: ``cpu``, ``cuda``, or ``auto``: with torch a GPU where there is one, else the CPU.
 
     Raises:
         UnknownName: if there is no such engine or device.
@@ -215,17 +215,17 @@ def engine(name: str, device: str = AUTO) -> Engine[Any]:
     """
     if device not in (AUTO, "cpu", "cuda"):
         raise UnknownName("search device", device, (AUTO, "cpu", "cuda"))
-    if device == "cuda" and name != "torch":
-        raise NeedsAction(f"Engine '{name}' searches on the CPU only.", hint="Use --engine torch for --device cuda.")
     match name:
         case "exact":
+            if device == "cuda":
+                raise NeedsAction("Engine 'exact' searches on the CPU only.", hint="Use --engine torch.")
             from plismbench.search.exact import ExactEngine
 
             return ExactEngine()
         case "faiss":
             from plismbench.search.faiss_flat import FaissEngine
 
-            return FaissEngine()
+            return FaissEngine.on(device)
         case "torch":
             from plismbench.search.torch_matmul import TorchEngine
 

@@ -81,7 +81,7 @@ def test_cuda_that_is_not_there_is_one_line(run, extracted, engine, monkeypatch)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     outcome = run("evaluate", "--dataset=tiny", "--device=cuda", "--engine", engine)
     assert (outcome.code, outcome.out) == (3, "")
-    assert ("--engine torch" if engine == "faiss" else "No CUDA device is available to torch") in outcome.error
+    assert f"No CUDA device is available to {'FAISS' if engine == 'faiss' else 'torch'}" in outcome.error
     assert not (extracted.home / "results").exists()
 
 

@@ -26,9 +26,10 @@ from functools import partial
 import ray
 from pathlib import Path
 from ray.cluster_utils import Cluster
-from small_tiles import SlowTiles
+from small_tiles import TILES, SlowTiles
 from test_extraction import COLOUR, SPEC, plan
 import small_work
+from plismbench.execution.executor import UnderWay
 from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction import extract_together
 
@@ -61,20 +62,28 @@ seen["losses"].clear()
 log = Path(root) / "log"
 log.mkdir()
 plans = [plan(Path(root), spec, source=SlowTiles(log=str(log))) for spec in (SPEC, COLOUR)]
-seen["slides"] = []
+raylet = second.all_processes["raylet"][0].process.pid
 
-def all_inside():
-    # Whether both workers have begun a slide that is not done: one that is still starting would be lost unseen.
-    begun = [path.name.split() for path in log.iterdir()]
-    return len({pid for slide, pid in begun if slide not in seen["slides"]}) == 2
+def half_done_there(outcome):
+    # Whether the second node is amid a slide whose first tiles are counted.
+    if not (isinstance(outcome, UnderWay) and 0 < outcome.n_done < 2 * TILES):
+        return False
+    readers = [path.name.split()[1] for path in log.glob(f"{outcome.item.slide} *")]
+    return any(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(raylet) for pid in readers)
+
+class Watched:
+    n_workers = executor.n_workers
+
+    def run(self, start, items):
+        there = True
+        for outcome in executor.run(start, items):
+            yield outcome
+            if there and half_done_there(outcome):
+                cluster.remove_node(second, allow_graceful=False)
+                there = False
 
 seen["counts"] = []
-for done in extract_together(plans, executor, seen["counts"].append, threads=1):
-    seen["slides"].append(str(done.slide))
-    if len(seen["slides"]) == 1:
-        while not all_inside():
-            time.sleep(0.01)
-        cluster.remove_node(second, allow_graceful=False)
+seen["slides"] = [str(done.slide) for done in extract_together(plans, Watched(), seen["counts"].append, threads=1)]
 for _ in range(600):  # it takes the head some seconds to believe it
     seen["nodes left"] = sum(node["Alive"] for node in ray.nodes())
     if seen["nodes left"] == 1:

@@ -169,8 +169,8 @@ def test_cuda_that_is_absent_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(NeedsAction, match="No CUDA device"):
         engine("torch", "cuda")
-    with pytest.raises(NeedsAction, match="'faiss' searches on the CPU only"):
-        engine("faiss", "cuda")
+    with pytest.raises(NeedsAction, match="'exact' searches on the CPU only"):
+        engine("exact", "cuda")
 
 
 def test_the_band_is_rounded_outwards():
