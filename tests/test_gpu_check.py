@@ -46,6 +46,20 @@ def test_without_cuda_it_is_one_line_and_exit_code_3():
     assert made.stderr.splitlines()[0] == done.stderr.rstrip()
 
 
+def test_on_the_machine_of_a_gpu_nothing_else_is_needed():
+    command = ["tests/search", "tests/metrics/test_retrieval.py", "-k", "torch or device", "--collect-only", "-q"]
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys(["datasets", "faiss", "jinja2", "plotly", "polars"])  # so that importing them fails
+sys.path[:0] = ["benchmarks", "tests", "scripts"]
+import gpu_check, pytest
+sys.exit(pytest.main({[*command, "-p", "no:cacheprovider"]}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_torch_matmul.py" in done.stdout
+
+
 def test_precisions_are_compared(gpu_check, tiny):
     findings = gpu_check.check_precision(tiny)
     assert all(finding.held for finding in findings), findings
