@@ -35,7 +35,7 @@ def show(result: "RenderableType | str") -> None:
         else:
             from rich.console import Console
 
-            Console(soft_wrap=False).print(result)
+            Console().print(result, crop=False)
         sys.stdout.flush()
     except BrokenPipeError:
         raise  # who read it has enough
@@ -60,7 +60,7 @@ def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> N
         if isinstance(result, str):
             text.write(f"{result.rstrip()}\n")
         else:
-            console.print(result)
+            console.print(result, crop=False)
     write_text(output, text.getvalue())
     show(str(output))
 

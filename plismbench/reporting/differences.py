@@ -31,7 +31,8 @@ def comparison_tables(comparison: Comparison) -> "list[RenderableType | str]":
     """For a terminal of 80 columns."""
     parts: list[RenderableType | str] = []
     for duel in comparison.duels:
-        parts += ["", _title(duel), TerminalTable(_kinds(_HEADINGS), _terms(duel)), _verdict(duel)]
+        terms = TerminalTable(_kinds(_HEADINGS), _terms(duel), dispensable=_HEADINGS[-1:])
+        parts += ["", _title(duel), terms, _verdict(duel)]
         for axis in Axis:
             if rows := _contrasts(duel, axis):
                 parts.append("")

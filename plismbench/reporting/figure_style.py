@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from plismbench.reporting.printing import printable
+from plismbench.reporting.printing import printable, shortened
 
 ACCENT = "#3b82c4"
 LONGEST_NAME = 24
@@ -66,8 +66,7 @@ def error_bars(
 
 def short_name(name: str) -> str:
     """A name as plotly's little HTML, short enough for an axis."""
-    text = printable(name)
-    return markup(text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…")
+    return markup(shortened(printable(name), LONGEST_NAME))
 
 
 def markup(text: str) -> str:

@@ -9,7 +9,7 @@ from plismbench.extractors.places import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, csv_text, document, printable
-from plismbench.reporting.terminal import plain_table
+from plismbench.reporting.terminal import TerminalTable, plain_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 MODELS_SCHEMA = "plismbench.models/1"
 CHECK_SCHEMA = "plismbench.check/1"
+_LISTED = {
+    "model": "name", "from": "left", "dim": "right", "params": "right", "tok": "right", "licence": "left",
+    "here": "left", "needs": "left",
+}  # fmt: skip
 _SPEC = ("field", "value")
 _CHECK = ("what", "found", "expected", "verdict")
 _FIELDS = (
@@ -35,14 +39,9 @@ def models_table(registered: Sequence[Registration]) -> "RenderableType":
     looked at.
     """
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    numbers = {"dim", "params", "tok"}
-    for heading in ("model", "from", "dim", "params", "tok", "licence", "here", "needs"):
-        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
-    notes = []
+    rows, notes = [], []
     for entry in registered:
         if entry.spec is None:
             notes.append(f"{entry.name}, {entry.owner}: broken, {entry.problem}")
@@ -55,11 +54,12 @@ def models_table(registered: Sequence[Registration]) -> "RenderableType":
             entry.name, _short(spec.organisation or entry.owner, 10), f"{spec.dim:,}", millions,
             str(spec.prefix_tokens), _short(_licence(spec.license), 11), here, extra_of(spec) or "",
         )  # fmt: skip
-        table.add_row(*(Text(printable(cell)) for cell in cells))
+        rows.append(cells)
         if entry.problem is not None:
             notes.append(f"{entry.name}, {entry.owner}: {entry.problem}")
         elif entry.owner != "plismbench":
             notes.append(f"{entry.name}: of {entry.owner}")
+    table = TerminalTable(_LISTED, rows, gap=1, dispensable=("from", "tok", "needs", "licence"))
     return Group(table, *(Text(printable(note)) for note in notes))
 
 

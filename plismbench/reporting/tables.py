@@ -30,6 +30,7 @@ def summary_table(results: Sequence[Result], axis: Axis | None = None) -> Termin
     return TerminalTable(
         {cells.headings[column]: ("name", "left")[column] if column < 2 else "right" for column in shown},
         [[row[column] for column in shown] for row in named_once],
+        dispensable=["cosine-lift"],
         caption=f"median (IQR); top-{k} by chance {' or '.join(by_chance)}",
     )
 

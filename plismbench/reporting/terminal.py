@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 40
 _WORTH_A_COLUMN = 20  # letters of a name for which a column goes
-_SHORTEST_NAME = 8  # fewer say nothing: a row then takes several lines
+_SHORTEST_NAME = 8  # fewer say nothing: a row is then longer than a line of the terminal
 
 
 @dataclass(frozen=True)
 class TerminalTable:
     """A table whose columns and names follow the width of the terminal; nothing in a name is markup.
 
-    Where there is no room for all, columns go first, one after the other, and then the middles of names.
+    Where there is no room for all, columns go first, one after the other, and then the middles of names. What is left
+    is never folded, for a letter a line cannot be read: print it with ``crop=False``.
 
     Args:
         columns: heading to ``name`` (may be shortened), ``left``, ``right`` (whole, where there is room) or ``bar``.
@@ -36,8 +37,12 @@ class TerminalTable:
     dispensable: Sequence[str] = ()
     caption: str | None = None
 
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Table]":
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Table | Text]":
+        from rich.text import Text
+
         yield self._fitted(options.max_width)
+        if self.caption is not None:
+            yield Text(self.caption, style="table.caption")
 
     def _fitted(self, width: int) -> "Table":
         from rich.table import Table
@@ -48,14 +53,13 @@ class TerminalTable:
             if self._room(shown, widths, width) < min(self._longest_name(), _WORTH_A_COLUMN):
                 shown.remove(name)
         longest = max(_SHORTEST_NAME, min(_LONGEST_NAME, self._room(shown, widths, width)))
-        table = Table(box=None, pad_edge=False, padding=(0, self.gap, 0, 0), caption=self.caption,
-                      caption_justify="left")  # fmt: skip
+        least = width - self._room(shown, widths, width) + min(longest, self._longest_name())
+        table = Table(box=None, pad_edge=False, padding=(0, self.gap, 0, 0), width=least if least > width else None)
         for name in shown:
             kind = self.columns[name]
-            if kind == "right":
-                table.add_column(name, justify="right", no_wrap=True)
-            else:
-                table.add_column(name, overflow="fold", style="cyan" if kind == "bar" else None)
+            # Only a name of wide letters is folded: it was shortened by their number.
+            table.add_column(name, justify="right" if kind == "right" else "left", no_wrap=kind != "name",
+                             overflow="fold", style="cyan" if kind == "bar" else None)  # fmt: skip
         for row in self.rows:
             cells = zip(self.columns.items(), row, strict=True)
             table.add_row(*(_text(cell, longest if kind == "name" else None) for (name, kind), cell in cells

@@ -42,6 +42,14 @@ def test_a_line_a_model_in_80_columns(tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
+def test_in_a_narrow_terminal_columns_go_and_no_number_is_cut():
+    console = Console(width=40, file=io.StringIO(), color_system=None)
+    console.print(models_table([Registration(spec.name, "plismbench", spec) for spec in CATALOG]))
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].split() == ["model", "dim", "params", "here"]
+    assert next(line for line in lines if line.startswith("uni2-h ")).split()[1:3] == ["1,536", "681M"]
+
+
 def test_a_name_that_stands_twice_says_so():
     console = Console(width=80, file=io.StringIO(), color_system=None)
     console.print(models_table([Registration("toy", owner, SPEC, "claimed by a and b") for owner in ("a", "b")]))

@@ -6,7 +6,7 @@ import polars as pl
 from rich.console import Console
 from synthetic_results import make_result
 
-from plismbench.pairs import Axis
+from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.tables import summary_table, summary_text
 
@@ -22,7 +22,7 @@ def test_the_summary_shows_median_and_iqr_of_every_group():
     lines = render(summary_table([result, make_result("other", ks=(1, 3, 5, 10))])).splitlines()
     assert len(lines) == 1 + 2 * 4 + 1
     by_chance = 10 / (2 * result.run.n_tiles - 1)
-    assert lines[-1].strip() == f"median (IQR); top-10 by chance {by_chance:.4f}".replace(" 0.", " .")
+    assert lines[-1] == f"median (IQR); top-10 by chance {by_chance:.4f}".replace(" 0.", " .")
     assert max(map(len, lines)) <= 80
     row = result.summary.to_dicts()[0]
     cell = f"{row['median']:.3f} ({row['iqr']:.3f})".replace("0.", ".")
@@ -34,6 +34,13 @@ def test_the_summary_shows_median_and_iqr_of_every_group():
     markdown = summary_text([result], TableFormat.MARKDOWN)
     assert cell in markdown
     assert "top-3" in markdown
+
+
+def test_a_narrow_terminal_has_whole_words_and_no_lift():
+    lines = render(summary_table([make_result("toy", ks=(1, 3, 5, 10))]), width=60).splitlines()
+    assert lines[0].split() == ["model", "pairs", "n", "cosine", "top-10"]
+    assert all(f" {group} " in line for group, line in zip(PairGroup, lines[1:5], strict=True))
+    assert max(map(len, lines)) <= 60
 
 
 def test_the_summary_as_data_is_the_summary():

@@ -12,7 +12,7 @@ ROWS = [["1", "efficientnet-lite0-and-more", ".541", "███", "Apache-2.0"],
 
 def render(table, width, **options):
     console = Console(width=width, file=io.StringIO(), **({"color_system": None} | options))
-    console.print(table)
+    console.print(table, crop=False)
     return console.file.getvalue().splitlines()
 
 
@@ -35,10 +35,13 @@ def test_columns_go_first_and_then_the_middles_of_names(width, headings, name):
     assert ("███" in lines[1]) == (width >= 44)
 
 
-def test_no_column_goes_that_may_not():
-    lines = render(TerminalTable(COLUMNS, ROWS), 30)
+def test_a_column_that_may_not_go_makes_a_longer_line_and_no_fold():
+    lines = render(TerminalTable(COLUMNS, ROWS, caption="below"), 20)
     assert lines[0].split() == ["#", "model", "score", "licence"]
-    assert max(map(len, lines)) <= 30
+    assert lines[1].split() == ["1", "eff…more", ".541", "███", "Apache-2.0"]
+    assert lines[2:] == ["10  uni          .5  ██   MIT       ", "below"]
+    words = TerminalTable({"term": "left", "score": "right"}, [["top-10, scanner", ".5"]])
+    assert render(words, 10) == ["term             score", "top-10, scanner     .5"]
 
 
 def test_numbers_stay_whole_where_names_are_long():
