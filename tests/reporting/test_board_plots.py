@@ -120,5 +120,5 @@ def test_one_point_is_no_picture(facts):
 def test_names_of_others_are_no_markup():
     rows = (row("<b>\x1b", 0.5, n_params=3), row("x" * 200, 0.4, n_params=2))
     board = Leaderboard("s", rows)
-    assert forest_figure(board).layout.yaxis.ticktext == ("&lt;b&gt;�", "x" * 23 + "…")
+    assert forest_figure(board).layout.yaxis.ticktext == ("&lt;b&gt;�", "x" * 11 + "…" + "x" * 12)
     assert cost_figure(board, Cost.PARAMETERS).data[1].text[0] == "&lt;b&gt;�"

@@ -70,14 +70,13 @@ def test_no_pairs_no_matrix():
 
 
 def test_names_of_others_are_neither_markup_nor_endless():
-    result = named("<a href='x'>\x1b" + "y" * 200)
+    result = named("<a 'x'>\x1b" + "y" * 200)
     texts = [
         groups_figure([result], "cosine").layout.yaxis.ticktext[0],
         matrix_figure([result], Axis.SCANNER, "cosine").data[0].name,
     ]
     for text in texts:
-        assert text.startswith("&lt;a href=&#x27;x&#x27;&gt;�yyy")
-        assert text.endswith("y…")
+        assert text == "&lt;a &#x27;x&#x27;&gt;�yyy…" + "y" * 12
 
 
 @pytest.mark.parametrize("metric", ["cosine", "top_10"])
