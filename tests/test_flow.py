@@ -308,8 +308,8 @@ PIXELS = np.zeros((224, 224, 4), dtype=np.uint8)
     ("damage", "words"),
     [
         (_image(lambda _: png(PIXELS[:200, :, :3])), f"Not 224 × 224 px but 224 × 200: {TILE}"),
-        (_image(lambda _: png(PIXELS)), f"Not 8-bit RGB but 8 bits a channel of PNG colour type 6: {TILE}"),
-        (_image(lambda _: png(PIXELS[..., 0])), f"Not 8-bit RGB but 8 bits a channel of PNG colour type 0: {TILE}"),
+        (_image(lambda _: png(PIXELS)), f"Not 8-bit RGB but 8-bit RGBA: {TILE}"),
+        (_image(lambda _: png(PIXELS[..., 0])), f"Not 8-bit RGB but 8-bit grey: {TILE}"),
         (_image(lambda encoded: encoded[:400]), TILE),
         (_image(lambda encoded: encoded[:100] + bytes(50) + encoded[150:]), TILE),
         (_image(_bomb), f"Not 224 × 224 px but 30000 × 30000: {TILE}"),

@@ -33,8 +33,11 @@ class H5File:
     path: Path
     slide: Slide
 
-    def places(self, dataset: RegisteredDataset) -> list[TileKey]:
+    def places(self, dataset: RegisteredDataset | None) -> list[TileKey]:
         """Every tile, by x, then by y.
+
+        Args:
+            dataset: says which tiles there must be; None takes what is there.
 
         Raises:
             CorruptFile: if the file cannot be read, or has other tiles than the data set.
@@ -73,7 +76,7 @@ class H5File:
         except OSError as error:
             raise CorruptFile(f"{self.path} cannot be read as HDF5: {_unquoted(error)}.") from error
 
-    def _keys(self, content: "h5py.File", dataset: RegisteredDataset) -> list[TileKey]:
+    def _keys(self, content: "h5py.File", dataset: RegisteredDataset | None) -> list[TileKey]:
         keys = []
         for tile_id in content:
             xy = tile_xy(tile_id)
@@ -82,6 +85,8 @@ class H5File:
             keys.append(TileKey(*xy, tile_id))
         keys.sort()
         require_apart(keys, self.slide, self.path.name)
+        if dataset is None:
+            return keys
         if len(keys) != dataset.tiles_per_slide:
             raise CorruptFile(
                 f"Slide {self.slide} has {len(keys):,} tiles in {self.path.name}; expected {dataset.tiles_per_slide:,}."

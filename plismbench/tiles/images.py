@@ -36,8 +36,11 @@ class ImageFolder:
     path: Path
     slide: Slide
 
-    def places(self, dataset: RegisteredDataset) -> list[ImagePlace]:
-        """Every tile, by x, then by y.
+    def places(self, dataset: RegisteredDataset | None) -> list[ImagePlace]:
+        """Every tile, by x, then by y; a hidden file is none, such as macOS's ``._8_20.png`` beside ``8_20.png``.
+
+        Args:
+            dataset: says how many there must be; None takes as many as there are.
 
         Raises:
             CorruptFile: if a name has no place in it, two have the same, or there are too few or many; if a link
@@ -51,7 +54,7 @@ class ImageFolder:
                 f"Cannot read the images of slide {self.slide} in {self.path}: {error.strerror}."
             ) from error
         for file in files:
-            if file.suffix.lower() in IMAGE_SUFFIXES and not file.is_dir():
+            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and not file.is_dir():
                 if not file.exists():
                     raise CorruptFile(f"A link that leads nowhere: {file.name} of slide {self.slide} in {self.path}.")
                 found = _NAME.fullmatch(file.stem)
@@ -62,7 +65,7 @@ class ImageFolder:
                 places.append(ImagePlace(int(found[1]), int(found[2]), file.name))
         places.sort()
         require_apart(places, self.slide, self.path)
-        if len(places) != dataset.tiles_per_slide:
+        if dataset and len(places) != dataset.tiles_per_slide:
             raise CorruptFile(
                 f"Slide {self.slide} has {len(places):,} images in {self.path}; expected {dataset.tiles_per_slide:,}."
             )

@@ -18,7 +18,7 @@ from plismbench.tiles.source import TileBatch
 
 
 class _SlideFile(Protocol):
-    def places(self, dataset: RegisteredDataset) -> Sequence[tuple[object, ...]]: ...
+    def places(self, dataset: RegisteredDataset | None) -> Sequence[tuple[int, int, *tuple[object, ...]]]: ...
 
     def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]: ...
 
@@ -39,10 +39,13 @@ class OwnTiles:
             InvalidInput: if the slide is kept in another way than the three.
         """
         first = self.dataset.slides[0]
-        differing = _places(self.dataset, slide) ^ _places(self.dataset, first)
-        if differing:
+        here, there = _places(self.dataset, slide), _places(self.dataset, first)
+        if here != there:
+            x, y = min(here ^ there)
+            how = "has" if (x, y) in here else "lacks"
             raise CorruptFile(
-                f"Slide {slide} has other tiles than {first}: {min(differing)} is on one of the two only."
+                f"Slide {slide} shows other places than {first}: it {how} tile {x}_{y}, and has {len(here):,} tiles,"
+                f" not {len(there):,}."
             )
         yield from _slide_file(self.dataset, slide).batches(self.dataset, size)
 
@@ -63,14 +66,17 @@ class ParquetFile:
     path: Path
     slide: Slide
 
-    def places(self, dataset: RegisteredDataset) -> list[TilePlace]:
+    def places(self, dataset: RegisteredDataset | None) -> list[TilePlace]:
         """Every tile, by x, then by y.
+
+        Args:
+            dataset: says how many there must be; None takes as many as there are.
 
         Raises:
             CorruptFile: if there are too few or many, or the file cannot be read.
         """
         with threads(READERS) as readers:
-            return self._shards().places(self.slide, dataset.tiles_per_slide, readers)
+            return self._shards().places(self.slide, dataset.tiles_per_slide if dataset else None, readers)
 
     def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]:
         """All tiles, by x, then by y: see `TileSource`.
@@ -105,5 +111,6 @@ def _slide_file(dataset: DescribedDataset, slide: Slide) -> _SlideFile:
 
 
 @lru_cache(maxsize=2)  # of this slide, and of the first
-def _places(dataset: DescribedDataset, slide: Slide) -> frozenset[tuple[object, ...]]:
-    return frozenset(place[:2] for place in _slide_file(dataset, slide).places(dataset))
+def _places(dataset: DescribedDataset, slide: Slide) -> frozenset[tuple[int, int]]:
+    """Not counted yet: a tile that one slide lacks is found by setting it beside another."""
+    return frozenset(place[:2] for place in _slide_file(dataset, slide).places(None))

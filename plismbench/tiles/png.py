@@ -15,6 +15,7 @@ from plismbench.errors import CorruptFile
 _HEADER = struct.Struct(">8s4x4sIIBB")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB = 2
+_COLOURS = {0: "grey", 3: "a palette", 4: "grey and alpha", 6: "RGBA"}
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 """Endings of the names of files that `decode_image` reads."""
@@ -44,7 +45,8 @@ def decode_png(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
     if (width, height) != (TILE_SIZE, TILE_SIZE):
         raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {width} × {height}: {name}.")
     if (bits, colour) != (8, _RGB):
-        raise CorruptFile(f"Not 8-bit RGB but {bits} bits a channel of PNG colour type {colour}: {name}.")
+        found = _COLOURS.get(colour, "RGB")
+        raise CorruptFile(f"Not 8-bit RGB but {bits}-bit {found}: {name}.", hint="Save it as 8-bit RGB.")
     try:
         pixels: npt.NDArray[np.uint8] = spng_decode(encoded)  # half of Pillow's time, and without Python's lock
     except SpngError as error:
@@ -73,7 +75,7 @@ def decode_image(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
             if image.size != (TILE_SIZE, TILE_SIZE):
                 raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {image.width} × {image.height}: {name}.")
             if image.mode != "RGB":
-                raise CorruptFile(f"Not 8-bit RGB but {image.mode}: {name}.")
+                raise CorruptFile(f"Not 8-bit RGB but {image.mode}: {name}.", hint="Save it as 8-bit RGB.")
             image.load()
             return np.asarray(image)
     except UnidentifiedImageError as error:

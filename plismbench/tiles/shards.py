@@ -96,14 +96,14 @@ class Shards:
         slides = list(slides)
         return {path: [slide for slide in slides if index.groups_over(slide)] for path, index in indices.items()}
 
-    def places(self, slide: Slide, n_tiles: int, readers: Executor) -> list[TilePlace]:
+    def places(self, slide: Slide, n_tiles: int | None, readers: Executor) -> list[TilePlace]:
         """Every tile of a slide, by x, then by y.
 
         Costs a footer for each step of a bisection over the shards (kept for the next slide), and
         the two columns of ids of the slide's own row groups.
 
         Raises:
-            CorruptFile: if there are not ``n_tiles`` different tiles, or an id or a file is bad.
+            CorruptFile: if two tiles are one, there are not ``n_tiles`` (None: any number), or an id or a file is bad.
         """
         places = self._read_places(slide, self._bisect(slide), readers)
         if len(places) != n_tiles:
@@ -114,7 +114,7 @@ class Shards:
         for before, after in pairwise(places):
             if before[:2] == after[:2]:
                 raise CorruptFile(f"The same tile twice: {before.name}; {after.name}.")
-        if len(places) != n_tiles:
+        if n_tiles is not None and len(places) != n_tiles:
             where = sorted({_file_name(place.shard) for place in places}) or [_file_name(path) for path in self.paths]
             raise CorruptFile(
                 f"Slide {slide} has {len(places):,} tiles in {where[0]} to {where[-1]}; expected {n_tiles:,}."

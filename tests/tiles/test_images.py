@@ -52,6 +52,12 @@ def test_a_folder_is_no_image_and_a_link_that_leads_nowhere_is_named(folder: Pat
         read(folder)
 
 
+def test_what_macos_writes_beside_a_tile_is_no_image(folder: Path) -> None:
+    (folder / "._tile_16_8_7.png").write_bytes(b"Mac OS X")
+    (folder / "._8_99.jpg").touch()
+    assert sum(len(batch) for batch in read(folder)) == 25
+
+
 def test_what_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")

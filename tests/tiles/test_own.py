@@ -1,3 +1,5 @@
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +50,29 @@ def test_it_is_read_from_where_it_is(dataset: DescribedDataset, tmp_path: Path) 
 
 def test_a_slide_that_shows_other_places_is_named(dataset: DescribedDataset, tmp_path: Path) -> None:
     (tmp_path / "folder/8_7.png").rename(tmp_path / "folder/8_8.png")
-    with pytest.raises(CorruptFile, match=r"Slide GIVH_P has other tiles than GIV_P: \(8, 7\) is on one of the two"):
+    with pytest.raises(
+        CorruptFile, match=r"^Slide GIVH_P shows other places than GIV_P: it has tile 8_7, and has 25 t"
+    ):
         next(OwnTiles(dataset).batches(H5, 10))
+
+
+@pytest.mark.parametrize("slide", [H5, PARQUET], ids=["h5", "parquet"])
+def test_a_tile_that_one_slide_has_too_many_is_named(dataset: DescribedDataset, tmp_path: Path, slide: Slide) -> None:
+    (tmp_path / "folder/8_9.png").unlink()
+    message = f"Slide {slide} shows other places than GIV_P: it has tile 8_9, and has 25 tiles, not 24."
+    with pytest.raises(CorruptFile, match=f"^{message}$"):
+        next(OwnTiles(dataset).batches(slide, 10))
+    with pytest.raises(CorruptFile, match=r"Slide GIV_P has 24 images in .*; expected 25"):
+        next(OwnTiles(dataset).batches(FOLDER, 10))
+
+
+def test_a_tile_that_is_missing_is_named(dataset: DescribedDataset, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "folder", other)
+    (other / "8_9.png").unlink()
+    changed = replace(dataset, paths=(dataset.paths[0], other, dataset.paths[2]))
+    with pytest.raises(CorruptFile, match=r"GIVH_P shows .* GIV_P: it lacks tile 8_9, and has 24 tiles, not 25"):
+        next(OwnTiles(changed).batches(H5, 10))
 
 
 def test_another_kind_of_file_is_refused(dataset: DescribedDataset, tmp_path: Path) -> None:
