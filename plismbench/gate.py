@@ -53,9 +53,14 @@ class Requirements:
             )
         if self.worst_rank is not None and not self.models:
             raise InvalidInput("--require-rank needs --model: not every model can be among the first.")
-        for name, value in (("--tolerance", self.tolerance), ("--fail-under", self.least_score or 0.0)):
-            if not math.isfinite(value):
-                raise InvalidInput(f"{name} must be a number; got {value}.")
+        if not math.isfinite(self.tolerance):
+            raise InvalidInput(f"--tolerance must be a number; got {self.tolerance}.")
+        if self.least_score is not None and not -1 <= self.least_score <= 1:
+            raise InvalidInput(f"--fail-under must be a score, from -1 to 1; got {self.least_score:g}.")
+
+    def concerns(self, model: str) -> bool:
+        """Whether it is looked at."""
+        return not self.models or model in self.models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +114,7 @@ def checks(boards: Sequence[Leaderboard], required: Requirements) -> tuple[Check
 def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> Iterator[Check]:
     if required.baseline is None:
         return
-    before = _by_place(required.baseline, required.models)
-    now = _by_place(boards, required.models)
+    before, now = _by_place(required.baseline, required), _by_place(boards, required)
     missing = set(required.models) - {model for _, model in before}
     if missing or not before:
         raise InvalidInput(
@@ -160,7 +164,7 @@ def _terms(signature: str, before: LeaderboardRow, after: LeaderboardRow, tolera
 
 
 def _limits(boards: Sequence[Leaderboard], required: Requirements) -> Iterator[Check]:
-    for (signature, model), row in _by_place(boards, required.models).items():
+    for (signature, model), row in _by_place(boards, required).items():
         if required.least_score is not None:
             yield Check(
                 signature=signature,
@@ -183,11 +187,11 @@ def _limits(boards: Sequence[Leaderboard], required: Requirements) -> Iterator[C
             )
 
 
-def _by_place(boards: Sequence[Leaderboard], models: Collection[str]) -> dict[tuple[str, str], LeaderboardRow]:
+def _by_place(boards: Sequence[Leaderboard], required: Requirements) -> dict[tuple[str, str], LeaderboardRow]:
     """Own rows by signature and model."""
     return {
         (board.signature, row.name): row
         for board in boards
         for row in board.rows
-        if not row.published and (not models or row.name in models)
+        if not row.published and required.concerns(row.name)
     }

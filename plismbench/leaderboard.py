@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +13,6 @@ import polars as pl
 from plismbench.aggregation import TERMS
 from plismbench.dataset import PLISM
 from plismbench.embeddings.efficiency import Efficiency, known_times
-from plismbench.errors import DuplicateName
 from plismbench.extractors.catalog import CATALOG
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import PairGroup
@@ -24,9 +22,8 @@ from plismbench.published import (
     published_rows,
     published_times,
 )
-from plismbench.results import Result, read_result, told_apart
+from plismbench.results import Result
 from plismbench.uncertainty import Unit, interval, known_interval
-from plismbench.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,26 +171,6 @@ def published() -> Leaderboard:
             row = replace(row, n_params=spec.n_params, license=spec.license, trained_on_plism=spec.trained_on_plism)
         rows.append(row)
     return Leaderboard(PUBLISHED_SIGNATURE, _ranked(rows), chance(10, PLISM.n_tiles), PUBLISHED_DEVICE)
-
-
-def read_results(workspace: Workspace) -> list[Result]:
-    """Every whole result of a data set, by name; unlike states of the data are told apart.
-
-    Raises:
-        CorruptFile: if one is damaged.
-        DuplicateName: if two are of one model under one signature, as a copied folder is.
-    """
-    folders = list(workspace.evaluated())
-    results = told_apart(map(read_result, folders))
-    owners: dict[tuple[str, str], Path] = {}
-    for folder, result in zip(folders, results, strict=True):
-        owner = owners.setdefault((result.run.name, result.run.signature), folder)
-        if owner != folder:
-            raise DuplicateName(
-                f"{owner} and {folder} are both results of '{result.run.name}' with signature {result.run.signature}.",
-                hint="Move one of them elsewhere.",
-            )
-    return results
 
 
 def _by_signature(results: Iterable[Result]) -> list[tuple[str, dict[str, Result]]]:

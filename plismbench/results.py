@@ -14,7 +14,7 @@ import polars as pl
 from plismbench.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import CorruptFile
+from plismbench.errors import CorruptFile, DuplicateName
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
@@ -236,6 +236,26 @@ def read_result(folder: Path) -> Result:
         raise CorruptFile(f"{run_file} says signature {signature}, its fields say {run.signature}.")
     tables = {name: _read_table(folder / name, schema) for name, schema in _schemas(run.ks).items()}
     return Result(run, tables[PAIRS_FILE], tables[SUMMARY_FILE], tables[CORES_FILE], tables[DRAWS_FILE])
+
+
+def read_results(workspace: Workspace) -> list[Result]:
+    """Every whole result of a data set, by name; unlike states of the data are told apart.
+
+    Raises:
+        CorruptFile: if one is damaged.
+        DuplicateName: if two are of one model under one signature, as a copied folder is.
+    """
+    folders = list(workspace.evaluated())
+    results = told_apart(map(read_result, folders))
+    owners: dict[tuple[str, str], Path] = {}
+    for folder, result in zip(folders, results, strict=True):
+        owner = owners.setdefault((result.run.name, result.run.signature), folder)
+        if owner != folder:
+            raise DuplicateName(
+                f"{owner} and {folder} are both results of '{result.run.name}' with signature {result.run.signature}.",
+                hint="Move one of them elsewhere.",
+            )
+    return results
 
 
 def _schemas(ks: Sequence[int]) -> dict[str, Schema]:

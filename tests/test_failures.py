@@ -9,8 +9,8 @@ from plismbench.dataset import Slide
 from plismbench.errors import InvalidInput, Unavailable, UnknownName
 from plismbench.evaluation import plan_evaluation
 from plismbench.failures import find_failures, pair_named
-from plismbench.leaderboard import read_results
 from plismbench.pairs import Axis, SlidePair
+from plismbench.results import read_results
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Existing, Workspace
 

@@ -119,9 +119,9 @@ def test_a_worst_rank(rank, worst, passed):
         ({}, "nothing to check"),
         ({"models": ["a"]}, "nothing to check"),
         ({"worst_rank": 3}, "--require-rank needs --model"),
-        ({"least_score": float("nan")}, "--fail-under must be a number; got nan"),
+        ({"least_score": float("nan")}, "--fail-under must be a score, from -1 to 1; got nan"),
         ({"least_score": 0.1, "tolerance": float("nan")}, "--tolerance must be a number; got nan"),
-        ({"least_score": float("inf")}, "--fail-under must be a number"),
+        ({"least_score": float("inf")}, "--fail-under must be a score"),
     ],
 )
 def test_requirements_that_ask_for_nothing_sensible(required, words):

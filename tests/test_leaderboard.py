@@ -10,7 +10,6 @@ from synthetic_results import make_result
 from plismbench.aggregation import TERMS
 from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency
-from plismbench.errors import DuplicateName
 from plismbench.leaderboard import (
     PUBLISHED_SIGNATURE,
     Cost,
@@ -18,12 +17,9 @@ from plismbench.leaderboard import (
     efficient,
     leaderboards,
     published,
-    read_results,
     score_draws,
 )
-from plismbench.results import write_result
 from plismbench.uncertainty import Unit
-from plismbench.workspace import Workspace
 
 # The published table, as it is printed in the README of plism-benchmark (2025-03-03).
 PRINTED = [
@@ -115,22 +111,6 @@ def test_not_a_number_is_no_term():
 
 def test_no_results_no_tables():
     assert leaderboards([]) == ()
-
-
-def test_results_are_read_from_a_workspace(tmp_path):
-    workspace = Workspace(tmp_path, "plism")
-    for name in ("b", "a"):
-        write_result(workspace.results(name, "8139-tiles"), make_result(name))
-    assert [result.run.name for result in read_results(workspace)] == ["a", "b"]
-
-
-def test_a_copied_folder_is_no_second_opinion(tmp_path):
-    workspace = Workspace(tmp_path, "plism")
-    slides = (Slide("GM", "AT2"), Slide("HR", "AT2"))
-    for selection, level in (("8139-tiles", 0.5), ("8139-tiles.old", 0.4)):
-        write_result(workspace.results("a", selection), make_result("a", level, slides))
-    with pytest.raises(DuplicateName, match=r"8139-tiles and .*8139-tiles.old are both results of 'a'"):
-        read_results(workspace)
 
 
 def test_intervals_of_score_and_rank_follow_from_the_draws():

@@ -7,9 +7,17 @@ from extras import needs_dev_full
 from stores import SLIDES, make_store, make_vectors
 from synthetic_results import make_result
 
-from plismbench.dataset import DEMO, PLISM
-from plismbench.errors import CorruptFile, StorageFailure
-from plismbench.results import is_outdated, read_result, selection_name, slides_digest, told_apart, write_result
+from plismbench.dataset import DEMO, PLISM, Slide
+from plismbench.errors import CorruptFile, DuplicateName, StorageFailure
+from plismbench.results import (
+    is_outdated,
+    read_result,
+    read_results,
+    selection_name,
+    slides_digest,
+    told_apart,
+    write_result,
+)
 from plismbench.workspace import Workspace
 
 
@@ -121,6 +129,22 @@ def test_a_run_that_contradicts_itself_is_refused(tmp_path, result, change, word
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CorruptFile, match=words):
         read_result(tmp_path)
+
+
+def test_results_are_read_from_a_workspace(tmp_path):
+    workspace = Workspace(tmp_path, "plism")
+    for name in ("b", "a"):
+        write_result(workspace.results(name, "8139-tiles"), make_result(name))
+    assert [result.run.name for result in read_results(workspace)] == ["a", "b"]
+
+
+def test_a_copied_folder_is_no_second_opinion(tmp_path):
+    workspace = Workspace(tmp_path, "plism")
+    slides = (Slide("GM", "AT2"), Slide("HR", "AT2"))
+    for selection, level in (("8139-tiles", 0.5), ("8139-tiles.old", 0.4)):
+        write_result(workspace.results("a", selection), make_result("a", level, slides))
+    with pytest.raises(DuplicateName, match=r"8139-tiles and .*8139-tiles.old are both results of 'a'"):
+        read_results(workspace)
 
 
 def test_a_result_is_outdated_once_its_vectors_are_others(tmp_path):

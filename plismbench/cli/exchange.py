@@ -55,8 +55,8 @@ def export(
     existing: options.OnExisting = Existing.ERROR,
 ) -> None:
     """Write results as plism-benchmark writes them, and print the paths."""
-    from plismbench.leaderboard import read_results
     from plismbench.reporting.reference import METRICS_FILE, RESULTS_FILE, metrics_csv, results_csv
+    from plismbench.results import read_results
 
     registered = find_dataset(dataset)
     results = read_results(Workspace(root, registered.name))

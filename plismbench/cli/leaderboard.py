@@ -68,10 +68,11 @@ def leaderboard(
     from plismbench.board_file import board_text, read_boards
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks
-    from plismbench.leaderboard import leaderboards, read_results
+    from plismbench.leaderboard import leaderboards
     from plismbench.leaderboard import published as published_board
     from plismbench.reporting.printing import printable
     from plismbench.reporting.ranking import sorted_board
+    from plismbench.results import read_results
 
     shown, models = options.split_commas(columns), options.split_commas(model)
     _refuse_what_does_not_fit(table_format, shown, sort, group)
@@ -130,7 +131,7 @@ def _mind_outdated(
     for name in sorted({result.run.name for result in results if is_outdated(result.run, workspace)}):
         again = f"Run `plismbench evaluate --dataset {shlex.quote(dataset)} --model {shlex.quote(name)}`."
         words = f"The vectors of '{name}' are not those of its result any more."
-        if required and (not required.models or name in required.models):
+        if required and required.concerns(name):
             raise FingerprintMismatch(words, hint=again)
         say(f"{printable(words)} {printable(again)}")
 

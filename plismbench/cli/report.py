@@ -28,7 +28,9 @@ def report(
             " GMH_AT2,HR_AT2; or none."
         ),
     ] = "hardest",
-    output: Annotated[Path | None, typer.Option(help="Where to write it; beside the results if left out.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write it; beside the results if left out.", dir_okay=False)
+    ] = None,
     png: Annotated[
         Path | None, typer.Option(help="Folder to write the main figures to as well.", file_okay=False)
     ] = None,
@@ -36,9 +38,10 @@ def report(
     """Write one self-contained HTML file with tables and plots, and print its path."""
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.failures import find_failures, pair_named
-    from plismbench.leaderboard import leaderboards, published, read_results
+    from plismbench.leaderboard import leaderboards, published
     from plismbench.reporting.pictures import write_pictures
     from plismbench.reporting.report import report_html
+    from plismbench.results import read_results
 
     registered = find_dataset(dataset)
     named = failures not in ("hardest", "none")

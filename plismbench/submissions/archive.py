@@ -27,6 +27,7 @@ RESULT_FILES = (PAIRS_FILE, CORES_FILE, SUMMARY_FILE, DRAWS_FILE, RUN_FILE)
 FILES = (*RESULT_FILES, MANIFEST_FILE)
 
 _LARGEST = 64 * 2**20  # bytes of a member: cores.parquet of all PLISM takes 2 MB
+_NAMED = 3  # of the files that are none of ours: a checkpoint has hundreds
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same result gives the same archive
 
 
@@ -78,8 +79,10 @@ def _members(path: Path) -> dict[str, bytes]:
                 raise RejectedSubmission("It is packed otherwise than by `plismbench submit pack`.")
             unknown, missing = sorted(set(names) - expected), sorted(expected - set(names))
             if unknown or missing or len(names) > len(expected):
-                wrong = [f"holds {name!r}" for name in unknown] + [f"lacks {name}" for name in missing]
-                raise RejectedSubmission(f"It {', '.join(wrong) or 'holds a file twice'}.")
+                more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+                holds = [f"holds {', '.join(map(repr, unknown[:_NAMED]))}{more}"] if unknown else []
+                lacks = [f"lacks {', '.join(missing)}"] if missing else []
+                raise RejectedSubmission(f"It {' and '.join(holds + lacks) or 'holds a file twice'}.")
             files = {}
             for name in names:
                 with archive.open(name) as member:

@@ -19,6 +19,12 @@ def test_the_report_is_written_and_its_path_printed(run, extracted, tmp_path):
     assert (tmp_path / "new" / "mine.html").exists()
 
 
+def test_a_folder_is_no_place_for_the_page(run, extracted, tmp_path):
+    outcome = run("report", "--dataset", "tiny", "--output", tmp_path)
+    assert outcome.code == 2
+    assert f"Invalid value for '--output': file '{tmp_path}' is a directory." in " ".join(outcome.err.split())
+
+
 def test_nothing_to_report(run, tiny):
     outcome = run("report", "--dataset", "tiny")
     assert outcome.code == 2

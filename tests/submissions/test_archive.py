@@ -55,6 +55,20 @@ def test_no_member_can_lead_anywhere(archive, tmp_path, name):
     assert not list(tmp_path.parent.rglob("*evil*"))
 
 
+def test_another_archive_is_told_in_a_line(tmp_path):
+    path = tmp_path / "checkpoint.pth"
+    with zipfile.ZipFile(path, "w") as opened:
+        for place in range(150):
+            opened.writestr(f"data/{place:03}", b"")
+    with pytest.raises(RejectedSubmission) as raised:
+        read_archive(path)
+    message = raised.value.message
+    assert message.startswith(
+        "It holds 'data/000', 'data/001', 'data/002' and 147 more and lacks cores.parquet, draws."
+    )
+    assert "data/003" not in message
+
+
 def test_a_file_twice(archive):
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(archive, "a") as opened:
         opened.writestr("run.json", b"{}")
