@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from importlib import import_module
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.places import HUB, TIMM, beneath, extra_of
 from plismbench.extractors.pooling import pooled
+from plismbench.extractors.registry import GROUP
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.extractors.towers import build_tower, fill, named
 from plismbench.extractors.weights import read_checkpoint, read_weights
@@ -25,11 +26,21 @@ from plismbench.hub import hub_errors, require_model
 
 
 def versions_of(spec: ExtractorSpec) -> dict[str, str]:
-    """Versions of the packages that the vectors of a spec depend on; of its extra too, where that is installed."""
+    """Versions of the packages that the vectors of a spec depend on.
+
+    Those of its extra too, where that is installed, and of the plug-ins whose package has its loader: what they do is
+    in no fingerprint.
+    """
+    package = spec.loader.partition(":")[0].partition(".")[0]
+    guests = {
+        point.dist.name: point.dist.version
+        for point in entry_points(group=GROUP)
+        if point.dist and point.module.partition(".")[0] == package
+    }
     extra = extra_of(spec)
     # What is imported as tensorflow is installed under several names; to look through all takes a second.
     more = packages_distributions().get(extra, []) if extra else []
-    return {name: version(name) for name in ("plismbench", "torch", "timm", "numpy", *more)}
+    return {name: version(name) for name in ("plismbench", "torch", "timm", "numpy", *more)} | guests
 
 
 def load_module(spec: ExtractorSpec) -> nn.Module:

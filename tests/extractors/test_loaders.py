@@ -52,6 +52,18 @@ def test_versions_are_those_of_all_that_makes_the_vectors(tmp_path, monkeypatch)
     assert versions_of(graph)["tensorflow-cpu"] == "2.99"
 
 
+def test_versions_tell_the_plug_in_that_has_the_loader(tmp_path, monkeypatch):
+    for name, module in (("some-guest", "some_guest.models"), ("another-guest", "another_guest")):
+        info = tmp_path / f"{name.replace('-', '_')}-0.3.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.3\n")
+        (info / "entry_points.txt").write_text(f"[plismbench.extractors]\ntiny = {module}:SPEC\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    theirs = dataclasses.replace(SPEC, loader="some_guest.networks:load")
+    assert versions_of(theirs) == versions_of(SPEC) | {"some-guest": "0.3"}
+    assert "some-guest" not in versions_of(SPEC)  # a plug-in that is data alone: its fingerprint says all of it
+
+
 LOAD = """
 import json, sys
 import torch
