@@ -122,7 +122,7 @@ def in_groups(pairs: pl.DataFrame) -> pl.DataFrame:
         for axis in Axis
     ]
     groups = pl.concat_list(pl.col("group"), pl.lit(str(PairGroup.ALL)), *of_axis).list.drop_nulls()
-    return pairs.with_columns(group=groups).explode("group")
+    return pairs.with_columns(group=groups).explode("group", empty_as_null=False)
 
 
 def medians_between(summary: pl.DataFrame, axis: Axis, metric: str) -> pl.DataFrame:

@@ -43,7 +43,9 @@ def pairs_of(parts: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
 def cores_of(parts: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
     """The core table of some parts: one row a pair and core that has tiles."""
     columns = list(_core_columns(ks))
-    long = parts.select(*PAIR, *(pl.col(f"core_{name}").alias(name) for name in columns)).explode(columns)
+    long = parts.select(*PAIR, *(pl.col(f"core_{name}").alias(name) for name in columns)).explode(
+        columns, empty_as_null=False
+    )
     return long.filter(pl.col("tiles") > 0).select(*core_schema(ks))
 
 
