@@ -6,7 +6,6 @@ from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, words_of
@@ -17,10 +16,10 @@ from plismbench.extractors.layouts import layout_of
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.places import HUB, TIMM, beneath, extra_of
-from plismbench.extractors.pooling import pooled
 from plismbench.extractors.registry import GROUP
-from plismbench.extractors.spec import ExtractorSpec, Pooling
+from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
+from plismbench.extractors.trial import tried_tower
 from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
 
@@ -98,9 +97,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
     network = base or spec  # beside whose weights the configuration lies
     if network.weights.startswith(HUB) and "architecture" not in network.options:
         network = replace(network, options=hub_architecture(network) | dict(network.options))
-    with torch.device("meta"):  # without drawing a billion random numbers that the checkpoint replaces
-        module = build_tower(network)
-        _try(module, network)
+    module = tried_tower(network)
     check_hub_config(network, module)  # before gigabytes are downloaded
     drop = layout_of(network).drop
     weights = adapted_weights(spec, base, drop) if base else read_weights(spec, drop)
@@ -113,8 +110,7 @@ def _of_timm(spec: ExtractorSpec) -> nn.Module:
     name = spec.weights.removeprefix(TIMM)
     if ours := sorted(TOWER.keys() & spec.options.keys()):
         raise InvalidInput(f"Extractor '{spec.name}': option {ours[0]} does not go with weights '{spec.weights}'.")
-    with torch.device("meta"):
-        _try(build_tower(replace(spec, options={**spec.options, "architecture": name})), spec)
+    tried_tower(replace(spec, options={**spec.options, "architecture": name}))
     repo = timm_repository(spec)
     if repo is None:
         return _created(spec, {"state_dict": read_checkpoint(timm_address(spec))})
@@ -142,24 +138,3 @@ def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
     module.reset_classifier(0)
     network: nn.Module = module
     return network
-
-
-def _try(module: nn.Module, spec: ExtractorSpec) -> None:
-    """One tile of the spec's size through a network without weights, before gigabytes are downloaded for it.
-
-    Raises:
-        InvalidInput: if it does not take such a tile, or counts other tokens in front of its patches than the spec.
-        ShapeMismatch: if it gives another shape than the spec says.
-    """
-    try:
-        output = module.eval()(torch.empty(1, 3, spec.image_size, spec.image_size))
-    except Exception as error:
-        what = words_of(error)
-        raise InvalidInput(f"'{spec.name}' does not take tiles of {spec.image_size} pixels: {what}.") from error
-    pooled(output, spec, 1)
-    prefix_tokens = getattr(module, "num_prefix_tokens", spec.prefix_tokens)
-    if spec.pooling in (Pooling.MEAN, Pooling.CLS_MEAN) and prefix_tokens != spec.prefix_tokens:
-        raise InvalidInput(
-            f"Extractor '{spec.name}' declares prefix_tokens {spec.prefix_tokens}; its network has {prefix_tokens}.",
-            hint="Registers are no patches: a mean over them would be another vector.",
-        )

@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from plismbench.errors import InvalidInput, Unavailable, UnknownName
-from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM
+from plismbench.extractors.options import check_options
+from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, beneath
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.trial import tried_tower
 from plismbench.extractors.weights import file_of_address, file_sha256, hub_place, own_file
 from plismbench.hub import hub_errors
 
@@ -19,7 +21,8 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
 
     Raises:
         AccessDenied, Unavailable: if the weights cannot be had.
-        InvalidInput: if they are in no such place, or timm does not know their name.
+        InvalidInput: if they are in no such place, timm does not know their name, or they are at an address and the
+            spec says wrongly what network they are for.
         CorruptFile: if they are no weights.
     """
     if spec.loader == REMOTE_MODEL:
@@ -36,6 +39,9 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
     if spec.weights.startswith(FILE):
         return replace(spec, revision=file_sha256(own_file(spec)))
     if spec.weights.startswith(ADDRESS):
+        if spec.loader == TIMM_MODEL and beneath(spec) is None:  # its hash costs the whole download; a change is small
+            check_options(spec)
+            tried_tower(spec)
         return replace(spec, revision=file_sha256(file_of_address(spec)))
     return spec
 

@@ -8,7 +8,7 @@ import torch
 from checkpoints import TIMM, publish, randomised
 from loopback_hub import Fault
 
-from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, Unavailable, UnknownName
+from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, ShapeMismatch, Unavailable, UnknownName
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
@@ -17,8 +17,9 @@ from plismbench.extractors.places import is_pinned
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(
-    name="tiny", loader=TIMM, dim=64, weights="hf-hub:Org/Tiny", options={"architecture": "test_vit", "num_classes": 0}
-)
+    name="tiny", loader=TIMM, dim=64, image_size=160, weights="hf-hub:Org/Tiny",
+    options={"architecture": "test_vit", "num_classes": 0},
+)  # fmt: skip
 CONFIG = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"input_size": [3, 160, 160]}}
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
 
@@ -96,6 +97,21 @@ def test_a_file_and_an_address_are_hashed(tmp_path, hub):
     path.unlink()
     with pytest.raises(InvalidInput, match="There is no checkpoint"):
         pinned(specs[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "words"),
+    [
+        ({"options": {"architecture": "test_vitt", "num_classes": 0}}, UnknownName, "Did you mean 'test_vit'"),
+        ({"options": {"architecture": "test_vit", "num_classes": 0, "layout": "dinno"}}, InvalidInput, "layout"),
+        ({"dim": 65}, ShapeMismatch, "'tiny' declares dim 65; its vectors have 64"),
+    ],
+)
+def test_a_mistake_is_said_before_an_address_is_asked(tmp_path, hub, fields, kind, words):
+    publish(tmp_path / "hub", "Org/Tiny", x__pth=state(0))
+    with pytest.raises(kind, match=words):
+        pinned(dataclasses.replace(at(f"{hub.url}/Org/Tiny/resolve/main/x.pth"), **fields))
+    assert hub.requests == []
 
 
 def test_weights_of_timm_at_an_address_are_hashed_and_held_to_it(tmp_path, hub, monkeypatch):
