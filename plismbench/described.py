@@ -75,8 +75,12 @@ def read_description(path: Path) -> DescribedDataset:
     try:
         text = path.read_text(encoding="utf-8")
         told = tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+    except OSError as error:
+        raise InvalidInput(
+            f"Cannot read {path}: {error.strerror}.", hint="--dataset takes the .toml file that describes the slides."
+        ) from error
+    except ValueError as error:
+        raise InvalidInput(f"Cannot read {path}: {error}.") from error
     lines = _Lines(path, text)
     _require(told, _KEYS, lines, None)
     if not told["slide"]:

@@ -97,5 +97,5 @@ def test_a_mistake_is_named_with_its_line(write, tmp_path, old, new, words):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InvalidInput, match=r"Cannot read .*own\.toml: No such file"):
+    with pytest.raises(InvalidInput, match=r"Cannot read .*own\.toml: No such file or directory\. --dataset takes"):
         find_dataset(str(tmp_path / "own.toml"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from plismbench.gate import Check, Demand
-from plismbench.reporting.printing import UNKNOWN, interval_text, number, printable
+from plismbench.reporting.printing import UNKNOWN, number, printable
 
 
 def check_line(check: Check) -> str:
@@ -47,4 +47,5 @@ def junit(checks: Sequence[Check]) -> str:
 def _where(check: Check) -> str:
     if check.outside is None or check.interval is None:
         return "interval not known"
-    return f"{'outside' if check.outside else 'inside'} the baseline's 95 % interval {interval_text(*check.interval)}"
+    low, high = map(number, check.interval)  # as many digits as the numbers: rounded more, it could seem to hold them
+    return f"{'outside' if check.outside else 'inside'} the baseline's 95 % interval {low}–{high}"

@@ -15,8 +15,8 @@ def check(**changes):
 @pytest.mark.parametrize(
     ("found", "line"),
     [
-        (check(), "toy: cosine .812 → .790 (-.022), outside the baseline's 95 % interval .80–.83 [s]"),
-        (check(now=0.805), "toy: cosine .812 → .805 (-.007), inside the baseline's 95 % interval .80–.83 [s]"),
+        (check(), "toy: cosine .812 → .790 (-.022), outside the baseline's 95 % interval .800–.830 [s]"),
+        (check(now=0.805), "toy: cosine .812 → .805 (-.007), inside the baseline's 95 % interval .800–.830 [s]"),
         (check(now=0.8119, interval=None), "toy: cosine .812000 → .811900 (-.000100), interval not known [s]"),
         (check(interval=None), "toy: cosine .812 → .790 (-.022), interval not known [s]"),
         (check(now=None), "toy: cosine .812 → –, no longer defined [s]"),
