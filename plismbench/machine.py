@@ -2,7 +2,8 @@
 
 import os
 import platform
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 
 def n_cores() -> int:
@@ -11,9 +12,9 @@ def n_cores() -> int:
 
 
 def memory_bytes() -> int:
-    """Memory of the machine, or of the container if that has less."""
+    """Memory of the machine, or of the container or batch job that this process is in, if that has less."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [path.read_text().strip() for path in _CGROUP_LIMITS if path.exists()]
+    limits = [path.read_text().strip() for path in _limits() if path.exists()]
     return min([whole, *(int(limit) for limit in limits if limit.isdigit())])
 
 
@@ -22,7 +23,24 @@ def hardware() -> dict[str, str | int | float]:
     return {"cpu": _cpu(), "cores": n_cores(), "memory_gb": round(memory_bytes() / 1e9, 1)}
 
 
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def _limits() -> Iterator[Path]:
+    """Where limits of memory may be told: of this process's control group and of each that it lies in.
+
+    A container sees its own as the outermost; a batch job of Slurm lies deep in the machine's
+    (https://man7.org/linux/man-pages/man7/cgroups.7.html, "/proc/pid/cgroup").
+    """
+    told = _OWN_CGROUPS.read_text(encoding="utf-8") if _OWN_CGROUPS.exists() else ""
+    for line in told.splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top, name = (_CGROUPS / "memory", "memory.limit_in_bytes") if controllers else (_CGROUPS, "memory.max")
+        inner = PurePosixPath(group).relative_to("/")
+        yield from (top / folder / name for folder in (inner, *inner.parents))
 
 
 def _cpu() -> str:

@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from plismbench import machine
 from plismbench.machine import hardware, memory_bytes, n_cores
 
@@ -9,14 +11,36 @@ def test_cores_and_memory_are_those_of_the_system():
     assert 10**8 < memory_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def test_a_container_has_less(monkeypatch, tmp_path):
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(machine, "_CGROUP_LIMITS", (limit, tmp_path / "absent"))
-    whole = memory_bytes()
-    limit.write_text("max\n")
+@pytest.mark.parametrize(
+    ("told", "limit"),
+    [
+        ("0::/", "memory.max"),
+        ("0::/job_7/step_0", "job_7/memory.max"),
+        ("0::/job_7/step_0", "job_7/step_0/memory.max"),
+        ("9:name=systemd:/\n4:cpu,memory:/job_7/a:b\n0::/", "memory/job_7/a:b/memory.limit_in_bytes"),
+        ("4:memory:/unseen/in/a/container", "memory/memory.limit_in_bytes"),
+    ],
+)
+def test_a_container_and_a_batch_job_have_less(monkeypatch, tmp_path, told, limit):
+    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "own")
+    whole = memory_bytes()  # where nobody tells of control groups
+    (tmp_path / "own").write_text(f"{told}\n")
+    path = tmp_path / limit
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("max\n")
     assert memory_bytes() == whole
-    limit.write_text("123456789\n")
+    path.write_text("123456789\n")
     assert memory_bytes() == 123_456_789
+
+
+def test_another_s_limit_is_not_ours(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "own")
+    (tmp_path / "own").write_text("4:memory:/job_7\n3:cpuset:/job_8\n0::/\n")
+    (tmp_path / "memory/job_8").mkdir(parents=True)
+    (tmp_path / "memory/job_8/memory.limit_in_bytes").write_text("1\n")
+    assert memory_bytes() > 1
 
 
 def test_the_record_names_the_processor():

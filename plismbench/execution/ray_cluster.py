@@ -14,6 +14,7 @@ from plismbench.execution.executor import Item, Outcome, Start, UnderWay, portab
 _AT_HAND = 2  # items a worker has: one under way, and the next, which it reads ahead
 _WHILE = 0.5  # seconds that a worker may work on before it says how far it is
 _PATIENCE = 5.0  # seconds that a cluster may take to answer
+_LOOK = 2.0  # seconds between two looks at which machines there are
 
 
 def _forget(why: str, n_left: int) -> None:
@@ -23,11 +24,13 @@ def _forget(why: str, n_left: int) -> None:
 class RayExecutor:
     """Runs one actor a GPU, or one a node with CPUs; what a lost one had goes to the others.
 
+    A machine that joins the cluster while it runs works too.
+
     Args:
         place: what ``start`` is told on each worker; Ray shows every actor its own GPU only.
         address: of a running cluster, ``auto`` for the one of this machine; None starts one here.
         on_gpu: whether a worker needs a GPU to itself.
-        n_workers: at most; one a GPU or node of the cluster, if left out. None, if the cluster has none.
+        n_workers: at most; one a GPU or node of the cluster, if left out.
         on_loss: told, of each lost worker but the last, what Ray says of it and how many are left.
 
     Raises:
@@ -49,14 +52,35 @@ class RayExecutor:
         self._ours = address is None and not ray.is_initialized()
         if not ray.is_initialized():
             _join(address)
-        kind = "GPU" if on_gpu else "CPU"
-        there = [node["Resources"][kind] for node in ray.nodes() if node["Alive"] and kind in node["Resources"]]
-        places = int(sum(there)) if on_gpu else len(there)
         self._place = place
         self._on_gpu = on_gpu
+        self._most = n_workers
         self._on_loss = on_loss
-        self._cpus = 1 if on_gpu else min(there, default=1)
-        self.n_workers = places if n_workers is None else min(n_workers, places)
+        self._sizes: dict[str, float] = {}
+        self._look()
+
+    @property
+    def n_workers(self) -> int:
+        """One a place that there was so far, as many as are wanted; 0, if the cluster has none."""
+        places = int(sum(self._sizes.values())) if self._on_gpu else len(self._sizes)
+        return places if self._most is None else min(self._most, places)
+
+    def _look(self) -> None:
+        """Notes the machines that have joined; one that is lost stays noted, so that its workers are not replaced."""
+        import ray
+
+        kind = "GPU" if self._on_gpu else "CPU"
+        for node in ray.nodes():
+            if node["Alive"] and kind in node["Resources"]:
+                self._sizes[node["NodeID"]] = node["Resources"][kind]
+
+    def _hire(self, start: Start[Item, Outcome]) -> "_Member":
+        import ray
+
+        cpus = 1 if self._on_gpu else min(self._sizes.values())
+        options = {"num_cpus": cpus, "num_gpus": int(self._on_gpu), "max_concurrency": 2}
+        actor = ray.remote(_Actor).options(scheduling_strategy="SPREAD", **options)
+        return _Member(actor.remote(start, self._place))
 
     def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
         """Every outcome, as each is ready, and in between how far items are: what a lost worker had begins anew."""
@@ -64,18 +88,25 @@ class RayExecutor:
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
         todo = deque(enumerate(items))
-        options = {"num_cpus": self._cpus, "num_gpus": int(self._on_gpu), "max_concurrency": 2}
-        actor = ray.remote(_Actor).options(scheduling_strategy="SPREAD", **options)
-        crew = [_Member(actor.remote(start, self._place)) for _ in range(min(self.n_workers, len(todo)))]
+        n_items, n_hired, looked = len(todo), 0, time.monotonic()
+        crew: list[_Member] = []
         try:
             while todo or any(member.at_hand for member in crew):
+                if time.monotonic() - looked > _LOOK:
+                    self._look()
+                    looked = time.monotonic()
+                while todo and n_hired < min(self.n_workers, n_items):
+                    crew.append(self._hire(start))
+                    n_hired += 1
                 for member in crew:
                     member.feed(todo)
                 waiting = {member.call: member for member in crew if member.call is not None}
-                (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
-                member = waiting[ready]
+                ready, _ = ray.wait(list(waiting), num_returns=1, timeout=_LOOK)
+                if not ready:
+                    continue
+                member = waiting[ready[0]]
                 try:
-                    said, done = ray.get(ready)
+                    said, done = ray.get(ready[0])
                 except RayTaskError as error:
                     raise error.cause from None
                 except (RayActorError, OutOfMemoryError) as error:
