@@ -2,8 +2,14 @@
 
 import os
 import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+
+def host_name() -> str:
+    """What this machine is called on its network, as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", platform.node())
 
 
 def n_cores() -> int:

@@ -18,6 +18,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from plismbench.errors import StorageFailure
+from plismbench.machine import host_name
 
 if sys.platform != "win32":
     import fcntl
@@ -38,6 +40,7 @@ PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"
 EFFICIENCY_FILE = "efficiency.json"
 
+_ABANDONED = 3600.0  # seconds; what is being written is touched every few
 _LONGEST_NAME = 200  # of the 255 bytes that file systems allow: there are endings to come
 
 PART = ".part"
@@ -167,11 +170,16 @@ def remove_folder(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes the temporary files that killed processes left in ``folder``, not those being written."""
+    """Removes the temporary files that killed processes left in ``folder``, not those being written.
+
+    Many file systems of clusters keep locks from other machines: what another one wrote goes when it is old.
+    """
     with storage_errors(folder):
         for leftover in folder.glob(f".*{PART}"):
-            with contextlib.suppress(FileNotFoundError), leftover.open("rb") as handle:
-                if _lock(handle.fileno()):
+            # Gone meanwhile, or another user's. NFS locks only what is open for writing.
+            with contextlib.suppress(FileNotFoundError, PermissionError), leftover.open("r+b") as handle:
+                old = time.time() - leftover.stat().st_mtime > _ABANDONED
+                if (old or leftover.name.startswith(_ours())) and _lock(handle.fileno()):
                     leftover.unlink()
 
 
@@ -195,11 +203,15 @@ def storage_errors(path: Path) -> Iterator[None]:
 def _locked_part(folder: Path) -> tuple[int, Path]:
     """A new temporary file, open and locked until it is closed: sweeps leave it alone."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=".", suffix=PART, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=_ours(), suffix=PART, dir=folder)
         _lock(handle, wait=True)
         if Path(name).exists():
             return handle, Path(name)
         os.close(handle)  # another process swept it before it was locked
+
+
+def _ours() -> str:
+    return f".{host_name()}-"
 
 
 def _lock(handle: int, *, wait: bool = False) -> bool:

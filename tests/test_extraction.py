@@ -37,7 +37,7 @@ from plismbench.extraction import extract_together, plan_extraction, speed_on_no
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.remote import TRUST
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.machine import hardware
+from plismbench.machine import hardware, host_name
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import EFFICIENCY_FILE, Existing, Workspace
 
@@ -195,7 +195,7 @@ def test_what_a_killed_worker_was_writing_goes(tmp_path):
     class Lost(LocalExecutor):
         def run(self, start, items):
             yield from super().run(start, items[:1])
-            (extraction.store.folder / ".half.part").touch()
+            (extraction.store.folder / f".{host_name()}-half.part").touch()
             raise ChildProcessError("It was killed")
 
     with pytest.raises(WorkerLost):

@@ -1,9 +1,10 @@
 import os
+import platform
 
 import pytest
 
 from plismbench import machine
-from plismbench.machine import hardware, memory_bytes, n_cores
+from plismbench.machine import hardware, host_name, memory_bytes, n_cores
 
 
 def test_cores_and_memory_are_those_of_the_system():
@@ -41,6 +42,11 @@ def test_another_s_limit_is_not_ours(monkeypatch, tmp_path):
     (tmp_path / "memory/job_8").mkdir(parents=True)
     (tmp_path / "memory/job_8/memory.limit_in_bytes").write_text("1\n")
     assert memory_bytes() > 1
+
+
+def test_a_host_s_name_fits_into_a_file_s(monkeypatch):
+    monkeypatch.setattr(platform, "node", lambda: "gpu_7.cluster/x")
+    assert host_name() == "gpu-7-cluster-x"
 
 
 def test_the_record_names_the_processor():

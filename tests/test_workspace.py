@@ -1,7 +1,11 @@
 import errno
+import fcntl
+import os
 import subprocess
 import sys
 import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +115,33 @@ def test_what_a_killed_process_left_is_swept_but_not_what_is_being_written(tmp_p
         sweep(tmp_path)
         assert list(tmp_path.iterdir()) == [temporary]
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_what_another_machine_writes_is_swept_only_when_it_is_old(tmp_path):
+    theirs = tmp_path / ".elsewhere-x.part"
+    theirs.touch()  # its lock is not seen here
+    sweep(tmp_path)
+    assert theirs.exists()
+    os.utime(theirs, (0, time.time() - 4000))
+    with theirs.open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        sweep(tmp_path)
+        assert theirs.exists()
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_user_writes_keeps_nobody_from_writing(tmp_path, monkeypatch):
+    (tmp_path / ".elsewhere-x.part").touch()
+    opened = Path.open
+
+    def refuse(path, mode):  # as the system would; tests may run as root, whom nothing is refused
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    sweep(tmp_path)
+    monkeypatch.setattr(Path, "open", opened)
+    assert [path.name for path in tmp_path.iterdir()] == [".elsewhere-x.part"]
 
 
 def test_removing_a_folder_that_is_not_there_is_fine(tmp_path):

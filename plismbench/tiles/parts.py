@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import platform
 import re
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
+from plismbench.machine import host_name
 from plismbench.workspace import PART, storage_errors, sync_folder
 
 if sys.platform != "win32":
@@ -71,7 +71,7 @@ def _open_alone(path: Path, part: Path) -> FileIO | None:
 
 def _open_own(path: Path, part: Path) -> FileIO:
     """A file that no other process or thread opens; what was left by one that has ended becomes it."""
-    own = path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{threading.get_ident()}{PART}")
+    own = path.with_name(f".{path.name}.{host_name()}-{os.getpid()}-{threading.get_ident()}{PART}")
     for leftover in (part, *_left_behind(path)):
         with contextlib.suppress(FileNotFoundError):  # another one took it
             if not leftover.stat().st_size:  # made to look for locks
@@ -83,7 +83,7 @@ def _open_own(path: Path, part: Path) -> FileIO:
 
 def _left_behind(path: Path) -> Iterator[Path]:
     """Files that processes of this machine had of their own, and that have ended."""
-    mine = re.compile(re.escape(f".{path.name}.{_host()}-") + r"(\d+)-\d+" + re.escape(PART))
+    mine = re.compile(re.escape(f".{path.name}.{host_name()}-") + r"(\d+)-\d+" + re.escape(PART))
     for found in sorted(path.parent.glob(f".*{PART}")):
         name = mine.fullmatch(found.name)
         if name is not None and not _is_running(int(name[1])):
@@ -100,10 +100,6 @@ def _is_running(process: int) -> bool:
     except PermissionError:  # of somebody else
         return True
     return True
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", platform.node())
 
 
 def _part(path: Path) -> Path:
