@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 
 from plismbench.aggregation import PAIR
-from plismbench.comparison import Comparison, Slides, cores_of, pairs_of
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
@@ -19,6 +18,7 @@ from plismbench.machine import hardware, memory_bytes
 from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.metrics.vectors import keeps_directions
+from plismbench.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.parts import Parts, drop_parts
 from plismbench.results import Result, Run, read_result, selection_name, summed_up, write_result
@@ -101,10 +101,10 @@ class Evaluation:
         slides = Slides(
             self.store, self.dataset, names, self.subset.rows(), max(ks), search, readers, self.slides_in_memory
         )  # fmt: skip
-        compare = Comparison(ks, self.run.protocol, search, slides.tissue)
+        measure = PairMetrics(ks, self.run.protocol, search, slides.tissue)
         for wanted, batch in _batches(self.todo, self.slides_in_memory, slides_at_once):
             with thread_budget(self.threads):
-                yield from zip(batch, executor.map(compare, slides.both(batch, wanted)), strict=True)
+                yield from zip(batch, executor.map(measure, slides.both(batch, wanted)), strict=True)
 
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
         if len(parts) != self.n_pairs:

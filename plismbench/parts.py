@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from plismbench.aggregation import PAIR, check_schema
-from plismbench.comparison import part_schema
 from plismbench.errors import CorruptFile, StorageFailure
+from plismbench.pair_metrics import part_schema
 from plismbench.results import Run, write_table
 from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep
 

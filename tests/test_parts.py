@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 from synthetic_results import make_result
 
-from plismbench.comparison import part_schema
 from plismbench.errors import StorageFailure
+from plismbench.pair_metrics import part_schema
 from plismbench.parts import Parts, drop_parts
 
 RUN = make_result().run

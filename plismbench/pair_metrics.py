@@ -54,7 +54,7 @@ def _core_columns(ks: Sequence[int]) -> Schema:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairMetrics:
     """What is computed of every pair.
 
     Args:
@@ -165,7 +165,7 @@ class Slides:
     def both(
         self, pairs: Sequence[SlidePair], wanted: Iterable[Slide]
     ) -> list[tuple[SlidePair, SearchedSlide, SearchedSlide]]:
-        """The tasks of ``Comparison``. Nothing else holds the slides, so that they go when they are done.
+        """The tasks of ``PairMetrics``. Nothing else holds the slides, so that they go when they are done.
 
         Args:
             pairs: of no more slides than are held at once.

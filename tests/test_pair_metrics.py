@@ -5,10 +5,10 @@ import pytest
 from stores import SLIDES, make_dataset, make_store, make_vectors
 
 from plismbench.aggregation import core_schema, pair_schema
-from plismbench.comparison import Comparison, Slides, cores_of, pairs_of, part_schema
 from plismbench.dataset import TileSubset
 from plismbench.errors import InvalidInput
 from plismbench.execution.threads import ThreadExecutor
+from plismbench.pair_metrics import PairMetrics, Slides, cores_of, pairs_of, part_schema
 from plismbench.pairs import SlidePair
 from plismbench.search.engine import engine
 
@@ -33,7 +33,7 @@ def first_pair(slides):
 
 def test_one_row_fits_the_tables(store):
     slides = make_slides(store)
-    compare = Comparison(KS, "plism-1", engine("faiss"), slides.tissue)
+    compare = PairMetrics(KS, "plism-1", engine("faiss"), slides.tissue)
     row = compare(first_pair(slides))
     parts = pl.DataFrame([row], schema=part_schema(KS))
     assert dict(pairs_of(parts, KS).schema) == pair_schema(KS)
@@ -45,7 +45,7 @@ def test_one_row_fits_the_tables(store):
 
 def test_a_core_without_tiles_has_no_row(store):
     slides = make_slides(store, n_tiles=2)
-    compare = Comparison((1,), "plism-1", engine("faiss"), slides.tissue)
+    compare = PairMetrics((1,), "plism-1", engine("faiss"), slides.tissue)
     row = compare(first_pair(slides))
     cores = cores_of(pl.DataFrame([row], schema=part_schema((1,))), (1,))
     assert 1 <= len(cores) <= 2
