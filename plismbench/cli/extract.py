@@ -1,6 +1,7 @@
 """``plismbench extract``."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +11,9 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import COMPILING, progress, say, show
 from plismbench.described import find_dataset
-from plismbench.errors import InvalidInput, MissingPackage, Unavailable, words_of
+from plismbench.errors import DuplicateName, InvalidInput, MissingPackage, Unavailable, words_of
 from plismbench.execution.executor import ExecutorKind
-from plismbench.extractors.spec import Pooling
+from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.machine import n_cores
 from plismbench.tiles import SourceKind
 from plismbench.workspace import Existing, Workspace
@@ -79,6 +80,7 @@ def extract(
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     specs = [registry.get(name, pooling) for name in options.split_commas(model)]
+    _refuse_one_name_for_two(specs)
 
     from plismbench.embeddings.manifest import known_commits
     from plismbench.extraction import extract_together, plan_extraction
@@ -133,6 +135,21 @@ def extract(
             pass
     for plan in plans:
         say(f"{plan.spec.name}: wrote {plan.store.folder}")
+
+
+def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
+    """Two models in one store would be neither's.
+
+    Raises:
+        DuplicateName: if two have one name, as checkpoints in two folders may.
+    """
+    names = [spec.name for spec in specs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DuplicateName(
+            f"{names.count(twice)} of these models are called '{twice}'.",
+            hint="A checkpoint or a .toml file is called after its file: rename one, or use two roots.",
+        )
 
 
 def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> None:

@@ -3,9 +3,9 @@
 import re
 import reprlib
 
-from plismbench.dataset import TileSubset, dataset_named
+from plismbench.dataset import DATASETS, TileSubset, dataset_named
 from plismbench.embeddings.manifest import Manifest
-from plismbench.errors import PlismbenchError, RejectedSubmission
+from plismbench.errors import PlismbenchError, RejectedSubmission, UnknownName
 from plismbench.extractors.places import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
@@ -37,7 +37,12 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> None:
             raise RejectedSubmission(f"Its {name} are {reprlib.repr(values)}, not all {kind.__name__}.")
     if run.signature != signature:
         raise RejectedSubmission(f"It is sealed as {signature}, and its run is {run.signature}.")
-    dataset = dataset_named(run.dataset)
+    try:
+        dataset = dataset_named(run.dataset)
+    except UnknownName as error:  # whoever adds it has no description of its slides to check it by
+        raise RejectedSubmission(
+            f"It is of '{run.dataset}', someone's own slides; only results of {', '.join(DATASETS)} can be sent."
+        ) from error
     known = sorted(map(str, dataset.slides))
     if len(run.slides) < 2 or list(run.slides) != sorted(set(run.slides)) or not set(run.slides) <= set(known):
         raise RejectedSubmission(f"Its slides are not a sorted choice of two or more of '{dataset.name}'.")

@@ -75,6 +75,19 @@ def test_two_models_read_the_tiles_once(run, toy, tmp_path, monkeypatch):
         assert len(list((tmp_path / "root/tiny/embeddings" / name).glob("*.parquet"))) == 6
 
 
+def test_two_checkpoints_of_one_name_do_not_share_a_store(run, tiny, tmp_path):
+    import torch
+
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        torch.save({}, tmp_path / folder / "last.pth")
+    models = ",".join(f"timm:test_vit@{tmp_path / folder / 'last.pth'}" for folder in ("one", "two"))
+    outcome = run("extract", "--model", models, "--dataset", "tiny")
+    assert outcome.code == 2
+    assert outcome.error.startswith("plismbench: 2 of these models are called 'timm:test_vit@last'. A checkpoint or a")
+    assert not (tmp_path / "root").exists()
+
+
 def test_compiling_is_said_before_it_is_done_and_kept_with_the_speed(run, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(nn.Module, "compile", lambda module, **options: None)
     outcome = run("extract", "--model=toy", "--dataset=tiny", "--compile")

@@ -33,7 +33,7 @@ def with_spec(**changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"dataset": "camelyon"}, "No data set named 'camelyon'"),
+        ({"dataset": "camelyon"}, "It is of 'camelyon', someone's own slides; only results of plism, demo can be sent"),
         ({"slides": ("GM_AT2",)}, "two or more of 'plism'"),
         ({"slides": ("HR_P", "GM_P")}, "sorted choice"),
         ({"slides": ("GM_P", "GM_P")}, "sorted choice"),
