@@ -31,7 +31,7 @@ def compare(
     known = {result.run.name for result in results}
     for name in models:
         if name not in known:
-            raise UnknownName("result", name, known, hint=f"Run `plismbench evaluate --dataset {dataset}` first.")
+            raise UnknownName("result", name, known, hint=options.evaluate_first(dataset))
     comparisons = compared(results, models)
     if table_format is TableFormat.TABLE:
         parts = [part for found in comparisons for part in (printable(found.signature), *comparison_tables(found))]

@@ -1,5 +1,6 @@
 """``plismbench evaluate``."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -62,7 +63,7 @@ def evaluate(
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     workspace = Workspace(root, registered.name)
     stores = {store.manifest.name: store for store in map(EmbeddingStore.open, workspace.extracted())}
-    hint = f"Run `plismbench extract --model NAME --dataset {dataset}` first, or name its --root."
+    hint = f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}` first, or name its --root."
     if not stores:
         raise MissingEmbeddings(f"No embeddings of '{dataset}' under {root}.", hint=hint)
     names = options.split_commas(model) or list(stores)

@@ -61,9 +61,7 @@ def export(
     registered = find_dataset(dataset)
     results = read_results(Workspace(root, registered.name))
     if not results:
-        raise MissingEmbeddings(
-            f"No results of '{dataset}' under {root}.", hint=f"Run `plismbench evaluate --dataset {dataset}` first."
-        )
+        raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
     names = {result.run.name for result in results}
     wanted = options.split_commas(model) or sorted(names)
     for name in wanted:

@@ -92,8 +92,8 @@ def leaderboard(
     if not results and (required or write_baseline or not published):
         raise MissingEmbeddings(
             f"No results of '{dataset}' under {root}.",
-            hint=f"Run `plismbench extract --model NAME --dataset {dataset}`,"
-            f" then `plismbench evaluate --dataset {dataset}`.",
+            hint=f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}`,"
+            f" then `plismbench evaluate --dataset {shlex.quote(dataset)}`.",
         )
     if not results:
         say("No results here yet: this is the published table.")

@@ -1,6 +1,7 @@
 """Options that several commands share, each declared once."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -92,3 +93,8 @@ Format = Annotated[TableFormat, typer.Option("--format", help="How the result is
 Output = Annotated[
     Path | None, typer.Option(help="File to write instead of printing; its path is printed.", dir_okay=False)
 ]
+
+
+def evaluate_first(dataset: str) -> str:
+    """What to do where a result is missing; it can be pasted, whatever the path of a data set has in it."""
+    return f"Run `plismbench evaluate --dataset {shlex.quote(dataset)}` first."

@@ -49,9 +49,7 @@ def report(
     workspace = Workspace(root, registered.name)
     results = read_results(workspace)
     if not results:
-        raise MissingEmbeddings(
-            f"No results of '{dataset}' under {root}.", hint=f"Run `plismbench evaluate --dataset {dataset}` first."
-        )
+        raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
     path = output or workspace.report
     boards = [*leaderboards(results, read_costs(workspace)), *([published()] if registered == PLISM else [])]
     shown: tuple[Failures, ...] = ()

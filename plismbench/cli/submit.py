@@ -37,7 +37,7 @@ def pack(
     results = {folder: read_result(folder).run for folder in workspace.evaluated()}
     names = {run.name for run in results.values()}
     if model not in names:
-        raise UnknownName("result", model, names, hint=f"Run `plismbench evaluate --dataset {dataset}` first.")
+        raise UnknownName("result", model, names, hint=options.evaluate_first(dataset))
     own = {run.signature: folder for folder, run in results.items() if run.name == model}
     if signature is None and len(own) > 1:
         raise InvalidInput(f"'{model}' has {len(own)} results.", hint=f"Add --signature with one of {', '.join(own)}.")

@@ -1,6 +1,6 @@
 import pytest
 
-from plismbench.cli.options import split_commas
+from plismbench.cli.options import evaluate_first, split_commas
 
 
 @pytest.mark.parametrize(
@@ -9,3 +9,8 @@ from plismbench.cli.options import split_commas
 )
 def test_values_may_be_repeated_or_separated_by_commas(given, expected):
     assert split_commas(given) == expected
+
+
+def test_a_hint_can_be_pasted_whatever_the_path():
+    assert evaluate_first("demo") == "Run `plismbench evaluate --dataset demo` first."
+    assert "--dataset 'our rescans/$1.toml'`" in evaluate_first("our rescans/$1.toml")
