@@ -109,7 +109,8 @@ class EmbeddingStore:
             manifest.require_same(
                 store.manifest.identity,
                 folder,
-                hint="Use another --root, or drop what is there with --existing replace.",
+                hint="Its weights, settings or code were others: use another --root, or drop what is there with"
+                " --existing replace.",
             )
             return store
         return cls(folder, manifest)
