@@ -146,6 +146,8 @@ class LoopbackHub:
         """Points the huggingface_hub of this process at this Hub, and closes its connections after."""
         from huggingface_hub import HfFileSystem, close_session, constants
 
+        from plismbench.tiles import shards
+
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environment(hf_home).items():
                 patch.setenv(name, value)
@@ -158,7 +160,8 @@ class LoopbackHub:
             patch.setattr(constants, "HF_HUB_OFFLINE", False)
             patch.setattr(constants, "HF_TOKEN_PATH", str(hf_home / "token"))
             close_session()
-            HfFileSystem.clear_instance_cache()  # it remembers what another Hub listed
+            HfFileSystem.clear_instance_cache()  # it remembers what another Hub listed,
+            shards._read_index.cache_clear()  # and we the footers of its files
             try:
                 yield
             finally:

@@ -100,6 +100,7 @@ def test_compiling_is_said_before_it_is_done_and_kept_with_the_speed(run, toy, t
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")  # torch itself uses it, up to 2.11
 def test_a_compiled_network_gives_the_same_within_a_step_of_float16(run, toy, tmp_path):
     for folder, options in (("usual", ()), ("compiled", ("--compile",))):
         arguments = ("--dataset=tiny", "--slides=HR_P", "--batch-size=8", "--root", tmp_path / folder)
@@ -108,7 +109,8 @@ def test_a_compiled_network_gives_the_same_within_a_step_of_float16(run, toy, tm
         EmbeddingStore.open(tmp_path / folder / "tiny/embeddings/vit").read(Slide("HR", "P")).vectors
         for folder in ("usual", "compiled")
     )
-    step = np.spacing(np.maximum(abs(usual), abs(compiled)))
+    # A step of float16; near 0 that is finer than the float32 which both come from.
+    step = np.spacing(np.maximum(abs(usual), abs(compiled))).astype(np.float32) + 1e-5
     assert (abs(usual.astype(np.float32) - compiled) <= step).all()
 
 
