@@ -7,10 +7,11 @@ Tiles of the section that ships with the package, as PNG files in memory, go thr
 `plismbench.extraction` into a store in a temporary folder: decoding, normalising, forward pass, pooling,
 conversion, writing. The bare forward pass is the network alone on tensors that are on the device
 already, in the same batches and precision.
-Both run in turns, so that what else the machine does hits both; the ratio is of the medians. Beside
-it stands the ratio of processor time a tile, which other programs on a shared machine disturb less, and
-which says what the steps around the network cost, but not whether one waits. Start-up (the network is
-built and moved) is shown apart.
+Both run in turns, so that what else the machine does hits both: half of a round's bare tiles before
+the whole ones and half after them; the ratio is the median over the rounds. Beside it stands the
+ratio of processor time a tile, which other programs on a shared machine disturb less, and which says
+what the steps around the network cost, but not whether one waits. Start-up (the network is built and
+moved) is shown apart.
 """
 
 import argparse
@@ -141,7 +142,7 @@ def main():
     decode = (time.perf_counter() - begun) / len(source.encoded)
     extractor = load_extractor(spec, options.device, precision)
     n_tiles = options.tiles * options.slides
-    bare, whole = [], []
+    bare, whole, shares = [], [], []
     for number in range(options.rounds):
         with tempfile.TemporaryDirectory() as root:
             plan = plan_extraction(
@@ -151,15 +152,15 @@ def main():
             bare.append(bare_speed(extractor, batch_size, n_tiles // 2))
             whole.append(whole_speed(plan))
             bare.append(bare_speed(extractor, batch_size, n_tiles // 2))
-        print(
-            f"round {number + 1}: bare {bare[-2][0]:,.1f} and {bare[-1][0]:,.1f}, whole {whole[-1][0]:,.1f} tiles/s",
-            flush=True,
-        )
+        before, after = bare[-2][0], bare[-1][0]
+        shares.append(whole[-1][0] / statistics.harmonic_mean((before, after)))
+        print(f"round {number + 1}: bare {before:,.1f} and {after:,.1f}, whole {whole[-1][0]:,.1f} tiles/s,"
+              f" whole / bare {shares[-1]:.3f}", flush=True)  # fmt: skip
     bare, bare_work = map(statistics.median, zip(*bare, strict=True))
     whole, whole_work, start_up = map(statistics.median, zip(*whole, strict=True))
     print(f"{spec.name} on {options.device} in {precision}, batches of {batch_size}, {n_tiles} tiles a round,"
           f" {n_cores()} cores; PNG of {kilobytes:.0f} kB, {1000 * decode:.1f} ms to decode on one core")  # fmt: skip
-    print(f"bare {bare:,.1f} tiles/s, whole {whole:,.1f} tiles/s, whole / bare {whole / bare:.3f};"
+    print(f"bare {bare:,.1f} tiles/s, whole {whole:,.1f} tiles/s, whole / bare {statistics.median(shares):.3f};"
           f" start-up {start_up:.1f} s")  # fmt: skip
     print(f"processor time a tile: bare {1000 * bare_work:.1f} ms, whole {1000 * whole_work:.1f} ms,"
           f" bare / whole {bare_work / whole_work:.3f}")  # fmt: skip
