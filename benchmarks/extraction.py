@@ -10,8 +10,10 @@ already, in the same batches and precision.
 Both run in turns, so that what else the machine does hits both: half of a round's bare tiles before
 the whole ones and half after them; the ratio is the median over the rounds. Beside it stands the
 ratio of processor time a tile, which other programs on a shared machine disturb less, and which says
-what the steps around the network cost, but not whether one waits. Start-up (the network is built and
-moved) is shown apart.
+what the steps around the network cost, but not whether one waits; and, of the same seconds as the whole,
+the share that the forward passes took, which no drift between two measurements blurs: on a CPU the rest is
+what they were waited for, and in them is what it takes to prepare a batch, told as well. Start-up (the network
+is built and moved) is shown apart.
 """
 
 import argparse
@@ -104,7 +106,10 @@ def bare_speed(extractor, batch_size, n_tiles):
 
 
 def whole_speed(plan):
-    """Tiles a second from the first tile asked for to the last slide written; processor seconds a tile; start-up."""
+    """From the first tile asked for to the last slide written.
+
+    Tiles a second; processor seconds a tile; start-up in seconds; the share of the forward passes.
+    """
     begun, worked = time.perf_counter(), time.process_time()
     started = []
 
@@ -116,7 +121,19 @@ def whole_speed(plan):
 
     list(extract_together([plan], Started()))
     cost = read_efficiency(plan.store.folder)
-    return cost.n_tiles / cost.wall_seconds, (time.process_time() - worked - started[1]) / cost.n_tiles, started[0]
+    processor_seconds = (time.process_time() - worked - started[1]) / cost.n_tiles
+    return cost.n_tiles / cost.wall_seconds, processor_seconds, started[0], cost.forward_seconds / cost.wall_seconds
+
+
+def prepared(extractor, batch_size):
+    """Seconds to normalise and resize a tile, in batches, on the CPU."""
+    pixels = torch.zeros(batch_size, TILE_SIZE, TILE_SIZE, 3, dtype=torch.uint8, device=extractor.device)
+    trials = []
+    for _ in range(9):
+        begun = time.perf_counter()
+        extractor.prepare(pixels)
+        trials.append(time.perf_counter() - begun)
+    return statistics.median(trials) / batch_size
 
 
 def main():
@@ -157,11 +174,14 @@ def main():
         print(f"round {number + 1}: bare {before:,.1f} and {after:,.1f}, whole {whole[-1][0]:,.1f} tiles/s,"
               f" whole / bare {shares[-1]:.3f}", flush=True)  # fmt: skip
     bare, bare_work = map(statistics.median, zip(*bare, strict=True))
-    whole, whole_work, start_up = map(statistics.median, zip(*whole, strict=True))
+    whole, whole_work, start_up, forward = map(statistics.median, zip(*whole, strict=True))
     print(f"{spec.name} on {options.device} in {precision}, batches of {batch_size}, {n_tiles} tiles a round,"
           f" {n_cores()} cores; PNG of {kilobytes:.0f} kB, {1000 * decode:.1f} ms to decode on one core")  # fmt: skip
     print(f"bare {bare:,.1f} tiles/s, whole {whole:,.1f} tiles/s, whole / bare {statistics.median(shares):.3f};"
           f" start-up {start_up:.1f} s")  # fmt: skip
+    if options.device == "cpu":
+        print(f"of the whole, forward passes took {forward:.3f}; a tile is prepared in"
+              f" {1000 * prepared(extractor, batch_size):.1f} ms of their {1000 * forward / whole:.1f} ms")  # fmt: skip
     print(f"processor time a tile: bare {1000 * bare_work:.1f} ms, whole {1000 * whole_work:.1f} ms,"
           f" bare / whole {bare_work / whole_work:.3f}")  # fmt: skip
 
