@@ -162,9 +162,7 @@ def pretended_gpu():
         "get_device_name": "Pretended GPU",
         "is_bf16_supported": True,
     }
-    getattr(
-        torch._C, "_ensureCUDADeviceGuardSet", lambda: None
-    )()  # one that does nothing; it stays, and nobody else asks for it
+    torch._C._ensureCUDADeviceGuardSet()  # one that does nothing; it stays, and nobody else asks for it
     torch._C._set_only_lift_cpu_tensors(True)  # else torch.tensor(…, device="cuda") asks the driver
     torch.__future__.set_overwrite_module_params_on_conversion(True)  # a parameter cannot become one of another class
     with pytest.MonkeyPatch.context() as patch:

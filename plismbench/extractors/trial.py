@@ -21,7 +21,7 @@ def tried_tower(spec: ExtractorSpec) -> nn.Module:
         module = build_tower(spec)
         try:
             output = module.eval()(torch.empty(1, 3, spec.image_size, spec.image_size))
-        except Exception as error:
+        except Exception as error:  # of whatever class: layers of timm and torch refuse a tile in their own ways
             what = words_of(error)
             raise InvalidInput(f"'{spec.name}' does not take tiles of {spec.image_size} pixels: {what}.") from error
         pooled(output, spec, 1)

@@ -102,7 +102,7 @@ class FaissEngine(HostArithmetic):
 
     @cached_property
     def _resources(self) -> Any:
-        """Streams and scratch memory of FAISS on the GPU, 1.5 GB of it."""
+        """Streams and scratch memory of FAISS on the GPU: up to 1.5 GB, as it chooses."""
         import faiss
 
         return faiss.StandardGpuResources()

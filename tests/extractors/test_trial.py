@@ -34,4 +34,5 @@ def test_what_is_wrong_is_said(fields, kind, words):
 
 
 def test_registers_do_not_matter_to_a_class_token():
-    tried_tower(dataclasses.replace(SPEC, pooling=Pooling.CLS, prefix_tokens=1))
+    module = tried_tower(dataclasses.replace(SPEC, dim=24, pooling=Pooling.CLS, prefix_tokens=1))
+    assert module.num_prefix_tokens == 5
