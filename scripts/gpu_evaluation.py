@@ -16,6 +16,7 @@ from findings import Finding, agreement, at_least, at_most
 from torch.profiler import ProfilerActivity, profile
 from vectors import PAIRS, placed
 
+from plismbench.execution.threads import ThreadExecutor
 from plismbench.machine import n_cores
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.metrics.vectors import SlideVectors, principal_axes
@@ -149,9 +150,8 @@ def compare_engines(engines, n_slides: int, n_tiles: int, dim: int) -> list[Find
         search = engine(name, device)
         ours(searched_slides(slides[:2], axes, search), search)  # libraries load, kernels are chosen
         placing, searched = timed(searched_slides, slides, axes, search)
-        with ThreadPoolExecutor(n_cores()) as pool:
-            both = list(combinations(searched, 2))
-            took, pairs[name, device] = timed(list, pool.map(partial(ours, search=search), both))
+        both, executor = list(combinations(searched, 2)), ThreadExecutor(n_cores(), n_cores())
+        took, pairs[name, device] = timed(list, executor.map(partial(ours, search=search), both))
         seconds[name, device] = took / len(both)
         found = f"{1000 * placing / n_slides:.3g} ms a slide, {1000 * seconds[name, device]:.3g} ms a pair"
         findings.append(Finding(f"{name} on {device}", found))
