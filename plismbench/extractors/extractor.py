@@ -150,6 +150,8 @@ class Extractor:
 def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, compiled: bool = False) -> Extractor:
     """Loads the network of a spec onto a device.
 
+    For the CPU, this process keeps from now on what memory it frees (`keep_freed_memory`).
+
     Args:
         spec: the model.
         device: where it shall run.
