@@ -1,4 +1,4 @@
-"""What this machine has, as far as it decides how fast something runs."""
+"""This machine, as far as it decides how fast something runs."""
 
 import ctypes
 import os
