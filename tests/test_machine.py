@@ -76,5 +76,4 @@ def test_freed_memory_is_taken_again_without_the_system_clearing_it():
         told = subprocess.run([sys.executable, "-c", CLEARED.format(call=call)], check=True, capture_output=True)
         return int(told.stdout)
 
-    assert pages("keep_freed_memory()") < 100
-    assert pages("") > 100  # else this shows nothing
+    assert pages("keep_freed_memory()") < 10 < pages("")  # few, and large, where all programs get large pages
