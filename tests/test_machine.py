@@ -70,7 +70,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="any other malloc stays as it is")
 def test_freed_memory_is_taken_again_without_the_system_clearing_it():
     def pages(call):
         told = subprocess.run([sys.executable, "-c", CLEARED.format(call=call)], check=True, capture_output=True)

@@ -133,8 +133,8 @@ class Extractor:
     def _layout(self) -> torch.memory_format:
         """How pixels lie in memory: channels last, as they are decoded, but for a network that cuts patches of them.
 
-        On a CPU channels last makes the convolution that cuts patches four times slower, and convolutional networks
-        6 to 14 % faster. On a GPU it was not measured; that one convolution is little there.
+        On a CPU channels last makes the convolution that cuts patches four times slower, and most networks of
+        convolutions 6 to 14 % faster (docs/performance.md). On a GPU it was not measured.
         """
         first = next((layer for layer in self.module.modules() if isinstance(layer, nn.Conv2d)), None)
         cuts = first is not None and first.stride[0] >= _PATCH
