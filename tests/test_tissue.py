@@ -42,6 +42,7 @@ def test_the_demo_has_sixteen_blocks_and_a_subset_keeps_those_that_it_has_tiles_
     batch = next(iter(DemoTiles().batches(DEMO.slides[0], DEMO.tiles_per_slide)))
     tissue = tissue_of(DEMO, batch.xy)
     assert np.bincount(tissue.labels).tolist() == [16] * 16
+    assert tissue.names == tuple(f"block_{column}_{row}" for column in range(1, 5) for row in range(1, 5))
     rows = np.array([3, 50, 200, 51])
     some = tissue.at(rows)
     assert [some.names[label] for label in some.labels] == [tissue.names[label] for label in tissue.labels[rows]]

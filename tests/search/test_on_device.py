@@ -80,7 +80,9 @@ def test_few_threads_are_at_work_at_once():
 def test_a_lower_precision_of_the_caller_is_not_used_and_comes_back():
     torch.set_float32_matmul_precision("medium")
     try:
-        with at_work(), at_work():  # two threads
+        with at_work():
+            with at_work():  # another thread
+                assert torch.get_float32_matmul_precision() == "highest"
             assert torch.get_float32_matmul_precision() == "highest"
         assert torch.get_float32_matmul_precision() == "medium"
     finally:

@@ -1,3 +1,4 @@
+from hashlib import sha256
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +13,11 @@ HAMAMATSU = ("S210", "S360", "S60", "SQ")
 def test_every_slide_of_the_demo_has_its_numbers() -> None:
     assert set(STAININGS) == set(DEMO.stainings)
     assert set(SCANNERS) == set(DEMO.scanners)
+
+
+def test_other_numbers_are_another_revision() -> None:
+    numbers = sha256(repr((sorted(STAININGS.items()), sorted(SCANNERS.items()))).encode()).hexdigest()
+    assert (DEMO.revision, numbers[:16]) == ("1", "3ca4331da5d32636")
 
 
 @pytest.mark.parametrize("long", [name for name in STAININGS if name + "H" in STAININGS])

@@ -94,6 +94,33 @@ def test_slides_are_registered_but_not_equal(other: str, most: float, batches: d
     assert np.abs(colours[0] - colours[1]).mean() > 5
 
 
+@pytest.mark.parametrize(
+    ("name", "colour", "contrast", "edges", "green"),
+    [
+        ("GMH_S60", (162.0, 133.5, 183.3), (41.4, 48.1, 35.9), 5.70, (113, 127, 123, 127, 128, 116, 113, 54)),
+        ("GMH_AT2", (179.5, 126.7, 160.9), (50.4, 61.4, 45.7), 9.39, (100, 116, 112, 116, 117, 103, 98, 37)),
+        ("HR_S60", (138.0, 109.6, 154.5), (49.9, 56.0, 49.0), 6.62, (83, 76, 85, 91, 99, 76, 71, 23)),
+    ],
+)
+def test_a_revision_keeps_its_pixels(
+    name: str,
+    colour: tuple[float, ...],
+    contrast: tuple[float, ...],
+    edges: float,
+    green: tuple[float, ...],
+    batches: dict[str, TileBatch],
+) -> None:
+    """Results say ``demo@1``: other pixels are another revision. Libraries may round a little otherwise."""
+    assert DEMO.revision == "1"
+    pixels = batches[name].pixels
+    np.testing.assert_allclose(pixels.mean(axis=(0, 1, 2)), colour, atol=0.2)
+    np.testing.assert_allclose(pixels.std(axis=(0, 1, 2)), contrast, atol=0.2)
+    tile = pixels[128].astype(np.float64)
+    assert np.abs(np.diff(tile, axis=0)).mean() == pytest.approx(edges, abs=0.1)
+    blocks = tile[..., 1].reshape(8, 28, 8, 28).mean(axis=(1, 3))
+    np.testing.assert_allclose(np.diagonal(blocks), green, atol=1)
+
+
 def test_an_unknown_acquisition_is_named() -> None:
     with pytest.raises(UnknownName, match="No simulated scanner named 'S61'"):
         next(DemoTiles().batches(Slide("GMH", "S61"), 8))

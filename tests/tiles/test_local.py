@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,15 @@ def test_downloaded_streamed_and_published_tiles_are_the_same(
         assert [batch.pixels.tobytes() for batch in batches] == [batch.pixels.tobytes() for batch in streamed]
         np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[slide].xy)
         np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[slide].pixels)
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_tiles_that_were_not_declared_are_refused(fetch: Fetch, workspace: Workspace, layout: Layout) -> None:
+    fetch(layout, SLIDE)
+    tiles = downloaded(replace(SMALL, tiles_sha256="0" * 64), layout, workspace)
+    for read in (lambda: next(tiles.batches(SLIDE, 10)), lambda: tiles.tile_ids(SLIDE)):
+        with pytest.raises(CorruptFile, match=r"GIVH_S60 in .* has other tiles than Small PLISM: .* expected 0000"):
+            read()
 
 
 @pytest.mark.parametrize("layout", Layout)
