@@ -44,7 +44,7 @@ class DescribedDataset(RegisteredDataset):
     @property
     def option(self) -> str:
         """What ``--dataset`` takes, in any folder."""
-        return str(self.file.absolute())
+        return str(self.file)
 
     def path(self, slide: Slide) -> Path:
         """Where the tiles of a slide are."""
@@ -113,8 +113,8 @@ def read_description(path: Path) -> DescribedDataset:
             tiles_per_slide=told["tiles"],
             n_tiles=told.get("n_tiles", told["tiles"]),
             revision=told["revision"],
-            file=path,
-            paths=tuple(path.parent / entry["path"] for entry in told["slide"]),
+            file=path.absolute(),  # they travel to workers elsewhere
+            paths=tuple(path.absolute().parent / entry["path"] for entry in told["slide"]),
         )
     except PlismbenchError as error:
         raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in told else 'tiles')}: {error.message}") from error

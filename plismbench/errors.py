@@ -66,7 +66,7 @@ def words_of(error: BaseException, *, kind: bool = False) -> str:
 
 def first_line_of(error: BaseException) -> str:
     """The same of its first line alone, where paragraphs follow; its class where it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
 
 
 _REFUSED = (

@@ -23,7 +23,7 @@ from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.parts import Parts, drop_parts
 from plismbench.results import Result, Run, read_result, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
-from plismbench.workspace import RUN_FILE, Existing, Workspace, require_writable
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, require_writable, storage_errors
 
 PAIRS_PER_PART = 32
 """Pairs that are written together: the most that an interruption loses."""
@@ -116,6 +116,8 @@ class Evaluation:
         summary, draws = summed_up(pairs, cores, ks)
         rate = len(self.todo) / seconds if self.todo else 0.0
         run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
+        with storage_errors(self.folder):
+            (self.folder / MANIFEST_FILE).unlink(missing_ok=True)  # of a submission, whose place this takes
         write_result(self.folder, Result(run, pairs, summary, cores, draws))
         drop_parts(self.folder)
 

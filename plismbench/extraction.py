@@ -17,16 +17,14 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import StorageFailure, WorkerLost
 from plismbench.execution.executor import Executor, UnderWay
 from plismbench.extractors.devices import set_threads
-from plismbench.extractors.extractor import default_batch_size, load_extractor
+from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.remote import TRUST
-from plismbench.extractors.runner import make_runner, noise_tiles
+from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task
 from plismbench.tiles.source import TileSource
 from plismbench.workspace import Existing, Workspace, remove_folder, sweep
-
-_MEASURED_SECONDS = 2.0
 
 DEFAULT_WORKERS = 2
 """Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
@@ -151,24 +149,6 @@ def _start(
     }
     stores = {plan.spec.name: plan.store for plan in plans}
     return Pipeline(plans[0].source, runners, stores, workers)
-
-
-def speed_on_noise(spec: ExtractorSpec, *, device: str, precision: Precision, batch_size: int | None) -> float:
-    """Tiles a second of a model alone, on some batches of noise; of the device's usual size if none is given.
-
-    Raises:
-        PlismbenchError: as `load_extractor` does.
-    """
-    extractor = load_extractor(spec, device, precision)
-    batch_size = batch_size or default_batch_size(device)
-    pixels = noise_tiles(batch_size)
-    extractor(pixels)  # the first batch costs more
-    begun = time.perf_counter()
-    batches = 0
-    while time.perf_counter() - begun < _MEASURED_SECONDS or not batches:
-        extractor(pixels)
-        batches += 1
-    return batches * batch_size / (time.perf_counter() - begun)
 
 
 def written_bytes(spec: ExtractorSpec, n_tiles: int) -> int:

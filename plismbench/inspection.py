@@ -1,6 +1,7 @@
 """What a model does on a few tiles, before it is trusted with many."""
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -151,9 +152,5 @@ def _peak_memory(extractor: Extractor) -> int:
     on_device = peak_memory(extractor.device)
     if on_device is not None:
         return on_device
-    if sys.platform == "win32":
-        return 0
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -12,11 +12,11 @@ ROOT/checks/<extractor>.json                                vectors of a few dem
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,9 +27,6 @@ from urllib.parse import quote
 
 from plismbench.errors import StorageFailure
 from plismbench.machine import host_name
-
-if sys.platform != "win32":
-    import fcntl
 
 PAIRS_FILE = "pairs.parquet"
 SUMMARY_FILE = "summary.parquet"
@@ -216,8 +213,6 @@ def _ours() -> str:
 
 def _lock(handle: int, *, wait: bool = False) -> bool:
     """Takes the lock of an open file; the system drops it when its owner dies."""
-    if sys.platform == "win32":
-        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:  # somebody has it, or this file system has no locks
@@ -233,9 +228,8 @@ def _umask() -> int:
 
 def sync_folder(folder: Path) -> None:
     """Flushes the names in a folder to the disk."""
-    if sys.platform != "win32":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -4,7 +4,15 @@ import pickle
 import pytest
 
 from plismbench import errors
-from plismbench.errors import GateFailed, InvalidInput, NeedsAction, PlismbenchError, UnknownName, words_of
+from plismbench.errors import (
+    GateFailed,
+    InvalidInput,
+    NeedsAction,
+    PlismbenchError,
+    UnknownName,
+    first_line_of,
+    words_of,
+)
 
 
 def every_error():
@@ -42,6 +50,11 @@ def test_errors_travel_between_processes():
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(copy) is UnknownName
     assert (str(copy), copy.hint) == (str(error), error.hint)
+
+
+def test_the_first_line_of_an_error_is_the_first_that_says_something():
+    assert first_line_of(RuntimeError("\n\nNot so.\nAt a.py:3")) == "Not so"
+    assert first_line_of(RuntimeError()) == "RuntimeError"
 
 
 def test_the_words_of_an_error_fit_into_a_sentence():

@@ -8,7 +8,7 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
 from plismbench.described import find_dataset
-from plismbench.errors import InvalidInput, MissingEmbeddings, UnknownName
+from plismbench.errors import InvalidInput
 from plismbench.machine import n_cores
 from plismbench.metrics.protocol import OWKIN, PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
@@ -54,7 +54,7 @@ def evaluate(
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:
     """Compare every pair of slides: cosine similarity and top-k retrieval, medians and IQR a pair group."""
-    from plismbench.embeddings.store import EmbeddingStore
+    from plismbench.embeddings.opening import extracted_stores
     from plismbench.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.tables import summary_table, summary_text
     from plismbench.results import read_result, told_apart
@@ -62,18 +62,11 @@ def evaluate(
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     workspace = Workspace(root, registered.name)
-    stores = {store.manifest.name: store for store in map(EmbeddingStore.open, workspace.extracted())}
     hint = f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}` first, or name its --root."
-    if not stores:
-        raise MissingEmbeddings(f"No embeddings of '{dataset}' under {root}.", hint=hint)
-    names = options.split_commas(model) or list(stores)
-    for name in names:
-        if name not in stores:
-            raise UnknownName("extracted model", name, stores, hint=hint)
-
+    stores = extracted_stores(workspace, options.split_commas(model), hint=hint)
     plans = [
         plan_evaluation(
-            stores[name],
+            store,
             registered,
             chosen,
             workspace,
@@ -86,7 +79,7 @@ def evaluate(
             memory=default_memory() if memory is None else int(memory * 10**9),
             existing=existing,
         )
-        for name in names
+        for store in stores
     ]
     for plan in plans:
         if plan.finished:

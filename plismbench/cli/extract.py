@@ -154,7 +154,8 @@ def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
 
 def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> None:
     """Shows what so many tiles would take."""
-    from plismbench.extraction import speed_on_noise, written_bytes
+    from plismbench.extraction import written_bytes
+    from plismbench.profiling import profile_model
     from plismbench.reporting.printing import duration, size
 
     name, device, precision = plan.spec.name, plan.device, plan.precision
@@ -164,7 +165,8 @@ def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> Non
         f"  write    {size(written_bytes(plan.spec, n_tiles))} to {plan.store.folder}"
     )
     say(f"{name}: loading it, to time it on noise …")
-    speed = speed_on_noise(plan.spec, device=device, precision=precision, batch_size=plan.batch_size)
+    cost = profile_model(plan.spec, device=device, precision=precision, batch_size=plan.batch_size, n_tiles=1)
+    speed = cost.tiles_per_second
     show(f"  compute  {duration(n_tiles / speed)} at {speed:,.1f} tiles/s on {device} in {precision}")
 
 

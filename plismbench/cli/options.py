@@ -9,7 +9,7 @@ import typer
 
 from plismbench.dataset import DATASETS
 from plismbench.errors import InvalidInput
-from plismbench.extractors.spec import Precision
+from plismbench.extractors.spec import BATCH_SIZES, Precision
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Existing, default_root
 
@@ -47,6 +47,7 @@ Root = Annotated[
     typer.Option(
         envvar="PLISMBENCH_ROOT",
         default_factory=default_root,
+        resolve_path=True,  # it travels to workers elsewhere
         show_default="~/.local/share/plismbench",
         help="Folder of everything that plismbench keeps.",
     ),
@@ -83,8 +84,8 @@ BatchSize = Annotated[
     str | None,
     typer.Option(
         "--batch-size",
-        help="Tiles in a forward pass, or auto to measure; 128 on a GPU, 32 on a CPU, if left out."
-        " Halved where memory is not enough.",
+        help=f"Tiles in a forward pass, or auto to measure; {BATCH_SIZES['cuda']} on a GPU, {BATCH_SIZES['cpu']} on"
+        " a CPU, if left out. Halved where memory is not enough.",
     ),
 ]
 Compiled = Annotated[bool, typer.Option("--compile", help="Fuse the network's operations first: slower to start.")]

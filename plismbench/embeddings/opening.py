@@ -1,14 +1,23 @@
-"""A store that slides are about to be written to: what is kept, what is to do, and what must go first."""
+"""Stores that are opened: those of some models, and one that slides are about to be written to."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch
-from plismbench.workspace import MANIFEST_FILE, Existing, require_writable
+from plismbench.errors import (
+    AlreadyExists,
+    CorruptFile,
+    DuplicateName,
+    FingerprintMismatch,
+    MissingEmbeddings,
+    UnknownName,
+)
+from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, require_writable
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
+        CorruptFile: if its manifest cannot be read, and it is not replaced.
         FingerprintMismatch: if the store holds vectors that something else made, and it is not
             replaced as a whole.
         StorageFailure: if there is something to write, and the store cannot be written.
@@ -56,6 +66,33 @@ def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]
     if todo:
         require_writable(folder)
     return Opened(store, todo, skipped, unlike)
+
+
+def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -> list[EmbeddingStore]:
+    """The stores of some models, in the order of their names; of all that are extracted if none is named.
+
+    Raises:
+        MissingEmbeddings: if nothing is extracted, with the hint.
+        UnknownName: if one is not, with the hint.
+        DuplicateName: if a folder is a copy of another model's.
+        CorruptFile: if a manifest cannot be read.
+    """
+    extracted = list(workspace.extracted())
+    if not extracted:
+        raise MissingEmbeddings(f"No embeddings of '{workspace.dataset}' under {workspace.root}.", hint=hint)
+    for name in names:
+        if workspace.embeddings(name) not in extracted:
+            raise UnknownName("extracted model", name, [unquote(folder.name) for folder in extracted], hint=hint)
+    folders = [workspace.embeddings(name) for name in names] or extracted
+    stores = [EmbeddingStore.open(folder) for folder in folders]
+    for store in stores:
+        own = workspace.embeddings(store.manifest.name)
+        if store.folder != own:
+            raise DuplicateName(
+                f"{store.folder} holds vectors of '{store.manifest.name}', whose own folder is '{own.name}'.",
+                hint="Move the copy elsewhere.",
+            )
+    return stores
 
 
 def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -80,9 +79,6 @@ class ProcessExecutor:
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """What is started meanwhile never hears Ctrl-C, which reaches all processes: the first one ends the others."""
-    if sys.platform == "win32":
-        yield
-        return
     resource_tracker.ensure_running()  # or starting the first process starts it, which ends the deafness
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

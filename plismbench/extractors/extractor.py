@@ -25,7 +25,7 @@ from plismbench.errors import (
 )
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.pooling import pooled
-from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.extractors.spec import BATCH_SIZES, ExtractorSpec, Precision
 from plismbench.machine import keep_freed_memory
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
@@ -61,9 +61,17 @@ class Extractor:
             (n, dim) float16, as `forward` gives them.
 
         Raises:
+            NeedsAction: if the device fails, or its memory is not enough.
             ShapeMismatch: if the network gives another shape than the spec says.
         """
-        return self.forward(torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)).cpu().numpy()
+        try:
+            with device_errors(self.spec.name, self.device):
+                return self.forward(torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)).cpu().numpy()
+        except torch.OutOfMemoryError:
+            raise NeedsAction(
+                f"'{self.spec.name}' does not fit the memory of {self.device} with {len(pixels)} tiles at once.",
+                hint="Use a larger device.",
+            ) from None
 
     def forward(self, batch: Tensor) -> Tensor:
         """Vectors of some tiles, without leaving the device or waiting for it.
@@ -239,5 +247,5 @@ def default_precision(spec: ExtractorSpec, device: str) -> Precision:
 
 
 def default_batch_size(device: str) -> int:
-    """Tiles in a forward pass that keep the device busy; on a CPU more only cost memory."""
-    return 32 if checked_device(device).type == "cpu" else 256
+    """Tiles in a forward pass, if nobody says."""
+    return BATCH_SIZES["cpu" if checked_device(device).type == "cpu" else "cuda"]

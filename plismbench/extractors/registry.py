@@ -43,12 +43,13 @@ def registered() -> tuple[Registration, ...]:
         entries += _from_plugin(point)
     owners = defaultdict(list)
     for entry in entries:
-        owners[entry.name].append(entry.owner)
+        if entry.spec is not None:
+            owners[entry.name].append(entry.owner)
     return tuple(
         sorted(
             (
                 entry
-                if len(owners[entry.name]) == 1
+                if entry.spec is None or len(owners[entry.name]) == 1
                 else Registration(entry.name, entry.owner, entry.spec, _claimed(owners[entry.name]))
                 for entry in entries
             ),
@@ -106,7 +107,8 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
 
 
 def _registered(entries: Iterable[Registration], name: str, asked: str) -> ExtractorSpec:
-    found = [entry for entry in entries if entry.name == name]
+    every = [entry for entry in entries if entry.name == name]
+    found = [entry for entry in every if entry.spec is not None] or every[:1]  # a broken one takes no other's name
     if not found:
         why = f"'{name}' is left out: {LEFT_OUT[name]}. " if name in LEFT_OUT else ""
         raise UnknownName("extractor", asked, names(), hint=f"{why}List them with `plismbench models`.")

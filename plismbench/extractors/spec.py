@@ -1,6 +1,5 @@
 """A model as data."""
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -24,6 +23,10 @@ class Pooling(StrEnum):
     CLS = "cls"  # the class token
     MEAN = "mean"  # mean over the patch tokens; class and register tokens are left out
     CLS_MEAN = "cls+mean"  # both, concatenated: twice the width
+
+
+BATCH_SIZES = {"cpu": 32, "cuda": 256}
+"""Tiles in a forward pass that keep a device busy; on a CPU more only cost memory."""
 
 
 class Precision(StrEnum):
@@ -142,20 +145,14 @@ class ExtractorSpec:
             if not holds:
                 raise InvalidInput(f"Extractor '{self.name}': {sentence}.")
         try:
-            json.dumps(dict(self.options))
+            json.dumps(self.options, default=_plain)
         except TypeError as error:
             raise InvalidInput(f"Extractor '{self.name}': options are plain JSON; {error}.") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Every field, as plain JSON values."""
-        return dataclasses.asdict(self) | {
-            "options": dict(self.options),
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "differs": list(self.differs),
-            "pooling": str(self.pooling),
-            "precision": str(self.precision),
-        }
+        told: dict[str, Any] = json.loads(json.dumps(vars(self), default=_plain))
+        return told
 
     def variant(self, *, pooling: Pooling | None = None, image_size: int | None = None) -> "ExtractorSpec":
         """The same weights, pooled otherwise or seen at another size, under a name of their own.
@@ -201,6 +198,12 @@ class ExtractorSpec:
         told = {key: value for key, value in self.as_dict().items() if key not in _FOR_PEOPLE}
         canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 _LARGEST_DIM, _LARGEST_SIDE = 1_000_000, 10_000  # beyond any network; a slip of the keyboard would fill the memory

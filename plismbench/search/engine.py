@@ -1,7 +1,6 @@
 """The contract of exact search among the tiles of two slides."""
 
 import ctypes
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -174,7 +173,7 @@ class Engine(Protocol[Placed]):
 def has_cuda_driver() -> bool:
     """Whether this machine has a driver that CUDA programs could use."""
     try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        ctypes.CDLL("libcuda.so.1")
     except OSError:
         return False
     return True

@@ -1,10 +1,9 @@
 """Files that are fetched piece by piece: what an interruption leaves is gone on with."""
 
 import contextlib
-import errno
+import fcntl
 import os
 import re
-import sys
 import threading
 from collections.abc import Iterator
 from io import FileIO
@@ -12,9 +11,6 @@ from pathlib import Path
 
 from plismbench.machine import host_name
 from plismbench.workspace import PART, storage_errors, sync_folder
-
-if sys.platform != "win32":
-    import fcntl
 
 
 @contextlib.contextmanager
@@ -55,8 +51,6 @@ def _open_alone(path: Path, part: Path) -> FileIO | None:
     while not path.exists():
         handle = part.open("a+b", buffering=0)
         try:
-            if sys.platform == "win32":
-                raise OSError(errno.ENOSYS, "no locks")
             fcntl.flock(handle, fcntl.LOCK_EX)
         except OSError:  # this file system has no locks
             handle.close()
@@ -91,8 +85,6 @@ def _left_behind(path: Path) -> Iterator[Path]:
 
 
 def _is_running(process: int) -> bool:
-    if sys.platform == "win32":
-        return True  # os.kill would end it
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -105,8 +105,8 @@ class Shards:
         Raises:
             CorruptFile: if two tiles are one, there are not ``n_tiles`` (None: any number), or an id or a file is bad.
         """
-        places = self._read_places(slide, self._bisect(slide), readers)
-        if len(places) != n_tiles:
+        places = self._read_places(slide, self.paths if n_tiles is None else self._bisect(slide), readers)
+        if n_tiles is not None and len(places) != n_tiles:
             # Perhaps these shards are in some other order: look at all of them before saying so.
             list(readers.map(self._index, self.paths))
             places = self._read_places(slide, self.paths, readers)

@@ -229,8 +229,7 @@ def test_embeddings_of_something_else_are_not_touched(run, toy, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_a_dry_run_says_what_it_would_take_and_writes_nothing(run, toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(run, toy, tmp_path):
     run("extract", "--model=toy", "--dataset=tiny", "--scanners=P")
     folder = tmp_path / "root/tiny/embeddings/toy"
     before = {path: path.read_bytes() for path in folder.iterdir()}
@@ -245,10 +244,10 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(run, toy, tmp_path
 
 
 def test_a_dry_run_says_what_it_can_before_it_loads_the_model_and_leaves_nothing(run, toy, tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise Unavailable("no network")
 
-    monkeypatch.setattr("plismbench.extraction.load_extractor", fail)
+    monkeypatch.setattr("plismbench.profiling.load_extractor", fail)
     told = run("extract", "--model=toy", "--dataset=tiny", "--dry-run")
     assert told.code == 3
     assert [line.split()[0] for line in told.out.splitlines()] == ["toy:", "fetch", "write"]
@@ -256,8 +255,7 @@ def test_a_dry_run_says_what_it_can_before_it_loads_the_model_and_leaves_nothing
     assert not (tmp_path / "root").exists()
 
 
-def test_a_dry_run_of_a_replacement_drops_nothing(run, toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("plismbench.extraction._MEASURED_SECONDS", 0.01)
+def test_a_dry_run_of_a_replacement_drops_nothing(run, toy, tmp_path):
     run("extract", "--model=toy", "--dataset=tiny")
     folder = tmp_path / "root/tiny/embeddings/toy"
     before = {path: path.read_bytes() for path in folder.iterdir()}

@@ -33,6 +33,16 @@ def test_a_result_travels_from_one_root_to_another(run, evaluated, tmp_path, mon
     assert "--existing replace" in run("submit", "add", path, "--root", tmp_path / "other").error
 
 
+def test_the_manifest_of_a_submission_goes_with_it(run, extracted, evaluated, tmp_path, monkeypatch):
+    """Who evaluates for himself what was submitted before packs his own manifest."""
+    monkeypatch.chdir(tmp_path)
+    run("submit", "pack", "good", "--dataset", "tiny")
+    (folder,) = run("submit", "add", "good.plismbench.zip", "--existing", "replace").out.splitlines()
+    assert (Path(folder) / "manifest.json").exists()
+    run("evaluate", "--dataset", "tiny", "--model", "good", "--existing", "replace")
+    assert not (Path(folder) / "manifest.json").exists()
+
+
 def test_of_several_results_one_is_named(run, evaluated, tmp_path):
     run("evaluate", "--dataset", "tiny", "--n-tiles", "20")
     outcome = run("submit", "pack", "good", "--dataset", "tiny", "--output", tmp_path / "a.zip")

@@ -1,9 +1,19 @@
+import shutil
+
 import pytest
 from stores import SLIDES, make_manifest, make_store, make_vectors
 
-from plismbench.embeddings.opening import open_for_writing
-from plismbench.errors import AlreadyExists, FingerprintMismatch, StorageFailure
-from plismbench.workspace import Existing
+from plismbench.embeddings.opening import extracted_stores, open_for_writing
+from plismbench.errors import (
+    AlreadyExists,
+    CorruptFile,
+    DuplicateName,
+    FingerprintMismatch,
+    MissingEmbeddings,
+    StorageFailure,
+    UnknownName,
+)
+from plismbench.workspace import Existing, Workspace
 
 
 @pytest.fixture
@@ -53,3 +63,30 @@ def test_a_new_folder_is_empty_and_stays_so(tmp_path):
     opened = open_for_writing(tmp_path / "new", make_manifest(), SLIDES, Existing.ERROR)
     assert (opened.todo, opened.skipped, opened.unlike) == (SLIDES, (), False)
     assert not (tmp_path / "new").exists()
+
+
+def test_stores_are_found_by_name_or_all_of_them(tmp_path):
+    vectors = make_vectors()
+    workspace = Workspace(tmp_path, "tiny")
+    with pytest.raises(MissingEmbeddings, match=r"No embeddings of 'tiny' under .*\. Extract\."):
+        extracted_stores(workspace, [], hint="Extract.")
+    for name in ("toy", "timm:net"):
+        make_store(workspace.embeddings(name), vectors, name=name)
+    assert [store.manifest.name for store in extracted_stores(workspace, [], hint="")] == ["timm:net", "toy"]
+    assert [store.manifest.name for store in extracted_stores(workspace, ["toy"], hint="")] == ["toy"]
+    with pytest.raises(UnknownName, match=r"'timm:ne'\. Did you mean 'timm:net'\? Extract\."):
+        extracted_stores(workspace, ["timm:ne"], hint="Extract.")
+
+
+def test_a_copy_of_a_store_is_named_and_another_models_damage_is_no_hindrance(tmp_path):
+    workspace = Workspace(tmp_path, "tiny")
+    store = make_store(workspace.embeddings("toy"), make_vectors())
+    shutil.copytree(store.folder, store.folder.with_name("toy.bak"))
+    assert extracted_stores(workspace, ["toy"], hint="") == [store]
+    for names in ([], ["toy.bak"]):
+        with pytest.raises(DuplicateName, match=r"toy\.bak holds vectors of 'toy', whose own folder is 'toy'\."):
+            extracted_stores(workspace, names, hint="")
+    (store.folder.with_name("toy.bak") / "manifest.json").write_text("{")
+    assert extracted_stores(workspace, ["toy"], hint="") == [store]
+    with pytest.raises(CorruptFile):
+        extracted_stores(workspace, [], hint="")

@@ -118,6 +118,16 @@ def test_a_broken_plugin_is_listed_with_its_reason_and_breaks_nothing_else(site,
     monkeypatch.delitem(sys.modules, "good_plugin")
 
 
+def test_a_broken_plugin_takes_no_name_from_what_works(site, monkeypatch):
+    install(site, "bad-plugin", {"constant": "bad_plugin:SPEC"}, "import nonsense_module")
+    monkeypatch.delitem(sys.modules, "bad_plugin", raising=False)
+    assert registry.get("constant").loader.startswith("plismbench.")
+    assert "constant" in registry.names()
+    problems = {entry.owner: entry.problem for entry in registry.registered() if entry.name == "constant"}
+    assert problems["plismbench"] is None
+    assert "nonsense_module" in problems["bad-plugin"]
+
+
 def test_a_plugin_may_bring_several(site, monkeypatch):
     module = (
         "from plismbench import ExtractorSpec\n"

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from types import MappingProxyType
 
 import pytest
 
@@ -13,6 +14,13 @@ def test_it_is_plain_json_and_comes_back():
     told = json.loads(json.dumps(SPEC.as_dict()))
     assert ExtractorSpec(**told) == SPEC
     assert told["pooling"] == "output"
+
+
+def test_a_table_of_any_kind_is_plain_json_too():
+    inner = MappingProxyType({"img_size": 256})
+    spec = dataclasses.replace(SPEC, options=MappingProxyType({"depth": 3, "timm": inner}))
+    assert spec.as_dict()["options"] == {"depth": 3, "timm": {"img_size": 256}}
+    assert dataclasses.replace(SPEC, options=MappingProxyType({"depth": 3})).fingerprint() == SPEC.fingerprint()
 
 
 def test_words_and_lists_are_taken():
