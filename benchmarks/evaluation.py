@@ -22,8 +22,8 @@ from plismbench.execution.threads import ThreadExecutor
 from plismbench.machine import n_cores
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import SlideVectors, principal_axes
 from plismbench.search.engine import engine
+from plismbench.search.vectors import SlideVectors, principal_axes
 
 K = 10
 N_CORES = 46

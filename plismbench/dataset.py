@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -136,9 +136,10 @@ class TileSubset:
     by (x, y), the 460, 2,713 and 8,139 tiles of plism-benchmark.
     """
 
+    seed: ClassVar[int] = 42
+
     n_tiles: int
     total: int
-    seed: int = 42
 
     def __post_init__(self) -> None:
         if not 2 <= self.n_tiles <= self.total:

@@ -47,7 +47,7 @@ class Check:
     fix: str = ""
 
 
-def examine(root: Path, dataset: RegisteredDataset = PLISM, gated: Sequence[ExtractorSpec] = ()) -> Iterator[Check]:
+def examine(root: Path, dataset: RegisteredDataset, gated: Sequence[ExtractorSpec]) -> Iterator[Check]:
     """Looks at one thing after another.
 
     Args:

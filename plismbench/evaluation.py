@@ -17,12 +17,12 @@ from plismbench.execution.threads import ThreadExecutor, thread_budget
 from plismbench.machine import hardware, memory_bytes
 from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
-from plismbench.metrics.vectors import keeps_directions
 from plismbench.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.parts import Parts, drop_parts
 from plismbench.results import Result, Run, read_result, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
+from plismbench.search.vectors import keeps_directions
 from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, require_writable, storage_errors
 
 PAIRS_PER_PART = 32

@@ -13,9 +13,9 @@ from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import FingerprintMismatch, InvalidInput, MissingEmbeddings, PlismbenchError
 from plismbench.metrics.misses import Miss, worst_misses
-from plismbench.metrics.vectors import SlideVectors
 from plismbench.pairs import Axis, SlidePair
 from plismbench.results import Result, is_outdated
+from plismbench.search.vectors import SlideVectors
 from plismbench.tiles import tiles_at_hand
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Workspace

@@ -49,7 +49,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h of glibc
 
 def hardware() -> dict[str, str | int | float]:
     """Processor, cores and memory, for the record of a run."""
-    return {"cpu": _cpu(), "cores": n_cores(), "memory_gb": round(memory_bytes() / 1e9, 1)}
+    return {"cpu": cpu_title(), "cores": n_cores(), "memory_gb": round(memory_bytes() / 1e9, 1)}
 
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -72,7 +72,8 @@ def _limits() -> Iterator[Path]:
         yield from (top / folder / name for folder in (inner, *inner.parents))
 
 
-def _cpu() -> str:
+def cpu_title() -> str:
+    """What its maker calls the processor."""
     told = Path("/proc/cpuinfo")
     lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -19,10 +19,9 @@ from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.metrics.protocol import OWKIN
 from plismbench.metrics.retrieval import OwnNeighbors, SearchedSlide, counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import PrincipalAxes, Rows, SlideVectors, principal_axes
 from plismbench.pairs import SlidePair
-from plismbench.search.directions import Float64
 from plismbench.search.engine import Engine
+from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, principal_axes
 from plismbench.tissue import Tissue, tissue_of
 
 _AXES_FROM = 8  # slides that the principal axes are found on: enough to see stainings and scanners shift
@@ -124,7 +123,7 @@ class Slides:
         store: EmbeddingStore,
         dataset: RegisteredDataset,
         names: Sequence[Slide],
-        rows: Rows,
+        rows: Int64,
         limit: int,
         engine: Engine[Any],
         executor: ThreadExecutor,

@@ -19,9 +19,9 @@ from vectors import PAIRS, placed
 from plismbench.execution.threads import ThreadExecutor
 from plismbench.machine import n_cores
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import SlideVectors, principal_axes
 from plismbench.search.engine import AUTO, Engine, engine, engine_for
 from plismbench.search.exact import ExactEngine
+from plismbench.search.vectors import SlideVectors, principal_axes
 
 N_SLIDES, N_TILES, DIM = 91, 8_139, 768
 SECONDS = 15.0

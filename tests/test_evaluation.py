@@ -160,7 +160,7 @@ def test_directions_that_small_slides_keep_count_and_leave_no_trace(tmp_path, st
     memory = bytes_for(4)
     tables = []
     for numbers, in_memory in ((20 * 8, 4), (20 * 8 - 1, 6)):
-        monkeypatch.setattr("plismbench.metrics.vectors._KEPT_NUMBERS", numbers)
+        monkeypatch.setattr("plismbench.search.vectors._KEPT_NUMBERS", numbers)
         evaluation = plan(tmp_path / str(numbers), store, memory=memory)
         assert evaluation.slides_in_memory == in_memory
         finish(evaluation)

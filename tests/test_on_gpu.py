@@ -23,9 +23,9 @@ from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.runner import make_runner, noise_tiles
 from plismbench.extractors.spec import Precision
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import SlideVectors
 from plismbench.results import read_result
 from plismbench.search.torch_matmul import TorchEngine
+from plismbench.search.vectors import SlideVectors
 from plismbench.workspace import Existing, Workspace
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plismbench.metrics.vectors import PrincipalAxes, SlideVectors
+from plismbench.search.vectors import PrincipalAxes, SlideVectors
 
 
 def placed(search, stored, lead=1):

@@ -9,6 +9,7 @@ import typer
 
 from plismbench.dataset import DATASETS
 from plismbench.errors import InvalidInput
+from plismbench.extractors.places import TRUST
 from plismbench.extractors.spec import BATCH_SIZES, Precision
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Existing, default_root
@@ -21,7 +22,7 @@ def split_commas(values: list[str] | None) -> list[str]:
 
 def _trust(wanted: bool) -> bool:
     if wanted:
-        os.environ["PLISMBENCH_TRUST_REMOTE_CODE"] = "1"  # where loaders look, in other processes too
+        os.environ[TRUST] = "1"  # where loaders look, in other processes too
     return wanted
 
 
@@ -71,7 +72,7 @@ TrustRemoteCode = Annotated[
     bool,
     typer.Option(
         "--trust-remote-code",
-        envvar="PLISMBENCH_TRUST_REMOTE_CODE",
+        envvar=TRUST,
         callback=_trust,
         help="Let a model run what lies in its repository: code at its pinned commit, or a graph of TensorFlow.",
     ),

@@ -106,7 +106,5 @@ def random_timm(spec: ExtractorSpec) -> nn.Module:
         raise UnknownName("timm architecture", architecture, timm.list_models())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.options["seed"])
-        module = timm.create_model(architecture, pretrained=False, num_classes=0)
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"timm gave {type(module).__name__}")
+        module: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=0)
     return module

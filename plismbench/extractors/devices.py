@@ -4,7 +4,7 @@ import torch
 
 from plismbench.errors import InvalidInput
 from plismbench.extractors.extractor import checked_device
-from plismbench.machine import hardware
+from plismbench.machine import cpu_title
 
 
 def places(device: str, count: int | None) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def places(device: str, count: int | None) -> tuple[str, ...]:
 
 def device_title(device: torch.device) -> str:
     """What its maker calls a device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(hardware()["cpu"])
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_title()
 
 
 def peak_memory(device: torch.device) -> int | None:

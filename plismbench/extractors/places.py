@@ -21,6 +21,8 @@ _OF_TIMM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # of the few of its files t
 TIMM_MODEL = "plismbench.extractors.loaders:timm_model"
 REMOTE_MODEL = "plismbench.extractors.remote:remote_model"
 SAVED_MODEL = "plismbench.extractors.savedmodel:saved_model"
+TRUST = "PLISMBENCH_TRUST_REMOTE_CODE"
+"""Environment variable that, set to 1, lets the code of a repository run; ``--trust-remote-code`` sets it."""
 _EXTRAS = {REMOTE_MODEL: "transformers", SAVED_MODEL: "tensorflow"}
 
 

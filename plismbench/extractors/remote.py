@@ -7,13 +7,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from plismbench.errors import InvalidInput, NeedsAction, Unavailable
-from plismbench.extractors.places import COMMIT
+from plismbench.extractors.places import COMMIT, TRUST
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import hub_json, hub_place
 from plismbench.hub import hub_errors
-
-TRUST = "PLISMBENCH_TRUST_REMOTE_CODE"
-"""Environment variable that, set to 1, lets the code of a repository run; ``--trust-remote-code`` sets it."""
 
 
 class RemoteNetwork(nn.Module):

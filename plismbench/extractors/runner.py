@@ -137,18 +137,17 @@ def make_runner(extractor: Extractor, batch_size: int | None) -> Runner:
     return runner
 
 
-def best_batch_size(tiles_per_second: Callable[[int], float], sizes: tuple[int, ...] = _SIZES) -> int:
+def best_batch_size(tiles_per_second: Callable[[int], float]) -> int:
     """The largest size that is about as fast as its half.
 
     Args:
         tiles_per_second: how fast a size is; raises ``torch.OutOfMemoryError`` where it is too large.
-        sizes: ascending.
 
     Returns:
-        The first size if even that does not fit: `Runner` steps down from there.
+        The smallest size if even that does not fit: `Runner` steps down from there.
     """
-    best, speed = sizes[0], 0.0
-    for size in sizes:
+    best, speed = _SIZES[0], 0.0
+    for size in _SIZES:
         try:
             found = tiles_per_second(size)
         except torch.OutOfMemoryError:

@@ -50,8 +50,6 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
         culprits = [key for key in arguments if _builds(architecture, {k: v for k, v in arguments.items() if k != key})]
         which = f" with option {culprits[0]} = {spec.options.get(culprits[0])!r}" if culprits else ""
         raise InvalidInput(f"timm does not build '{spec.name}'{which}: {words_of(error)}.") from error
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"timm gave {type(module).__name__}")
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", (1,))[0]
     if spec.image_size % patch:
         raise InvalidInput(f"'{spec.name}' has patches of {patch} pixels; {spec.image_size} is no multiple of that.")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plismbench.search.directions import Float64, Moments, PairedProducts
+from plismbench.search.directions import Moments, PairedProducts
+from plismbench.search.vectors import Float64
 
 _NO_SPREAD = 1e-9
 """Directions nearer to their mean than this do not differ from it: float64 leaves about 1e-16."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plismbench.metrics.retrieval import exact_ranks
-from plismbench.metrics.vectors import Rows, SlideVectors
-from plismbench.search.directions import Float64, chunks
+from plismbench.search.vectors import Float64, Int64, SlideVectors, chunks
 
 LOOKED_AT = 512
 """Tiles of a slide that are ranked in full: the cost grows with them, and a handful is shown."""
@@ -47,7 +46,7 @@ class Miss:
 
 
 def worst_misses(
-    queries: SlideVectors, gallery: SlideVectors, labels: Rows, *, k: int, n_misses: int, n_found: int
+    queries: SlideVectors, gallery: SlideVectors, labels: Int64, *, k: int, n_misses: int, n_found: int
 ) -> tuple[Miss, ...]:
     """The misses at k with the farthest counterparts, at most one for each label, the farthest first.
 

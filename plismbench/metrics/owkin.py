@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.metrics.vectors import Rows, SlideVectors
-from plismbench.search.directions import Float64, check_counterparts
+from plismbench.search.directions import check_same_shape
+from plismbench.search.vectors import Float64, Int64, SlideVectors
 
 _BLOCK = 2**22  # cosines at once
 
@@ -29,7 +29,7 @@ class OwkinNumbers:
 
     cosine: float
     matched: Float64
-    hits: dict[int, Rows]
+    hits: dict[int, Int64]
 
 
 def owkin_numbers(a: SlideVectors, b: SlideVectors, ks: Sequence[int]) -> OwkinNumbers:
@@ -43,7 +43,7 @@ def owkin_numbers(a: SlideVectors, b: SlideVectors, ks: Sequence[int]) -> OwkinN
     Raises:
         ShapeMismatch: if the two slides differ in tiles or in dim.
     """
-    check_counterparts(a, b)
+    check_same_shape(a.stored.shape, b.stored.shape)
     n_tiles = len(a)
     both = np.concatenate([a.stored, b.stored])
     hits = {k: np.zeros(n_tiles, np.int64) for k in ks}
@@ -62,7 +62,7 @@ def owkin_numbers(a: SlideVectors, b: SlideVectors, ks: Sequence[int]) -> OwkinN
 
 def _cosines(
     both: npt.NDArray[np.float16], norms: npt.NDArray[np.float16]
-) -> Iterator[tuple[Rows, npt.NDArray[np.float16]]]:
+) -> Iterator[tuple[Int64, npt.NDArray[np.float16]]]:
     """Some rows at a time of the cosines of all tiles with all; NumPy sums float16 products in float32."""
     wide = both.astype(np.float32)
     size = max(1, _BLOCK // len(both))

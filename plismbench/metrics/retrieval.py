@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.metrics.vectors import PrincipalAxes, Rows, SlideVectors
-from plismbench.search.directions import Float64, Moments, check_counterparts, chunks
+from plismbench.search.directions import Moments, check_same_shape
 from plismbench.search.engine import Engine
+from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, chunks
 
 DEFAULT_KS = (1, 3, 5, 10)
 """The cut-offs of the published tables."""
@@ -69,11 +69,11 @@ class CounterpartRanks:
         limit: ranks from here on are not told apart.
     """
 
-    a: Rows
-    b: Rows
+    a: Int64
+    b: Int64
     limit: int
 
-    def hits(self, k: int) -> Rows:
+    def hits(self, k: int) -> Int64:
         """(n_tiles,) int64: how many of the two tiles at each place are hits at k: 0, 1 or 2.
 
         Raises:
@@ -170,7 +170,7 @@ def counterpart_ranks(
     Raises:
         ShapeMismatch: if the slides differ in tiles or in dim, or were searched less far.
     """
-    check_counterparts(a.vectors, b.vectors)
+    check_same_shape(a.vectors.stored.shape, b.vectors.stored.shape)
     if min(a.own.similarities.shape[1], b.own.similarities.shape[1]) < min(limit, len(a.vectors) - 1):
         raise ShapeMismatch(f"The slides were not searched for {limit} neighbours.")
     at_least = cosines - TIE
@@ -184,7 +184,7 @@ def counterpart_ranks(
     return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
 
 
-def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Rows) -> Rows:
+def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Int64) -> Int64:
     """Rank of the counterpart of some tiles, however far: for a few tiles, as nothing is searched.
 
     Args:
@@ -198,24 +198,24 @@ def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Rows) -> Row
     Raises:
         ShapeMismatch: if the slides differ in tiles or in dim.
     """
-    check_counterparts(queries, gallery)
+    check_same_shape(queries.stored.shape, gallery.stored.shape)
     at_least = np.full(len(queries), np.inf)
     at_least[rows] = np.einsum("ij,ij->i", queries.exact(rows), gallery.exact(rows)) - TIE
     return _count_exactly(queries, queries, rows, at_least) + _count_exactly(queries, gallery, rows, at_least)
 
 
-def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Rows:
-    ranks: Rows = (slide.own.similarities >= at_least[:, None]).sum(axis=1).astype(np.int64)
+def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Int64:
+    ranks: Int64 = (slide.own.similarities >= at_least[:, None]).sum(axis=1).astype(np.int64)
     unclear = np.flatnonzero((ranks < limit) & (slide.own.beyond >= at_least))
     ranks[unclear] = _count_exactly(slide.vectors, slide.vectors, unclear, at_least)
     return ranks
 
 
 def _decide(
-    ranks: Rows,
+    ranks: Int64,
     queries: SearchedSlide,
     gallery: SearchedSlide,
-    unsure: Rows,
+    unsure: Int64,
     crowded: npt.NDArray[np.bool_],
     at_least: Float64,
     limit: int,
@@ -233,7 +233,7 @@ def _decide(
         ranks[rows] = own + _count_exactly(queries.vectors, gallery.vectors, rows, at_least)
 
 
-def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Rows, at_least: Float64) -> Rows:
+def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Int64, at_least: Float64) -> Int64:
     """For each query of ``rows``, how many tiles of the whole gallery but that row reach its threshold."""
     counts = np.zeros(len(rows), np.int64)
     for some in chunks(len(rows), queries.dim):

@@ -1,52 +1,13 @@
 """The directions of a slide's vectors, and what is computed from them in float64."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from plismbench.errors import ShapeMismatch
-
-Float16 = npt.NDArray[np.float16]
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
-
-_CHUNK_NUMBERS = 2**17  # 1 MiB of float64: float64 work is done in pieces that stay in a core's cache
-
-
-class Directions(Protocol):
-    """One slide's vectors as stored, and their directions."""
-
-    @property
-    def stored(self) -> Float16:
-        """(n_tiles, dim) float16, finite."""
-        ...
-
-    @property
-    def norms(self) -> Float64:
-        """(n_tiles,) float64 lengths of the stored vectors; 1 for a vector of zeros."""
-        ...
-
-    def exact(self, rows: Int64 | slice, /) -> Float64:
-        """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros. Read it only."""
-        ...
-
-
-class Axes(Protocol):
-    """Orthogonal axes along which few columns hold most of the length of a model's vectors."""
-
-    @property
-    def lead(self) -> int:
-        """How many columns do; it decides how fast a search is, never what it finds."""
-        ...
-
-    def turned(self, vectors: Directions, /) -> Float32:
-        """(n_tiles, dim) float32 of norm 1 or 0, C-contiguous: the directions along these axes."""
-        ...
+from plismbench.search.vectors import Float64, Int64, SlideVectors, chunks
 
 
 @dataclass(frozen=True)
@@ -82,7 +43,7 @@ Form = TypeVar("Form")
 class OnHost(Generic[Form]):
     """A slide placed on the CPU: its vectors, and the form of them that an engine searches."""
 
-    vectors: Directions
+    vectors: SlideVectors
     form: Form
 
     @cached_property
@@ -125,7 +86,7 @@ class HostArithmetic:
 
     def paired(self, a: OnHost[Any], b: OnHost[Any]) -> PairedProducts:
         """With einsum, not BLAS: its order of summation does not depend on the number of threads."""
-        check_counterparts(a.vectors, b.vectors)
+        check_same_shape(a.vectors.stored.shape, b.vectors.stored.shape)
         n_tiles, dim = a.vectors.stored.shape
         matched, centred = np.empty(n_tiles), np.empty(n_tiles)
         for rows in chunks(n_tiles, dim):
@@ -135,26 +96,11 @@ class HostArithmetic:
         return PairedProducts(matched, centred)
 
 
-def check_counterparts(a: Directions, b: Directions) -> None:
-    """Refuses two slides whose rows cannot be the same tiles.
-
-    Raises:
-        ShapeMismatch: if they differ in tiles or in dim.
-    """
-    check_same_shape(a.stored.shape, b.stored.shape)
-
-
 def check_same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> None:
-    """Refuses two slides of unlike shape.
+    """Refuses two slides of unlike shape, whose rows cannot be the same tiles.
 
     Raises:
         ShapeMismatch: if they differ in tiles or in dim.
     """
     if a != b:
         raise ShapeMismatch(f"Slides of a pair have the same tiles and dim; got {tuple(a)} and {tuple(b)}.")
-
-
-def chunks(n_rows: int, numbers_per_row: int, numbers: int = _CHUNK_NUMBERS) -> Iterator[slice]:
-    """Pieces of ``range(n_rows)`` of about so many numbers each; 1 MiB in float64 if not told."""
-    size = max(1, numbers // max(1, numbers_per_row))
-    return (slice(start, start + size) for start in range(0, n_rows, size))

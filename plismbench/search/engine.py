@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
-from plismbench.search.directions import Axes, Directions, Float32, Float64, Int64, Moments, PairedProducts
+from plismbench.search.directions import Moments, PairedProducts
+from plismbench.search.vectors import Float32, Float64, Int64, PrincipalAxes, SlideVectors
 
 Placed = TypeVar("Placed")
 """One slide's vectors, where and how an engine wants them."""
@@ -106,7 +107,7 @@ class Engine(Protocol[Placed]):
         """The library that searches, for the record."""
         ...
 
-    def place(self, vectors: Directions, axes: Callable[[], Axes], /) -> Placed:
+    def place(self, vectors: SlideVectors, axes: Callable[[], PrincipalAxes], /) -> Placed:
         """Takes a slide in, once.
 
         Args:

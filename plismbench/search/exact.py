@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from plismbench.search.directions import Axes, Directions, Float64, HostArithmetic, Int64, OnHost
+from plismbench.search.directions import HostArithmetic, OnHost
 from plismbench.search.engine import Neighbors, Reached, Unsure, check_k, check_width
+from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors
 
 
 class ExactEngine(HostArithmetic):
@@ -20,7 +21,7 @@ class ExactEngine(HostArithmetic):
         """NumPy's."""
         return {"numpy": np.__version__}
 
-    def place(self, vectors: Directions, _axes: Callable[[], Axes]) -> OnHost[Float64]:
+    def place(self, vectors: SlideVectors, _axes: Callable[[], PrincipalAxes]) -> OnHost[Float64]:
         """Normalises a slide; no column is left out of a product, so none leads."""
         return OnHost(vectors, vectors.exact(slice(None)))
 

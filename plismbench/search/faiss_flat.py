@@ -10,13 +10,14 @@ import numpy as np
 
 from plismbench.errors import NeedsAction, first_line_of
 from plismbench.search import pruned
-from plismbench.search.directions import Float32, Float64, HostArithmetic, Int64, OnHost
+from plismbench.search.directions import HostArithmetic, OnHost
 from plismbench.search.engine import Neighbors, Reached, check_k
+from plismbench.search.vectors import Float32, Float64, Int64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plismbench.search.directions import Axes, Directions
+    from plismbench.search.vectors import PrincipalAxes, SlideVectors
 
 _MOST_ON_GPU = 2_048  # neighbours that FAISS sorts out on a GPU
 
@@ -57,7 +58,7 @@ class FaissEngine(HostArithmetic):
 
         return {"faiss": faiss.__version__}
 
-    def place(self, vectors: Directions, axes: Callable[[], Axes]) -> OnHost[pruned.Split]:
+    def place(self, vectors: SlideVectors, axes: Callable[[], PrincipalAxes]) -> OnHost[pruned.Split]:
         """Turns a slide, and sets its leading columns apart."""
         along = axes()
         return OnHost(vectors, pruned.split(along.turned(vectors), along.lead))

@@ -14,16 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from plismbench.errors import NeedsAction, device_failed, first_line_of, lacks_memory
-from plismbench.search.directions import (
-    Axes,
-    Directions,
-    Float64,
-    Int64,
-    Moments,
-    PairedProducts,
-    check_same_shape,
-    chunks,
-)
+from plismbench.search.directions import Moments, PairedProducts, check_same_shape
+from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +65,7 @@ class DeviceArithmetic:
 
         return None if self.device == "cpu" else int(torch.cuda.mem_get_info()[0] // 2)
 
-    def place(self, vectors: Directions, _axes: Callable[[], Axes]) -> OnDevice:
+    def place(self, vectors: SlideVectors, _axes: Callable[[], PrincipalAxes]) -> OnDevice:
         """Copies a slide to the device: whole vectors, which it multiplies faster than it looks candidates up."""
         import torch
 

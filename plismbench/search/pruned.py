@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.search.directions import Float32, Float64, Int64
 from plismbench.search.engine import Reached, Unsure, check_width, unsure_band
+from plismbench.search.vectors import Float32, Float64, Int64
 
 _BLOCK = 2**21  # scores held at once: 8 MiB in float32, about a core's share of the cache
 _GATHERED = 2**17  # numbers gathered at once for single inner products

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plismbench.errors import NeedsAction
-from plismbench.search.directions import Float64, HostArithmetic, Int64
+from plismbench.search.directions import HostArithmetic
 from plismbench.search.engine import AUTO, Neighbors, Reached, Unsure, check_k, check_width, unsure_band
 from plismbench.search.on_device import DeviceArithmetic, OnDevice, at_work, host
+from plismbench.search.vectors import Float64, Int64
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from plismbench.dataset import PLISM, RegisteredDataset, Slide
+from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, Unavailable
 from plismbench.hub import http_error, hub_errors
 from plismbench.tiles.layout import Layout
@@ -242,12 +242,12 @@ class HubTiles:
     Args:
         dataset: what is read.
         repo: where it is published.
-        commit: of the repository, the same for all slides; if empty, the Hub is asked anew for each slide.
+        commit: of the repository, the same for all slides.
     """
 
-    dataset: RegisteredDataset = PLISM
-    repo: str = Layout.TILES.repo
-    commit: str = ""
+    dataset: RegisteredDataset
+    repo: str
+    commit: str
 
     def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
         """All tiles of a slide, by x, then by y: see `TileSource`.
@@ -257,7 +257,6 @@ class HubTiles:
             Unavailable: if the Hub cannot be reached, is busy for too long, or has no such thing.
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
-        with hub_errors(self.repo, self.commit or self.dataset.revision, kind="dataset"):
-            commit = self.commit or current_commit(self.repo, self.dataset.revision)
-            published = list_published(self.repo, commit, Layout.TILES.pattern)
+        with hub_errors(self.repo, self.commit, kind="dataset"):
+            published = list_published(self.repo, self.commit, Layout.TILES.pattern)
             yield from published.shards().batches(self.dataset, slide, size)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, as_completed
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -108,7 +108,7 @@ def in_order(
 
 
 def for_each(function: Callable[[_Item, threading.Event], None], items: Iterable[_Item], count: int) -> None:
-    """Calls a function with every item, in ``count`` threads that an interrupted program does not wait for.
+    """Calls a function with every item, in ``count`` threads; an interrupted program waits as in `threads`.
 
     Args:
         function: also gets an event that is set when another call has failed: it should give up then.
@@ -118,38 +118,10 @@ def for_each(function: Callable[[_Item, threading.Event], None], items: Iterable
     Raises:
         BaseException: the first that a call raises, after all other calls have ended.
     """
-    waiting = deque(items)
-    n_items = len(waiting)
     stop = threading.Event()
-    outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
-
-    def work() -> None:
-        with contextlib.suppress(IndexError):
-            while not stop.is_set():
-                item = waiting.popleft()
-                outcomes.put(_failure(function, item, stop))
-
-    # A pool of concurrent.futures would hold the program at its end until every silent server was given up.
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(count, n_items))]
-    for worker in workers:
-        worker.start()
-    try:
-        for _ in range(n_items):
-            failure = outcomes.get()
-            if failure is not None:
-                stop.set()
-                for worker in workers:
-                    worker.join()
-                raise failure
-    finally:
-        stop.set()
-
-
-def _failure(
-    function: Callable[[_Item, threading.Event], None], item: _Item, stop: threading.Event
-) -> BaseException | None:
-    try:
-        function(item, stop)
-    except BaseException as error:  # noqa: BLE001  # raised in the thread that asked
-        return error
-    return None
+    with threads(count) as pool:
+        try:
+            for done in as_completed([pool.submit(function, item, stop) for item in items]):
+                done.result()
+        finally:
+            stop.set()

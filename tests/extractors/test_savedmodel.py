@@ -14,7 +14,7 @@ from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, MissingPa
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.remote import TRUST
+from plismbench.extractors.places import TRUST
 from plismbench.extractors.runner import Runner
 from plismbench.extractors.savedmodel import SavedModel
 from plismbench.extractors.spec import Precision

@@ -10,8 +10,8 @@ from vectors import PAIRS, collapsed_pair, random_pair
 from plismbench.errors import ShapeMismatch
 from plismbench.metrics import cosine
 from plismbench.metrics.cosine import paired_cosines
-from plismbench.metrics.vectors import SlideVectors
 from plismbench.search.directions import HostArithmetic, OnHost
+from plismbench.search.vectors import SlideVectors
 
 
 def compute(a, b):

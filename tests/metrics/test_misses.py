@@ -5,7 +5,7 @@ from vectors import PAIRS, collapsed_pair, random_pair
 
 from plismbench.metrics import misses as misses_module
 from plismbench.metrics.misses import Candidate, worst_misses
-from plismbench.metrics.vectors import SlideVectors
+from plismbench.search.vectors import SlideVectors
 
 
 def find(a, b, labels=None, k=1, n_misses=3, n_found=2):

@@ -5,7 +5,7 @@ from vectors import large_pair, random_pair
 
 from plismbench.metrics import owkin
 from plismbench.metrics.owkin import owkin_numbers
-from plismbench.metrics.vectors import SlideVectors
+from plismbench.search.vectors import SlideVectors
 
 
 def compute_slowly(a, b, ks):

@@ -8,9 +8,9 @@ from vectors import PAIRS, collapsed_pair, random_pair
 from plismbench.errors import InvalidInput, ShapeMismatch
 from plismbench.metrics import retrieval
 from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, exact_ranks, searched_slide
-from plismbench.metrics.vectors import PrincipalAxes, SlideVectors, principal_axes
 from plismbench.search.engine import ENGINES, engine
 from plismbench.search.exact import ExactEngine
+from plismbench.search.vectors import PrincipalAxes, SlideVectors, principal_axes
 
 
 def compute_ranks(a, b, limit, name="faiss", lead=None, search=None):

@@ -7,10 +7,10 @@ from vectors import PAIRS, placed
 
 from plismbench.errors import NeedsAction
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import SlideVectors, principal_axes
 from plismbench.search.engine import engine
 from plismbench.search.exact import ExactEngine
 from plismbench.search.faiss_flat import FaissEngine
+from plismbench.search.vectors import SlideVectors, principal_axes
 
 
 def test_small_and_large_slides_agree_with_the_dense_search():

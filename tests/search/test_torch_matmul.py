@@ -5,10 +5,10 @@ import torch
 from vectors import PAIRS, placed, random_pair
 
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.metrics.vectors import SlideVectors
 from plismbench.search import torch_matmul
 from plismbench.search.exact import ExactEngine
 from plismbench.search.torch_matmul import TorchEngine
+from plismbench.search.vectors import SlideVectors
 
 
 def truncating_mm(a, b, *, out_dtype):

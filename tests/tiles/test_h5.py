@@ -24,7 +24,7 @@ def source(published: Path) -> H5Tiles:
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("slide", SMALL.slides, ids=str)
 def test_both_layouts_give_the_same_tiles_in_the_same_order(published: Path, slide: Slide) -> None:
-    ours, theirs = source(published).batches(slide, 10), HubTiles(SMALL, REPO).batches(slide, 10)
+    ours, theirs = source(published).batches(slide, 10), HubTiles(SMALL, REPO, "main").batches(slide, 10)
     for batch, expected in zip(ours, theirs, strict=True):
         assert batch.slide == slide
         assert batch.xy.tobytes() == expected.xy.tobytes()

@@ -1,4 +1,3 @@
-import dataclasses
 import hashlib
 import os
 import pickle
@@ -18,12 +17,12 @@ from huggingface_hub import hf_file_system
 from loopback_hub import Fault, FaultKind, LoopbackHub
 from small_plism import REPO, SMALL, png, write_shards
 
-from plismbench.dataset import PLISM, Slide
+from plismbench.dataset import Slide
 from plismbench.errors import AccessDenied, CorruptFile, PlismbenchError, Unavailable
 from plismbench.tiles.hub import HubTiles
 from plismbench.tiles.source import TileBatch
 
-SOURCE = HubTiles(SMALL, REPO)
+SOURCE = HubTiles(SMALL, REPO, "main")
 SLIDE = Slide("GIVH", "S60")  # begins and ends inside a row group, and lies in two shards
 API = f"/api/datasets/{REPO}"
 FILES = r"/resolve/.*\.parquet"
@@ -45,11 +44,6 @@ def one_line(error: PlismbenchError) -> str:
 def serve(rows: Rows, tmp_path: Path, **layout: int) -> LoopbackHub:
     write_shards(tmp_path / "root" / "datasets" / REPO, rows, **layout)
     return LoopbackHub(tmp_path / "root")
-
-
-def test_plism_is_what_is_read_unless_told_otherwise() -> None:
-    assert HubTiles().dataset is PLISM
-    assert HubTiles().repo == "owkin/plism-dataset-tiles"
 
 
 @pytest.mark.usefixtures("hub")
@@ -306,7 +300,7 @@ def test_a_network_that_wants_a_login_in_the_middle_of_a_slide_is_no_damaged_sha
 
 @pytest.mark.usefixtures("hub")
 def test_a_revision_that_does_not_exist_is_named() -> None:
-    source = HubTiles(dataclasses.replace(SMALL, revision="v9"), REPO)
+    source = HubTiles(SMALL, REPO, "v9")
     with pytest.raises(Unavailable, match="'v9'"):
         list(source.batches(SLIDE, 10))
 
@@ -331,10 +325,10 @@ def test_a_hub_that_goes_away_in_the_middle_is_unavailable(rows: Rows, tmp_path:
 def test_without_a_network_the_next_step_comes_within_seconds(tmp_path: Path, environment: dict[str, str]) -> None:
     program = (
         "import sys\n"
-        "from plismbench.dataset import Slide\n"
+        "from plismbench.dataset import PLISM, Slide\n"
         "from plismbench.errors import PlismbenchError\n"
         "from plismbench.tiles.hub import HubTiles\n"
-        "try: list(HubTiles().batches(Slide('GMH', 'S60'), 8))\n"
+        "try: list(HubTiles(PLISM, 'owkin/plism-dataset-tiles', 'main').batches(Slide('GMH', 'S60'), 8))\n"
         "except PlismbenchError as error: print(error); sys.exit(error.exit_code)\n"
     )
     started = time.monotonic()

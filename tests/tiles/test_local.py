@@ -48,7 +48,7 @@ def test_downloaded_streamed_and_published_tiles_are_the_same(
 ) -> None:
     fetch(layout, *slides)
     for slide in slides:
-        streamed = list(HubTiles(SMALL).batches(slide, 10))
+        streamed = list(HubTiles(SMALL, Layout.TILES.repo, "main").batches(slide, 10))
         hub.requests.clear()
         batches = list(downloaded(SMALL, layout, workspace).batches(slide, 10))
         assert hub.requests == []

@@ -6,15 +6,24 @@ makes the vector: without mask token, text tower and projections that are not us
 
 from dataclasses import replace
 
-from plismbench.extractors.catalog.terms import CLIP, DYNAMIC, HALF, HIBOU, LAYER_SCALE, LUNIT, SWIGLU, vit
+from plismbench.extractors.catalog.terms import (
+    CLIP,
+    DYNAMIC,
+    HALF,
+    HIBOU,
+    LAYER_SCALE,
+    LUNIT,
+    LUNIT_FILES,
+    LUNIT_PAGE,
+    SWIGLU,
+    vit,
+)
 from plismbench.extractors.places import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _KAIKO_FILES = "https://github.com/kaiko-ai/towards_large_pathology_fms/releases/download/0.0.1/"
 _KAIKO_PAGE = "https://github.com/kaiko-ai/towards_large_pathology_FMs"
 _HIPT_FILES = "https://media.githubusercontent.com/media/mahmoodlab/HIPT/780fafaed2e5b112bc1ed6e78852af1fe6714342/"
-_LUNIT_FILES = "https://github.com/lunit-io/benchmark-ssl-pathology/releases/download/pretrained-weights/"
-_LUNIT_PAGE = "https://github.com/lunit-io/benchmark-ssl-pathology"
 _PATHODUET_FILES = "https://github.com/loic-lb/HistoSSLModels/releases/download/PathoDuet/"
 _FP32 = Precision.FP32
 _GIANT = "vit_giant_patch14_reg4_dinov2"
@@ -35,8 +44,8 @@ _HIBOU_B = vit(
 )  # fmt: skip
 _LUNIT_S16 = vit(
     "lunit-vit-s16", "Lunit ViT-S/16", "vit_small_patch16_224", DYNAMIC, organisation="Lunit",
-    weights=_LUNIT_FILES + "dino_vit_small_patch16_ep200.torch", dim=384, precision=_FP32, **LUNIT,
-    n_params=21_665_664, license="Lunit Public License, non-commercial", source=_LUNIT_PAGE,
+    weights=LUNIT_FILES + "dino_vit_small_patch16_ep200.torch", dim=384, precision=_FP32, **LUNIT,
+    n_params=21_665_664, license="Lunit Public License, non-commercial", source=LUNIT_PAGE,
 )  # fmt: skip
 _OPENMIDNIGHT = vit(
     "openmidnight", "OpenMidnight", _GIANT, {**LAYER_SCALE, "layout": "dino"}, organisation="Sophont",
@@ -91,7 +100,7 @@ CONVERTED = (
         license="MIT on the Hub, CC-BY-NC-ND-4.0 on GitHub"),
     _LUNIT_S16,
     replace(_LUNIT_S16, name="lunit-vit-s8", title="Lunit ViT-S/8", n_params=21_670_272,
-            weights=_LUNIT_FILES + "dino_vit_small_patch8_ep200.torch",
+            weights=LUNIT_FILES + "dino_vit_small_patch8_ep200.torch",
             options={**_LUNIT_S16.options, "architecture": "vit_small_patch8_224"}),
     _OPENMIDNIGHT,
     replace(_OPENMIDNIGHT, name="openpath", title="OpenPath", organisation="Tae Joon Jun", gated=False,

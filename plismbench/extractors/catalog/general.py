@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from plismbench.extractors.catalog.terms import DYNAMIC, HALF, HUB, LUNIT, vit
+from plismbench.extractors.catalog.terms import DYNAMIC, HALF, HUB_PAGE, LUNIT, LUNIT_FILES, LUNIT_PAGE, vit
 from plismbench.extractors.places import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _BASELINES = "plismbench.extractors.baselines"
-_LUNIT_FILES = "https://github.com/lunit-io/benchmark-ssl-pathology/releases/download/pretrained-weights/"
 
 _DINOV2 = vit(
     "dinov2-vit-g14-reg", "DINOv2 ViT-g/14", "vit_giant_patch14_reg4_dinov2",
@@ -30,9 +29,9 @@ _RESNET = ExtractorSpec(
 # The addresses are pinned by the SHA-256 of the files.
 _LUNIT_RESNET = replace(
     _RESNET, name="lunit-resnet50-bt", title="Lunit ResNet-50, Barlow Twins", organisation="Lunit",
-    weights=_LUNIT_FILES + "bt_rn50_ep200.torch", interpolation="bicubic", differs=(), **LUNIT,
+    weights=LUNIT_FILES + "bt_rn50_ep200.torch", interpolation="bicubic", differs=(), **LUNIT,
     revision="1ecf2f0888b598708e912cab689e797db099ec48df07d3b0b1fac04bc767f899",
-    license="Lunit Public License, non-commercial", source="https://github.com/lunit-io/benchmark-ssl-pathology",
+    license="Lunit Public License, non-commercial", source=LUNIT_PAGE,
 )  # fmt: skip
 
 GENERAL = (
@@ -41,30 +40,30 @@ GENERAL = (
             weights="hf-hub:timm/vit_large_patch14_dinov2.lvd142m", n_params=304_367_616,
             revision="4741e1cafbf45415e77074bb0cb42dba76c8684a", differs=(),
             options={**_DINOV2.options, "architecture": "vit_large_patch14_dinov2"},
-            source=HUB + "timm/vit_large_patch14_dinov2.lvd142m"),
+            source=HUB_PAGE + "timm/vit_large_patch14_dinov2.lvd142m"),
     replace(_DINOV2, name="dinov2-vit-b14", title="DINOv2 ViT-B/14", dim=768, prefix_tokens=1, image_size=518,
             weights="hf-hub:timm/vit_base_patch14_dinov2.lvd142m", n_params=86_579_712, differs=(),
             options={**_DINOV2.options, "architecture": "vit_base_patch14_dinov2"},
-            source=HUB + "timm/vit_base_patch14_dinov2.lvd142m"),
+            source=HUB_PAGE + "timm/vit_base_patch14_dinov2.lvd142m"),
     _DINOV3,
     replace(_DINOV3, name="dinov3-vit-l16", title="DINOv3 ViT-L/16", dim=1024, n_params=303_079_424,
             weights="hf-hub:timm/vit_large_patch16_dinov3.lvd1689m",
             options={**_DINOV3.options, "architecture": "vit_large_patch16_dinov3"},
-            source=HUB + "timm/vit_large_patch16_dinov3.lvd1689m"),
+            source=HUB_PAGE + "timm/vit_large_patch16_dinov3.lvd1689m"),
     vit("vit-b16-imagenet", "ImageNet ViT-B/16", "vit_base_patch16_224", {}, organisation="Google",
         weights="hf-hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k", dim=768, **HALF,
         n_params=85_798_656, license="Apache-2.0"),
     _RESNET,
     _LUNIT_RESNET,
     replace(_LUNIT_RESNET, name="lunit-resnet50-mocov2", title="Lunit ResNet-50, MoCo v2",
-            weights=_LUNIT_FILES + "mocov2_rn50_ep200.torch",
+            weights=LUNIT_FILES + "mocov2_rn50_ep200.torch",
             revision="caddcff7980577722e9227fb90e61364556f15978483b19a1729831e770733b6"),
     replace(_LUNIT_RESNET, name="lunit-resnet50-swav", title="Lunit ResNet-50, SwAV",
-            weights=_LUNIT_FILES + "swav_rn50_ep200.torch",
+            weights=LUNIT_FILES + "swav_rn50_ep200.torch",
             revision="bf99442e9ce3367e3895e80b4d24e7f21d74b3c791347970b91eb82bcefa366f"),
     replace(_RESNET, name="retccl", title="RetCCL", organisation="Xiyue Wang et al.", image_size=256, differs=(),
             weights="hf-hub:jamesdolezal/RetCCL/retccl.pth", revision="076c6d18dd11f9ca951c6e294c31a021b42df494",
-            license="GPL-3.0", source=HUB + "jamesdolezal/RetCCL"),
+            license="GPL-3.0", source=HUB_PAGE + "jamesdolezal/RetCCL"),
 )  # fmt: skip
 
 _WEIGHTLESS = ExtractorSpec(

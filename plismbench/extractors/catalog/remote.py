@@ -6,7 +6,7 @@ pixels to [0, 1] and take `output_0`; no tower of timm is known to hold their we
 
 from dataclasses import replace
 
-from plismbench.extractors.catalog.terms import HALF, HUB
+from plismbench.extractors.catalog.terms import HALF, HUB_PAGE
 from plismbench.extractors.places import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
@@ -14,14 +14,14 @@ _WAIV = ExtractorSpec(
     name="mascaret", title="Mascaret", organisation="Waiv", loader=REMOTE_MODEL,
     weights="hf-hub:wearewaiv/mascaret", revision="e95e7ea15e039e78d74def101415e19d9a67ba80", dim=1536,
     options={"output": "pooler_output"}, interpolation="bilinear", precision=Precision.FP32, **HALF,
-    n_params=1_136_480_768, license="Waiv, non-commercial", gated=True, source=HUB + "wearewaiv/mascaret",
+    n_params=1_136_480_768, license="Waiv, non-commercial", gated=True, source=HUB_PAGE + "wearewaiv/mascaret",
 )  # fmt: skip
 _RUDOLF = replace(
     _WAIV, name="rudolfv-2", title="RudolfV-2", organisation="Aignostics", interpolation="bicubic",
     weights="hf-hub:Aignostics/RudolfV-2", revision="482d9519c6a10fc22fbe5bcd6a87d5daf056643c", dim=3072,
     pooling=Pooling.CLS_MEAN, prefix_tokens=9, options={"output": "last_hidden_state"}, n_params=1_133_789_200,
     mean=(0.7072, 0.5787, 0.7036), std=(0.2119, 0.2301, 0.1775),
-    license="Aignostics, non-commercial, no replicas", source=HUB + "Aignostics/RudolfV-2",
+    license="Aignostics, non-commercial, no replicas", source=HUB_PAGE + "Aignostics/RudolfV-2",
 )  # fmt: skip
 
 REMOTE = (
@@ -29,17 +29,17 @@ REMOTE = (
     replace(_WAIV, name="phaet", title="Phaet", dim=1024, interpolation="bicubic", n_params=303_351_808,
             mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
             weights="hf-hub:wearewaiv/phaet", revision="e0ce6e0ee248470bd8604823e412ca64048a2495",
-            source=HUB + "wearewaiv/phaet"),
+            source=HUB_PAGE + "wearewaiv/phaet"),
     _RUDOLF,
     replace(_RUDOLF, name="rudolfv-2-b", title="RudolfV-2-B", dim=1536, n_params=None,
             weights="hf-hub:Aignostics/RudolfV-2-B", revision="b2cb55c8fff8aaaf9cc16fda6d09bfb21dfc6db8",
-            source=HUB + "Aignostics/RudolfV-2-B"),
+            source=HUB_PAGE + "Aignostics/RudolfV-2-B"),
     replace(_RUDOLF, name="rudolfv-2-s", title="RudolfV-2-S", dim=768, n_params=None,
             weights="hf-hub:Aignostics/RudolfV-2-S", revision="76abacd512a98c72a6db6192af9fc98313c3bd78",
-            source=HUB + "Aignostics/RudolfV-2-S"),
+            source=HUB_PAGE + "Aignostics/RudolfV-2-S"),
     ExtractorSpec(
         name="path-foundation", title="Path Foundation", organisation="Google", loader=SAVED_MODEL, dim=384,
         weights="hf-hub:google/path-foundation/saved_model.pb", options={"output": "output_0"},
         mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), precision=Precision.FP32,
-        license="HAI-DEF terms", gated=True, source=HUB + "google/path-foundation"),
+        license="HAI-DEF terms", gated=True, source=HUB_PAGE + "google/path-foundation"),
 )  # fmt: skip

@@ -8,7 +8,9 @@ from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 Fields = dict[str, Any]
 
-HUB = "https://huggingface.co/"
+HUB_PAGE = "https://huggingface.co/"
+LUNIT_PAGE = "https://github.com/lunit-io/benchmark-ssl-pathology"
+LUNIT_FILES = f"{LUNIT_PAGE}/releases/download/pretrained-weights/"
 
 # Normalisation, each with where it is published. ImageNet's is the default of a spec.
 HALF: Fields = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}  # kaiko's code and card
@@ -37,5 +39,5 @@ def vit(name: str, title: str, architecture: str, options: Mapping[str, Any], **
     """
     parts = facts.get("weights", "").removeprefix("hf-hub:").split("/")
     tokens: Fields = {"architecture": architecture, "num_classes": 0, "global_pool": "", "img_size": 224}
-    given: Fields = {"pooling": Pooling.CLS, "prefix_tokens": 1, "source": HUB + "/".join(parts[:2])} | facts
+    given: Fields = {"pooling": Pooling.CLS, "prefix_tokens": 1, "source": HUB_PAGE + "/".join(parts[:2])} | facts
     return ExtractorSpec(name=name, title=title, loader=TIMM_MODEL, options=tokens | dict(options), **given)

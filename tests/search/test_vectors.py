@@ -4,9 +4,9 @@ from oracle import unit
 from vectors import PAIRS
 
 from plismbench.errors import NonFiniteValue, ShapeMismatch
-from plismbench.metrics.vectors import PrincipalAxes, SlideVectors, principal_axes
 from plismbench.search import pruned
 from plismbench.search.directions import HostArithmetic
+from plismbench.search.vectors import PrincipalAxes, SlideVectors, principal_axes
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -21,12 +21,12 @@ def test_what_a_small_slide_keeps_are_the_same_numbers_and_nobody_may_change_the
     stored, _ = PAIRS["zero_pair"]()
     kept = SlideVectors(stored)
     rows = np.array([3, 3, 0])
-    monkeypatch.setattr("plismbench.metrics.vectors._KEPT_NUMBERS", stored.size)
+    monkeypatch.setattr("plismbench.search.vectors._KEPT_NUMBERS", stored.size)
     here = kept.exact(slice(2, 7)), kept.exact(rows)
     assert np.shares_memory(here[0], kept.exact(slice(None)))
     with pytest.raises(ValueError, match="read-only"):
         kept.exact(slice(None))[0, 0] = 1
-    monkeypatch.setattr("plismbench.metrics.vectors._KEPT_NUMBERS", stored.size - 1)
+    monkeypatch.setattr("plismbench.search.vectors._KEPT_NUMBERS", stored.size - 1)
     computed = SlideVectors(stored)
     assert not np.shares_memory(computed.exact(slice(None)), computed.exact(slice(None)))
     for asked, before in zip((slice(2, 7), rows), here, strict=True):

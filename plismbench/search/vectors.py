@@ -1,6 +1,6 @@
 """The vectors of one slide, ready for comparison."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import NonFiniteValue, ShapeMismatch
-from plismbench.search.directions import Directions, Float64, chunks
 
-Rows = npt.NDArray[np.int64]
+Float16 = npt.NDArray[np.float16]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+_CHUNK_NUMBERS = 2**17  # 1 MiB of float64: float64 work is done in pieces that stay in a core's cache
 
 _KEPT_NUMBERS = 2**20  # 8 MiB of float64
 _TURNED_NUMBERS = 2**21  # 16 MiB of float64 are multiplied at once: BLAS wants more than stays in a core's cache
@@ -38,7 +42,7 @@ class SlideVectors:
         NonFiniteValue: if it holds NaN or infinity.
     """
 
-    stored: npt.NDArray[np.float16]
+    stored: Float16
 
     def __post_init__(self) -> None:
         if self.stored.ndim != 2 or self.stored.dtype != np.float16:
@@ -64,7 +68,7 @@ class SlideVectors:
         norms[norms == 0] = 1
         return norms
 
-    def exact(self, rows: Rows | slice) -> Float64:
+    def exact(self, rows: Int64 | slice) -> Float64:
         """(len(rows), dim) float64 of norm 1, from the stored values; zeros stay zeros. Read it only."""
         return self._kept[rows] if keeps_directions(len(self), self.dim) else self._computed(rows)
 
@@ -74,7 +78,7 @@ class SlideVectors:
         directions.flags.writeable = False
         return directions
 
-    def _computed(self, rows: Rows | slice) -> Float64:
+    def _computed(self, rows: Int64 | slice) -> Float64:
         wide = self.stored[rows].astype(np.float64)
         wide /= self.norms[rows, None]
         return wide
@@ -94,7 +98,7 @@ class PrincipalAxes:
     axes: Float64
     lead: int
 
-    def turned(self, vectors: Directions) -> npt.NDArray[np.float32]:
+    def turned(self, vectors: SlideVectors) -> Float32:
         """(n_tiles, dim) float32: the directions along these axes, computed in float64; zeros stay zeros."""
         turned = np.empty(vectors.stored.shape, np.float32)
         for rows in chunks(len(vectors.stored), len(self.axes), _TURNED_NUMBERS):
@@ -125,3 +129,9 @@ def principal_axes(sample: Iterable[SlideVectors]) -> PrincipalAxes:
     wanted = int(np.searchsorted(-outside, -_TAIL)) + 1
     lead = min(-(-wanted // _LEAD_STEP) * _LEAD_STEP, max(_LEAD_STEP, len(moment) // 2), len(moment))
     return PrincipalAxes(np.ascontiguousarray(axes), lead)
+
+
+def chunks(n_rows: int, numbers_per_row: int, numbers: int = _CHUNK_NUMBERS) -> Iterator[slice]:
+    """Pieces of ``range(n_rows)`` of about so many numbers each; 1 MiB in float64 if not told."""
+    size = max(1, numbers // max(1, numbers_per_row))
+    return (slice(start, start + size) for start in range(0, n_rows, size))
