@@ -125,6 +125,8 @@ def check_reference(slides, expected, seconds: float, numpy_like: str = "cupy") 
         reference(*slides, xp, dtype)  # compiled and allocated
         trials = [timed(reference, *slides, xp, dtype) for _ in range(3)]
         took = statistics.median(took for took, _ in trials)
+        if hasattr(xp, "get_default_memory_pool"):
+            xp.get_default_memory_pool().free_all_blocks()
         what = f"the reference's formulas with {numpy_like} in {np.dtype(dtype)}"
         findings.append(Finding(what, f"{took:.3g} s a pair, {took / seconds:.3g} times ours"))
         if within is not None:

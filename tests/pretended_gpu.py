@@ -172,7 +172,6 @@ def pretended_gpu():
             patch.setattr(torch.cuda, name, replaced)
         patch.setattr(torch.cuda, "current_stream", Stream)
         patch.setattr(torch.Tensor, "record_stream", lambda *_: None)
-        patch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
         patch.setattr(threading.Thread, "run", run_with_gpu)
         try:
             with _Mode():

@@ -88,8 +88,10 @@ class CudaLine:
     def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
         """Queues copy, forward pass and copy back."""
         cuda, main = self._cuda, self._cuda.current_stream(self._device)
+        pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        pinned.numpy()[...] = pixels  # torch would copy with a thread a core, which then spin beside those who decode
         with cuda.stream(self._up):
-            batch = torch.from_numpy(pixels).pin_memory().to(self._device, non_blocking=True)
+            batch = pinned.to(self._device, non_blocking=True)
         main.wait_stream(self._up)
         batch.record_stream(main)
         begun, ended = (cuda.Event(enable_timing=True) for _ in range(2))

@@ -110,7 +110,7 @@ class DeviceArithmetic:
                 of_a, of_b = a.exact(rows), b.exact(rows)
                 matched.append((of_a * of_b).sum(dim=1))
                 centred.append(((of_a - a.mean) * (of_b - b.mean)).sum(dim=1))
-            return PairedProducts(host(torch.cat(matched)), host(torch.cat(centred)))
+            return PairedProducts(*host(torch.stack([torch.cat(matched), torch.cat(centred)])))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SCORES = {"cpu": 2**22, "cuda": 2**26}  # scores held at once: 16 MiB in a CPU's cache, 256 MiB on a GPU
+_SPARED = 0.1  # with a smaller share of products that nobody asks for, one more round of kernels costs more (estimated)
 _MATRIX_UNITS = 4
 """How much larger the rounding of matrix units is than that of float32: they cut off what they sum.
 
@@ -82,13 +83,14 @@ class TorchEngine(DeviceArithmetic):
         n_a, n_b = len(a.values), len(b.values)
         unsure_a, unsure_b = Unsure(n_a, 0), Unsure(n_b, 1)
         asked_a, asked_b = np.isfinite(least_a), np.isfinite(least_b)
-        everything = [(asked_a, np.ones(n_b, bool)), (~asked_a, asked_b)]
+        every_a, every_b = np.ones(n_a, bool), np.ones(n_b, bool)
+        spared = (~asked_a).mean() * (~asked_b).mean()
+        everything = (
+            [(every_a, every_b)] if spared < _SPARED else [(asked_a, every_b), (~asked_a, asked_b)]
+        )  # fmt: skip
         with at_work():
-            low_a, high_a, low_b, high_b = (
-                torch.from_numpy(bound).to(self.device)
-                for least in (least_a, least_b)
-                for bound in unsure_band(least, margin)
-            )
+            bounds = np.concatenate([*unsure_band(least_a, margin), *unsure_band(least_b, margin)])
+            low_a, high_a, low_b, high_b = torch.from_numpy(bounds).to(self.device).split([n_a, n_a, n_b, n_b])
             # A mask is copied into the type of its sum before it is summed: int64 would be 8 bytes a score.
             sure_a = torch.zeros(n_a, dtype=torch.int64, device=self.device)
             sure_b = torch.zeros(n_b, dtype=torch.int64, device=self.device)
@@ -105,7 +107,8 @@ class TorchEngine(DeviceArithmetic):
                     sure_b[of_b] += sure.sum(dim=0, dtype=torch.int32)
                     unsure_b.add(_pairs((scores >= low_b[of_b]).logical_xor_(sure), block, of_b))
             (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
-            return Reached(host(sure_a), host(sure_b), pairs_a, pairs_b, crowded_a, crowded_b)
+            of_a, of_b = np.split(host(torch.cat([sure_a, sure_b])), [n_a])
+            return Reached(of_a, of_b, pairs_a, pairs_b, crowded_a, crowded_b)
 
     def _scores(self, a: OnDevice, rows: Tensor, b: OnDevice, columns: Tensor) -> Tensor:
         """(len(rows), len(columns)) float32 cosines."""

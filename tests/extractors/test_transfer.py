@@ -63,19 +63,20 @@ class FakeEvent:
 
 @pytest.fixture
 def cuda(monkeypatch):
-    fake, to = FakeCuda(), torch.Tensor.to
+    fake, to, empty = FakeCuda(), torch.Tensor.to, torch.empty
 
     def copy(tensor, *arguments, non_blocking=False, **options):
         if non_blocking:
             fake.log.append(f"copy on {fake.current}")
         return to(tensor, *arguments, **options)
 
-    def pin(tensor):
-        fake.log.append("pin")
-        return tensor
+    def allocate(*shape, pin_memory=False, **options):
+        if pin_memory:
+            fake.log.append("pin")
+        return empty(*shape, **options)
 
     monkeypatch.setattr(torch.Tensor, "to", copy)
-    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    monkeypatch.setattr(torch, "empty", allocate)
     monkeypatch.setattr(
         torch.Tensor, "record_stream", lambda tensor, stream: fake.log.append(f"kept for {stream.name}")
     )
