@@ -85,16 +85,14 @@ class TorchEngine(DeviceArithmetic):
         asked_a, asked_b = np.isfinite(least_a), np.isfinite(least_b)
         every_a, every_b = np.ones(n_a, bool), np.ones(n_b, bool)
         spared = (~asked_a).mean() * (~asked_b).mean()
-        everything = (
-            [(every_a, every_b)] if spared < _SPARED else [(asked_a, every_b), (~asked_a, asked_b)]
-        )  # fmt: skip
+        parts = [(every_a, every_b)] if spared < _SPARED else [(asked_a, every_b), (~asked_a, asked_b)]
         with at_work():
             bounds = np.concatenate([*unsure_band(least_a, margin), *unsure_band(least_b, margin)])
-            low_a, high_a, low_b, high_b = torch.from_numpy(bounds).to(self.device).split([n_a, n_a, n_b, n_b])
+            low_a, high_a, low_b, high_b = torch.split(torch.from_numpy(bounds).to(self.device), [n_a, n_a, n_b, n_b])
             # A mask is copied into the type of its sum before it is summed: int64 would be 8 bytes a score.
             sure_a = torch.zeros(n_a, dtype=torch.int64, device=self.device)
             sure_b = torch.zeros(n_b, dtype=torch.int64, device=self.device)
-            for rows, columns in everything:
+            for rows, columns in parts:
                 if not (rows.any() and columns.any()):
                     continue
                 of_a, of_b = (torch.from_numpy(np.flatnonzero(some)).to(self.device) for some in (rows, columns))
@@ -107,8 +105,8 @@ class TorchEngine(DeviceArithmetic):
                     sure_b[of_b] += sure.sum(dim=0, dtype=torch.int32)
                     unsure_b.add(_pairs((scores >= low_b[of_b]).logical_xor_(sure), block, of_b))
             (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
-            of_a, of_b = np.split(host(torch.cat([sure_a, sure_b])), [n_a])
-            return Reached(of_a, of_b, pairs_a, pairs_b, crowded_a, crowded_b)
+            sure = host(torch.cat([sure_a, sure_b]))
+            return Reached(sure[:n_a], sure[n_a:], pairs_a, pairs_b, crowded_a, crowded_b)
 
     def _scores(self, a: OnDevice, rows: Tensor, b: OnDevice, columns: Tensor) -> Tensor:
         """(len(rows), len(columns)) float32 cosines."""
