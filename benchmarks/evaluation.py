@@ -19,7 +19,7 @@ from itertools import combinations
 import numpy as np
 
 from plismbench.execution.threads import ThreadExecutor
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.search.engine import engine
@@ -123,7 +123,7 @@ def main():
     parser.add_argument("--decay", type=float, default=1.0)
     parser.add_argument("--without-reference", action="store_true", help="it takes 24 bytes x (2 tiles)^2 of memory")
     options = parser.parse_args()
-    print(f"{options.tiles} tiles, dim {options.dim}, decay {options.decay}, top-{K}, {n_cores()} cores; seconds")
+    print(f"{options.tiles} tiles, dim {options.dim}, decay {options.decay}, top-{K}, {n_cpus()} cores; seconds")
     print(f"{'vectors like':24} {'top-10':>7} {'cosine':>7} {'a slide':>8} {'ours':>7} {'FAISS':>7} {'reference':>9}"
           f" {'FAISS/ours':>11} {'reference/ours':>15}")  # fmt: skip
     plism = 0.0
@@ -133,7 +133,7 @@ def main():
         search = engine("faiss")
         within, searched = timed(searched_slides, slides, axes, search)
         pairs = list(combinations(searched, 2))
-        executor, compare = ThreadExecutor(n_cores(), n_cores()), partial(ours, search=search)
+        executor, compare = ThreadExecutor(n_cpus(), n_cpus()), partial(ours, search=search)
         list(executor.map(compare, pairs[:1]))  # what is computed once a slide
         took, found = timed(list, executor.map(compare, pairs))
         pair, within = took / len(pairs), within / N_SLIDES

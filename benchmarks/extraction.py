@@ -37,7 +37,7 @@ from plismbench.extraction import extract_together, plan_extraction
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import default_batch_size, default_device, default_precision, load_extractor
 from plismbench.extractors.spec import Precision
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.tiles.png import decode_png
 from plismbench.tiles.prefetch import in_order, threads
 from plismbench.tiles.source import TileBatch
@@ -58,7 +58,7 @@ class PngTiles:
         """The PNG files of a slide, decoded."""
         n_tiles = self.dataset.tiles_per_slide
         pngs = (self.encoded[number % len(self.encoded)] for number in range(n_tiles))
-        with threads(n_cores()) as pool:
+        with threads(n_cpus()) as pool:
             tiles = in_order(pool, lambda png: decode_png(png, "tile"), pngs, ahead=size)
             for start in range(0, n_tiles, size):
                 pixels = np.stack(list(islice(tiles, size)))
@@ -176,7 +176,7 @@ def main():
     bare, bare_work = map(statistics.median, zip(*bare, strict=True))
     whole, whole_work, start_up, forward = map(statistics.median, zip(*whole, strict=True))
     print(f"{spec.name} on {options.device} in {precision}, batches of {batch_size}, {n_tiles} tiles a round,"
-          f" {n_cores()} cores; PNG of {kilobytes:.0f} kB, {1000 * decode:.1f} ms to decode on one core")  # fmt: skip
+          f" {n_cpus()} cores; PNG of {kilobytes:.0f} kB, {1000 * decode:.1f} ms to decode on one core")  # fmt: skip
     print(f"bare {bare:,.1f} tiles/s, whole {whole:,.1f} tiles/s, whole / bare {statistics.median(shares):.3f};"
           f" start-up {start_up:.1f} s")  # fmt: skip
     if options.device == "cpu":

@@ -162,7 +162,7 @@ class TileSubset:
         if expected and hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest() != expected:
             raise InvalidInput(
                 f"NumPy {np.__version__} draws other tiles than the published {self.n_tiles:,}-tile subset.",
-                hint="Install the NumPy version that docs/ names, and report this.",
+                hint="Install NumPy 2.4, which draws them, and report this.",
             )
         return rows
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plismbench.dataset import PLISM, RegisteredDataset
 from plismbench.errors import CorruptFile, PlismbenchError
-from plismbench.extractors.places import HUB, beneath
+from plismbench.extractors.locations import HUB, beneath
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
 from plismbench.tiles.layout import Layout
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class Diagnosis:
     """One thing that was looked at.
 
     Args:
@@ -47,7 +47,7 @@ class Check:
     fix: str = ""
 
 
-def examine(root: Path, dataset: RegisteredDataset, gated: Sequence[ExtractorSpec]) -> Iterator[Check]:
+def examine(root: Path, dataset: RegisteredDataset, gated: Sequence[ExtractorSpec]) -> Iterator[Diagnosis]:
     """Looks at one thing after another.
 
     Args:
@@ -55,7 +55,7 @@ def examine(root: Path, dataset: RegisteredDataset, gated: Sequence[ExtractorSpe
         dataset: the one whose tiles are looked for.
         gated: models whose access is tried.
     """
-    yield Check("python", Verdict.PASS, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Diagnosis("python", Verdict.PASS, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from _packages()
     yield _gpu()
     yield _faiss()
@@ -70,7 +70,7 @@ def examine(root: Path, dataset: RegisteredDataset, gated: Sequence[ExtractorSpe
     yield _tiles(Workspace(root, dataset.name), dataset)
 
 
-def _packages() -> Iterator[Check]:
+def _packages() -> Iterator[Diagnosis]:
     from packaging.requirements import Requirement
 
     required = [Requirement(line) for line in metadata.requires("plismbench") or ()]
@@ -82,35 +82,37 @@ def _packages() -> Iterator[Check]:
             good.append(f"{requirement.name} {version}")
         else:
             found = f"{requirement.name} {version or 'is not installed'}, not {requirement.specifier}"
-            yield Check("package", Verdict.FAIL, found, f"pip install '{requirement.name}{requirement.specifier}'")
-    yield Check("packages", Verdict.PASS, ", ".join(good))
+            yield Diagnosis("package", Verdict.FAIL, found, f"pip install '{requirement.name}{requirement.specifier}'")
+    yield Diagnosis("packages", Verdict.PASS, ", ".join(good))
 
 
-def _gpu() -> Check:
+def _gpu() -> Diagnosis:
     try:
         import torch
     except ImportError as error:
-        return Check("gpu", Verdict.FAIL, f"torch cannot be imported: {error}", "pip install torch")
+        return Diagnosis("gpu", Verdict.FAIL, f"torch cannot be imported: {error}", "pip install torch")
     if not torch.cuda.is_available():
-        return Check(
+        return Diagnosis(
             "gpu",
             Verdict.WARN,
             f"torch {torch.__version__} finds none; a foundation model on PLISM takes days on a CPU",
             "install a GPU driver and a CUDA build of torch, or use --dataset demo",
         )
     cards = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    return Check("gpu", Verdict.PASS, ", ".join(f"{card.name} {card.total_memory / _GB:.0f} GB" for card in cards))
+    return Diagnosis("gpu", Verdict.PASS, ", ".join(f"{card.name} {card.total_memory / _GB:.0f} GB" for card in cards))
 
 
-def _faiss() -> Check:
+def _faiss() -> Diagnosis:
     try:
         import faiss
     except ImportError as error:
-        return Check("faiss", Verdict.WARN, f"cannot be imported: {error}", "use evaluate --engine torch")
+        return Diagnosis("faiss", Verdict.WARN, f"cannot be imported: {error}", "use evaluate --engine torch")
     if _version("faiss-cpu") and _version("faiss-gpu"):
-        return Check("faiss", Verdict.WARN, "faiss-cpu and faiss-gpu overwrite each other", "pip uninstall faiss-cpu")
+        return Diagnosis(
+            "faiss", Verdict.WARN, "faiss-cpu and faiss-gpu overwrite each other", "pip uninstall faiss-cpu"
+        )
     kind = f"GPU build, {faiss.get_num_gpus()} GPUs" if hasattr(faiss, "StandardGpuResources") else "CPU build"
-    return Check("faiss", Verdict.PASS, f"{faiss.__version__}, {kind}")
+    return Diagnosis("faiss", Verdict.PASS, f"{faiss.__version__}, {kind}")
 
 
 def _version(name: str) -> str:
@@ -121,23 +123,25 @@ def _version(name: str) -> str:
         return ""
 
 
-def _disk(root: Path) -> Check:
+def _disk(root: Path) -> Diagnosis:
     try:
         require_writable(root)
     except PlismbenchError as error:
-        return Check("disk", Verdict.FAIL, error.message, error.hint or "")
+        return Diagnosis("disk", Verdict.FAIL, error.message, error.hint or "")
     free = shutil.disk_usage(nearest(root)).free
     found = f"{free / _GB:,.1f} GB free in {root}"
     if free < _EMBEDDINGS:
-        return Check("disk", Verdict.FAIL, f"{found}; a model's vectors take up to 4.6 GB", "use another --root")
+        return Diagnosis("disk", Verdict.FAIL, f"{found}; a model's vectors take up to 4.6 GB", "use another --root")
     small = [layout for layout, size in _DOWNLOADS.items() if free < size]
     if small:
         needs = ", ".join(f"{layout} {_DOWNLOADS[layout] / _GB:.0f} GB" for layout in small)
-        return Check("disk", Verdict.WARN, f"{found}; a download of PLISM needs more: {needs}", "let extract stream")
-    return Check("disk", Verdict.PASS, found)
+        return Diagnosis(
+            "disk", Verdict.WARN, f"{found}; a download of PLISM needs more: {needs}", "let extract stream"
+        )
+    return Diagnosis("disk", Verdict.PASS, found)
 
 
-def _hub() -> Check:
+def _hub() -> Diagnosis:
     from huggingface_hub import HfApi, constants
 
     repo = Layout.TILES.repo
@@ -145,23 +149,23 @@ def _hub() -> Check:
         with hub_errors(repo, PLISM.revision, kind="dataset"):
             HfApi().dataset_info(repo, revision=PLISM.revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except PlismbenchError as error:
-        return Check("hub", Verdict.FAIL, error.message, error.hint or "")
-    return Check("hub", Verdict.PASS, f"{constants.ENDPOINT} has {repo}")
+        return Diagnosis("hub", Verdict.FAIL, error.message, error.hint or "")
+    return Diagnosis("hub", Verdict.PASS, f"{constants.ENDPOINT} has {repo}")
 
 
-def _login() -> Check:
+def _login() -> Diagnosis:
     from huggingface_hub import HfApi, get_token
 
     if not get_token():
-        return Check("login", Verdict.WARN, "no token; gated models need one", "hf auth login")
+        return Diagnosis("login", Verdict.WARN, "no token; gated models need one", "hf auth login")
     try:
         with hub_errors("your account", None, kind="model"):
-            return Check("login", Verdict.PASS, f"as {HfApi().whoami()['name']}")
+            return Diagnosis("login", Verdict.PASS, f"as {HfApi().whoami()['name']}")
     except PlismbenchError as error:
-        return Check("login", Verdict.FAIL, error.message, "hf auth login")
+        return Diagnosis("login", Verdict.FAIL, error.message, "hf auth login")
 
 
-def _access(spec: ExtractorSpec) -> Check:
+def _access(spec: ExtractorSpec) -> Diagnosis:
     from huggingface_hub import HfApi
 
     places = [each.weights for each in (spec, beneath(spec)) if each and each.weights.startswith(HUB)]
@@ -171,11 +175,11 @@ def _access(spec: ExtractorSpec) -> Check:
             with hub_errors(repo, None, kind="model"):
                 HfApi().auth_check(repo)
     except PlismbenchError as error:
-        return Check(spec.name, Verdict.FAIL, error.message, error.hint or "")
-    return Check(spec.name, Verdict.PASS, f"access to {' and '.join(repos)}")
+        return Diagnosis(spec.name, Verdict.FAIL, error.message, error.hint or "")
+    return Diagnosis(spec.name, Verdict.PASS, f"access to {' and '.join(repos)}")
 
 
-def _tiles(workspace: Workspace, dataset: RegisteredDataset) -> Check:
+def _tiles(workspace: Workspace, dataset: RegisteredDataset) -> Diagnosis:
     from plismbench.tiles.local import has_all
 
     found = []
@@ -183,9 +187,9 @@ def _tiles(workspace: Workspace, dataset: RegisteredDataset) -> Check:
         try:
             there = [slide for slide in dataset.slides if has_all(dataset, layout, workspace, [slide])]
         except CorruptFile as error:
-            return Check("tiles", Verdict.FAIL, error.message, error.hint or "")
+            return Diagnosis("tiles", Verdict.FAIL, error.message, error.hint or "")
         found.append(f"{layout} has {len(there)} of {len(dataset.slides)} slides")
         if len(there) == len(dataset.slides):
-            return Check("tiles", Verdict.PASS, f"{found[-1]} on the disk")
+            return Diagnosis("tiles", Verdict.PASS, f"{found[-1]} on the disk")
     told = f"{', '.join(found)} on the disk; extract streams if one that it needs is not there"
-    return Check("tiles", Verdict.WARN, told, "plismbench download")
+    return Diagnosis("tiles", Verdict.WARN, told, "plismbench download")

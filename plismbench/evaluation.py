@@ -19,7 +19,7 @@ from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
 from plismbench.pairs import SlidePair, slide_pairs
-from plismbench.parts import Parts, drop_parts
+from plismbench.partial_results import Parts, drop_parts
 from plismbench.results import Result, Run, read_result, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
 from plismbench.search.vectors import keeps_directions

@@ -19,7 +19,7 @@ from plismbench.execution.executor import Executor, UnderWay
 from plismbench.extractors.devices import set_threads
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import versions_of
-from plismbench.extractors.places import TRUST
+from plismbench.extractors.locations import TRUST
 from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import Pipeline, SlideExtracted, Task

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.manifest import Manifest
-from plismbench.embeddings.official import features_files, read_features
 from plismbench.embeddings.opening import open_for_writing
+from plismbench.embeddings.plism_benchmark import features_files, read_features
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, MissingEmbeddings, few_of
 from plismbench.extractors import registry

@@ -14,7 +14,7 @@ def host_name() -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", platform.node())
 
 
-def n_cores() -> int:
+def n_cpus() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -49,7 +49,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h of glibc
 
 def hardware() -> dict[str, str | int | float]:
     """Processor, cores and memory, for the record of a run."""
-    return {"cpu": cpu_title(), "cores": n_cores(), "memory_gb": round(memory_bytes() / 1e9, 1)}
+    return {"cpu": cpu_title(), "cores": n_cpus(), "memory_gb": round(memory_bytes() / 1e9, 1)}
 
 
 _CGROUPS = Path("/sys/fs/cgroup")

@@ -20,7 +20,7 @@ from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
 from plismbench.execution.executor import UnderWay
 from plismbench.extractors.devices import device_title, peak_memory
-from plismbench.extractors.runner import Flights, Runner
+from plismbench.extractors.runner import Runner, VectorFutures
 from plismbench.extractors.spec import Precision
 from plismbench.tiles.readahead import Gap, ReadAhead
 from plismbench.tiles.source import TileBatch, TileSource
@@ -106,27 +106,27 @@ class Pipeline:
         size = max(runner.batch_size for runner in self.runners.values())
         sources = (partial(self._read, task, size) for task in tasks)
         under_way: dict[Slide, dict[str, _SoFar]] = {}
-        flying: deque[tuple[_Piece, dict[str, Flights]]] = deque()
+        queued: deque[tuple[_Piece, dict[str, VectorFutures]]] = deque()
         written: deque[Future[tuple[SlideExtracted, ...]]] = deque()
         over = False
         with ThreadPoolExecutor(1) as writer, ReadAhead(sources, self.workers, _AHEAD) as pieces:
-            while not over or flying or written:
-                piece = Gap.END if over else pieces.get(wait=not flying)
+            while not over or queued or written:
+                piece = Gap.END if over else pieces.get(wait=not queued)
                 if piece is Gap.END:
                     over = True
                 elif piece is not Gap.NOT_YET:
-                    flying.append((piece, self._send(piece)))
-                    if len(flying) <= IN_FLIGHT:
+                    queued.append((piece, self._submit(piece)))
+                    if len(queued) <= IN_FLIGHT:
                         continue
-                if flying:
-                    piece, flights = flying.popleft()
+                if queued:
+                    piece, futures = queued.popleft()
                     if piece.batch is not None:
-                        self._land(piece.batch, flights, under_way.setdefault(piece.task.slide, {}))
-                        yield UnderWay(piece.task, piece.n_tiles * len(flights))
+                        self._collect(piece.batch, futures, under_way.setdefault(piece.task.slide, {}))
+                        yield UnderWay(piece.task, piece.n_tiles * len(futures))
                     else:
                         written.append(writer.submit(self._write, piece, under_way.pop(piece.task.slide)))
                         written[-1].add_done_callback(lambda _: pieces.wake())
-                while written and (len(written) > _UNWRITTEN or written[0].done() or (over and not flying)):
+                while written and (len(written) > _UNWRITTEN or written[0].done() or (over and not queued)):
                     yield written.popleft().result()
 
     def _read(self, task: Task, size: int) -> Iterator[_Piece]:
@@ -139,19 +139,19 @@ class Pipeline:
             raise CorruptFile(f"{task.slide} has {n_tiles:,} tiles; {expected:,} are expected.")
         yield _Piece(task, begun, n_tiles)
 
-    def _send(self, piece: _Piece) -> dict[str, Flights]:
+    def _submit(self, piece: _Piece) -> dict[str, VectorFutures]:
         if piece.batch is None:
             return {}
-        return {name: self.runners[name].send(piece.batch.pixels) for name in piece.task.extractors}
+        return {name: self.runners[name].submit(piece.batch.pixels) for name in piece.task.extractors}
 
-    def _land(self, batch: TileBatch, flights: dict[str, Flights], slide: dict[str, _SoFar]) -> None:
-        for name, flight in flights.items():
-            landed = flight.land()
-            _check_finite(self.runners[name], batch, landed.vectors)
+    def _collect(self, batch: TileBatch, futures: dict[str, VectorFutures], slide: dict[str, _SoFar]) -> None:
+        for name, future in futures.items():
+            computed = future.result()
+            _check_finite(self.runners[name], batch, computed.vectors)
             so_far = slide.setdefault(name, _SoFar())
             so_far.xy.append(batch.xy)
-            so_far.vectors.append(landed.vectors)
-            so_far.forward_seconds += landed.seconds
+            so_far.vectors.append(computed.vectors)
+            so_far.forward_seconds += computed.seconds
 
     def _write(self, piece: _Piece, whole: dict[str, _SoFar]) -> tuple[SlideExtracted, ...]:
         outcomes = []

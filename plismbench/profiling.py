@@ -5,7 +5,7 @@ from collections import deque
 from plismbench.embeddings.efficiency import Efficiency, total
 from plismbench.extractors.devices import forget_peak_memory
 from plismbench.extractors.extractor import load_extractor
-from plismbench.extractors.runner import Flights, make_runner, noise_tiles
+from plismbench.extractors.runner import VectorFutures, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.pipeline import IN_FLIGHT, measured
 
@@ -36,10 +36,10 @@ def profile_model(
     runner = make_runner(load_extractor(spec, device, precision, compiled=compiled), batch_size)
     runner.warm()
     tiles = noise_tiles(runner.batch_size)
-    seconds, flying = [], deque[Flights]()
+    seconds, queued = [], deque[VectorFutures]()
     for _ in range(-(-n_tiles // len(tiles))):
-        flying.append(runner.send(tiles))
-        if len(flying) > IN_FLIGHT:
-            seconds.append(flying.popleft().land().seconds)
-    seconds += [flight.land().seconds for flight in flying]
+        queued.append(runner.submit(tiles))
+        if len(queued) > IN_FLIGHT:
+            seconds.append(queued.popleft().result().seconds)
+    seconds += [future.result().seconds for future in queued]
     return total(measured(runner, len(tiles), each) for each in seconds)

@@ -128,7 +128,7 @@ class Result:
 
 
 def is_outdated(run: Run, workspace: Workspace) -> bool:
-    """Whether the vectors of that model are others now than those compared; False where there are none to see it by."""
+    """Whether the store's vectors have changed since this result; False without a store that can be read."""
     try:
         store = EmbeddingStore.open(workspace.embeddings(run.name))
         slides = list(map(Slide.parse, run.slides))

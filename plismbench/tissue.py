@@ -30,7 +30,7 @@ class Tissue:
     labels: npt.NDArray[np.int64]
 
     def at(self, rows: npt.NDArray[np.int64]) -> "Tissue":
-        """The same of some tiles; a core that has none of them is none."""
+        """The cores of some tiles; a core without any is left out."""
         kept, labels = np.unique(self.labels[rows], return_inverse=True)
         return Tissue(tuple(self.names[core] for core in kept), labels)
 

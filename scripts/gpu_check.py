@@ -37,7 +37,7 @@ from plismbench.extractors.devices import device_title
 from plismbench.extractors.extractor import Extractor
 from plismbench.extractors.runner import Runner, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.pipeline import Pipeline, Task
 from plismbench.search.torch_matmul import TorchEngine
 from plismbench.tiles.png import decode_png
@@ -98,11 +98,11 @@ def check_precision(extractor: Extractor) -> list[Finding]:
         vectors = half(tiles)
         findings.append(at_least(f"{name}: least cosine of {precision} with fp32", least_cosine(vectors, full), least))
         for size in (1, 7, 64):
-            found = least_cosine(Runner(half, size).send(tiles).land().vectors, vectors)
+            found = least_cosine(Runner(half, size).submit(tiles).result().vectors, vectors)
             findings.append(at_least(f"{name}: {precision}, batches of {size} with 64 at once", found, least))
     runner = Runner(extractor, 16)
-    flights = [runner.send(tiles[start : start + 16]) for start in range(0, 64, 16)]  # all under way at once
-    streamed = np.concatenate([flight.land().vectors for flight in flights])
+    futures = [runner.submit(tiles[start : start + 16]) for start in range(0, 64, 16)]  # all under way at once
+    streamed = np.concatenate([future.result().vectors for future in futures])
     waited = np.concatenate([extractor(tiles[start : start + 16]) for start in range(0, 64, 16)])
     findings.append(agreement(f"{name}: fp32 on streams the same bits as waited for", bool((streamed == waited).all())))
     return findings
@@ -124,7 +124,7 @@ def check_memory(device: torch.device) -> list[Finding]:
         runner = Runner(
             Extractor(ExtractorSpec(name="greedy", loader="a:b", dim=3), Greedy(), device, Precision.FP32), 16
         )
-        vectors = runner.send(noise_tiles(20)).land().vectors
+        vectors = runner.submit(noise_tiles(20)).result().vectors
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, device)
         torch.cuda.empty_cache()
@@ -164,8 +164,8 @@ def check_speed(extractor: Extractor, shape: Shape, encoded: tuple[bytes, ...]) 
         trials += [extraction_speed(png, runner), extraction_speed(ready, runner), bare()]
     alone, from_png, from_ready = (float(np.median(trials[start::3])) for start in range(3))
     tiles, begun = noise_tiles(runner.batch_size), time.perf_counter()
-    flight, started = runner.send(tiles), time.perf_counter()
-    worked = flight.land().seconds
+    future, started = runner.submit(tiles), time.perf_counter()
+    worked = future.result().seconds
     return [
         Finding(f"{name}: bare forward pass, batches of {runner.batch_size}", f"{alone:,.0f} tiles/s"),
         Finding("  a batch is started in", f"{started - begun:.3g} s of the {worked:.3g} s that the GPU takes"),
@@ -195,7 +195,7 @@ def extraction_speed(source: PngTiles | ReadyTiles, runner: Runner) -> float:
 def check_decode(encoded: tuple[bytes, ...]) -> list[Finding]:
     """How many tiles a second the processor decodes on one core, and on all."""
     speeds = []
-    for count in (1, n_cores()):
+    for count in (1, n_cpus()):
         with ThreadPoolExecutor(count) as pool:
             begun = time.perf_counter()
             n_tiles = sum(1 for _ in range(1 if count == 1 else 4) for _ in pool.map(decode, encoded))
@@ -203,7 +203,7 @@ def check_decode(encoded: tuple[bytes, ...]) -> list[Finding]:
     one, every = speeds
     return [
         Finding("PNG decoding on 1 core", f"{one:,.0f} tiles/s"),
-        Finding(f"PNG decoding on {n_cores()} cores", f"{every:,.0f} tiles/s, {every / one:.3g} times as many"),
+        Finding(f"PNG decoding on {n_cpus()} cores", f"{every:,.0f} tiles/s, {every / one:.3g} times as many"),
     ]
 
 
@@ -257,7 +257,7 @@ def main() -> int:
             sys.stderr.write(f"{seconds:4.0f} s  {finding.check}: {finding.found}\n")
             findings.append(finding)
     findings.append(at_most("all of this", time.perf_counter() - begun, MOST_SECONDS, " s"))
-    show(f"{device_title(DEVICE)}, torch {torch.__version__}, {n_cores()} cores", findings)
+    show(f"{device_title(DEVICE)}, torch {torch.__version__}, {n_cpus()} cores", findings)
     return 0 if all(one.held for one in findings) else 1
 
 

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from vectors import PAIRS, placed
 
 from plismbench.execution.threads import ThreadExecutor
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.search.engine import AUTO, Engine, engine, engine_for
 from plismbench.search.exact import ExactEngine
@@ -79,7 +79,7 @@ def check_pairs(
         slides = make_slides(n_slides, n_tiles, dim, MODELS[title][0], 1.0)
         ours(searched_slides(slides[:2], None, search), search)  # libraries load, kernels are chosen
         begun = time.perf_counter()
-        with ThreadPoolExecutor(n_cores()) as pool:
+        with ThreadPoolExecutor(n_cpus()) as pool:
             searched = list(pool.map(lambda one: searched_slide(one, None, K, search), slides))
             placing = time.perf_counter() - begun
             found = list(pool.map(lambda pair: ours(pair, search), combinations(searched, 2)))
@@ -152,7 +152,7 @@ def compare_engines(engines, n_slides: int, n_tiles: int, dim: int) -> list[Find
         search = engine(name, device)
         ours(searched_slides(slides[:2], axes, search), search)  # libraries load, kernels are chosen
         placing, searched = timed(searched_slides, slides, axes, search)
-        both, executor = list(combinations(searched, 2)), ThreadExecutor(n_cores(), n_cores())
+        both, executor = list(combinations(searched, 2)), ThreadExecutor(n_cpus(), n_cpus())
         took, pairs[name, device] = timed(list, executor.map(partial(ours, search=search), both))
         seconds[name, device] = took / len(both)
         found = f"{1000 * placing / n_slides:.3g} ms a slide, {1000 * seconds[name, device]:.3g} ms a pair"

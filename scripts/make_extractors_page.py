@@ -13,7 +13,7 @@ from tabulate import tabulate
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.catalog.remote import REMOTE
-from plismbench.extractors.places import beneath
+from plismbench.extractors.locations import beneath
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.reporting.printing import UNKNOWN, parameters
 

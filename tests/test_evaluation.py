@@ -346,11 +346,13 @@ sys.path.insert(0, sys.argv[1])
 import plismbench.evaluation
 from plismbench.embeddings.store import EmbeddingStore
 from test_evaluation import MANY, plan_many
-plismbench.evaluation.PAIRS_PER_PART = 2
+plismbench.evaluation.PAIRS_PER_PART = 1
 for _ in plan_many(Path(sys.argv[2]), EmbeddingStore.open(Path(sys.argv[3]))).evaluate():
     pass
 """
-MANY = tuple(sorted(Slide(*codes) for codes in itertools.product(("GM", "HR", "MY", "KR"), ("AT2", "P", "SQ", "S60"))))
+MANY = tuple(
+    sorted(Slide(*codes) for codes in itertools.product(("GM", "HR", "MY", "KR", "LM"), ("AT2", "P", "SQ", "S60")))
+)
 
 
 def plan_many(tmp_path, store):
@@ -372,7 +374,7 @@ def test_20_kills_at_random_moments_end_in_the_same_bytes(tmp_path):
         if number % 4:  # mostly among the pairs, else while it starts
             while process.poll() is None and not set(folder.glob("parts/*/*.parquet")) - before:
                 time.sleep(0.002)
-        time.sleep(random.uniform(0, 0.05 if number % 4 else 1.5))
+        time.sleep(random.uniform(0, 0.02 if number % 4 else 1.5))
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
         progress.add(len(list(folder.glob("parts/*/*.parquet"))))

@@ -35,7 +35,7 @@ from plismbench.execution.processes import ProcessExecutor
 from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction import extract_together, plan_extraction, written_bytes
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.places import TRUST
+from plismbench.extractors.locations import TRUST
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.machine import hardware, host_name
 from plismbench.tiles.source import TileBatch

@@ -21,7 +21,7 @@ from small_plism import SMALL, png, published_rows, small_tiles, write_h5, write
 from plismbench import dataset
 from plismbench.dataset import DEMO, Slide
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.tiles.ids import fingerprint
+from plismbench.tiles.ids import ids_sha256
 from plismbench.tiles.layout import Layout
 from plismbench.workspace import Workspace
 
@@ -262,7 +262,7 @@ def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
     described = "--dataset=rescans/dataset.toml"
     done = run("extract", described, "--model=small-pixels")
     assert done.code == 0, done.err
-    assert "3 slides of rescans, read from rescans, on cpu" in done.err
+    assert f"3 slides of rescans, read from {tmp_path / 'rescans'}, on cpu" in done.err
     same = run("extract", "--dataset=demo", "--model=small-pixels", "--slides=HR_AT2,HR_P,HR_S60")
     assert same.code == 0
     for name in ("HR_AT2", "HR_P", "HR_S60"):
@@ -325,7 +325,7 @@ PIXELS = np.zeros((224, 224, 4), dtype=np.uint8)
 @pytest.mark.parametrize("source", ["stream", "local"])
 def test_bad_data_are_named_and_never_become_a_vector(run, monkeypatch, tmp_path, source, damage, words):
     ids = [f"tile_16_{x}_{y}" for x, y in next(iter(small_tiles().values())).xy]
-    monkeypatch.setitem(dataset.DATASETS, "plism", replace(SMALL, tiles_sha256=fingerprint(ids)))
+    monkeypatch.setitem(dataset.DATASETS, "plism", replace(SMALL, tiles_sha256=ids_sha256(ids)))
     rows = published_rows(small_tiles())
     damage(next(row for row in rows if row["slide_id"].startswith("GIVH_S60_to_")), rows)
     write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", rows)

@@ -9,7 +9,7 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, FingerprintMismatch, MissingEmbeddings
 from plismbench.extractors.spec import Precision
 from plismbench.importing import plan_import
-from plismbench.tiles.ids import fingerprint
+from plismbench.tiles.ids import ids_sha256
 from plismbench.workspace import Existing, Workspace
 
 
@@ -68,8 +68,8 @@ def test_another_number_of_tiles_is_refused(tmp_path, folder):
 
 def test_other_tiles_than_those_of_the_data_set_are_refused(tmp_path, folder):
     ids = [f"tile_16_{x}_{y}" for x, y in make_xy(30)]
-    right = dataclasses.replace(make_dataset(), tiles_sha256=fingerprint(ids))
-    wrong = dataclasses.replace(make_dataset(), tiles_sha256=fingerprint(ids[::-1]))
+    right = dataclasses.replace(make_dataset(), tiles_sha256=ids_sha256(ids))
+    wrong = dataclasses.replace(make_dataset(), tiles_sha256=ids_sha256(ids[::-1]))
     with pytest.raises(CorruptFile, match=r"GM_AT2 in .* has other tiles than Tiny"):
         list(plan(tmp_path, folder, dataset=wrong).run())
     assert len(list(plan(tmp_path, folder, dataset=right).run())) == 6

@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from plismbench import machine
-from plismbench.machine import hardware, host_name, memory_bytes, n_cores
+from plismbench.machine import hardware, host_name, memory_bytes, n_cpus
 
 
 def test_cores_and_memory_are_those_of_the_system():
-    assert 1 <= n_cores() <= os.cpu_count()
+    assert 1 <= n_cpus() <= os.cpu_count()
     assert 10**8 < memory_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

@@ -119,9 +119,9 @@ def test_a_forward_pass_never_waits_for_the_gpu(gpu, spec):
     spec = VIT if spec.name == "random-vit-s" else spec
     runner = make_runner(load_extractor(spec, "cuda", Precision.FP16), 4)  # warm: constants are there
     gpu.waits.clear()
-    flights = [runner.send(noise_tiles(4)) for _ in range(2)]
+    futures = [runner.submit(noise_tiles(4)) for _ in range(2)]
     assert not gpu.waits
-    assert flights[0].land().vectors.shape == (4, spec.dim)
+    assert futures[0].result().vectors.shape == (4, spec.dim)
 
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")  # RMSNorm that torch 2.11 does not fuse

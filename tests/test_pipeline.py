@@ -16,7 +16,7 @@ from plismbench.extractors.baselines import SmallPixels
 from plismbench.extractors.extractor import Extractor
 from plismbench.extractors.runner import Runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.extractors.transfer import Landed
+from plismbench.extractors.transfer import Computed
 from plismbench.pipeline import Pipeline, Task
 
 SPEC = ExtractorSpec(name="toy", loader="a:b", dim=3, mean=(0, 0, 0), std=(1, 1, 1))
@@ -40,11 +40,11 @@ class FakeDevice:
     """Computes only when it is waited for, and counts what it has been sent meanwhile."""
 
     def __init__(self):
-        self.sent = self.landed = self.most = 0
+        self.sent = self.computed = self.most = 0
 
-    def send(self, forward, pixels):
+    def submit(self, forward, pixels):
         self.sent += 1
-        self.most = max(self.most, self.sent - self.landed)
+        self.most = max(self.most, self.sent - self.computed)
         return FakeFlight(self, forward, pixels)
 
 
@@ -54,9 +54,9 @@ class FakeFlight:
     forward: object
     pixels: np.ndarray
 
-    def land(self):
-        self.device.landed += 1
-        return Landed(self.forward(torch.from_numpy(self.pixels)).numpy(), 2.0)
+    def result(self):
+        self.device.computed += 1
+        return Computed(self.forward(torch.from_numpy(self.pixels)).numpy(), 2.0)
 
 
 def test_a_device_always_has_work_ahead_and_never_more_than_some(tmp_path):
@@ -65,7 +65,7 @@ def test_a_device_always_has_work_ahead_and_never_more_than_some(tmp_path):
     work, store = pipeline(tmp_path, runner)
     done = list(slides_of(work(iter(tasks()))))
     assert [one.slide for one in done] == list(SLIDES)
-    assert device.sent == device.landed == 3 * len(SLIDES)
+    assert device.sent == device.computed == 3 * len(SLIDES)
     assert 2 <= device.most <= 3
     assert [one.efficiency.forward_seconds for one in done] == [6.0] * len(SLIDES)
     pixels = next(RandomTiles().batches(SLIDES[1], TILES)).pixels

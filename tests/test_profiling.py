@@ -4,7 +4,7 @@ import torch
 
 from plismbench.extractors import devices, runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.extractors.transfer import Landed
+from plismbench.extractors.transfer import Computed
 from plismbench.profiling import profile_model
 
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
@@ -31,20 +31,20 @@ def test_the_batch_that_warms_up_does_not_count(monkeypatch):
 
 def test_only_some_batches_are_on_the_device_at_once(monkeypatch):
     """However many tiles are asked for: each batch that waits takes memory there and here."""
-    sent, landed, most = [], [], []
+    sent, computed, most = [], [], []
 
-    class Flight:
-        def land(self):
-            landed.append(self)
-            return Landed(np.zeros((4, 8), np.float16), 1.0)
+    class VectorFuture:
+        def result(self):
+            computed.append(self)
+            return Computed(np.zeros((4, 8), np.float16), 1.0)
 
-    class Line:
-        def send(self, forward, pixels):
+    class Transfer:
+        def submit(self, forward, pixels):
             sent.append(pixels)
-            most.append(len(sent) - len(landed))
-            return Flight()
+            most.append(len(sent) - len(computed))
+            return VectorFuture()
 
-    monkeypatch.setattr(runner, "line_to", lambda device: Line())
+    monkeypatch.setattr(runner, "transfer_to", lambda device: Transfer())
     cost = profile_model(SPEC, device="cpu", precision=Precision.FP32, batch_size=4, n_tiles=100)
     assert (cost.n_tiles, cost.forward_seconds) == (100, 25.0)
     assert max(most) == 3

@@ -6,8 +6,8 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import deliver
-from plismbench.described import find_dataset
 from plismbench.errors import UnknownName
+from plismbench.own_dataset import find_dataset
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Workspace
 

@@ -7,11 +7,11 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.described import find_dataset
 from plismbench.errors import InvalidInput
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.metrics.protocol import OWKIN, PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
+from plismbench.own_dataset import find_dataset
 from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
 from plismbench.search.engine import AUTO, ENGINES
@@ -75,7 +75,7 @@ def evaluate(
             engine_name=engine,
             device=device,
             protocol=protocol,
-            threads=n_cores() if threads is None else threads,
+            threads=n_cpus() if threads is None else threads,
             memory=default_memory() if memory is None else int(memory * 10**9),
             existing=existing,
         )

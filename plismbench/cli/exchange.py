@@ -7,9 +7,9 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.described import find_dataset
 from plismbench.errors import AlreadyExists, MissingEmbeddings, UnknownName
 from plismbench.extractors.spec import Precision
+from plismbench.own_dataset import find_dataset
 from plismbench.workspace import Existing, Workspace, folder_name, write_text
 
 IMPORT_EXAMPLES = (
@@ -55,7 +55,7 @@ def export(
     existing: options.OnExisting = Existing.ERROR,
 ) -> None:
     """Write results as plism-benchmark writes them, and print the paths."""
-    from plismbench.reporting.reference import METRICS_FILE, RESULTS_FILE, metrics_csv, results_csv
+    from plismbench.reporting.plism_benchmark import METRICS_FILE, RESULTS_FILE, metrics_csv, results_csv
     from plismbench.results import read_results
 
     registered = find_dataset(dataset)

@@ -10,11 +10,11 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import COMPILING, progress, say, show
-from plismbench.described import find_dataset
 from plismbench.errors import DuplicateName, InvalidInput, MissingPackage, Unavailable, words_of
 from plismbench.execution.executor import ExecutorKind
 from plismbench.extractors.spec import ExtractorSpec, Pooling
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
+from plismbench.own_dataset import find_dataset
 from plismbench.tiles import SourceKind
 from plismbench.workspace import Existing, Workspace
 
@@ -123,7 +123,7 @@ def extract(
     if not plans:
         return
     crew = _executor(executor, device, processes, address)
-    threads = max(1, n_cores() // crew.n_workers) if executor is ExecutorKind.PROCESSES else None
+    threads = max(1, n_cpus() // crew.n_workers) if executor is ExecutorKind.PROCESSES else None
     title = ", ".join(plan.spec.name for plan in plans)
     n_slides = sum(len(plan.slides) for plan in plans)
     if compiled:
@@ -180,7 +180,7 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
     """
     from plismbench.execution.local import LocalExecutor
     from plismbench.execution.processes import ProcessExecutor
-    from plismbench.extractors.devices import places
+    from plismbench.extractors.devices import worker_devices
 
     if processes is not None and kind is ExecutorKind.LOCAL:
         raise InvalidInput("--processes belongs to --executor processes or ray.")
@@ -190,7 +190,7 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
         case ExecutorKind.LOCAL:
             return LocalExecutor()
         case ExecutorKind.PROCESSES:
-            return ProcessExecutor(places(device, processes))
+            return ProcessExecutor(worker_devices(device, processes))
         case ExecutorKind.RAY:
             return _ray_executor(device, processes, address)
 

@@ -10,8 +10,8 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import deliver, say
 from plismbench.dataset import PLISM
-from plismbench.described import find_dataset
 from plismbench.errors import FingerprintMismatch, GateFailed, InvalidInput, MissingEmbeddings
+from plismbench.own_dataset import find_dataset
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Workspace, write_text
 

@@ -61,7 +61,7 @@ def check(
     from plismbench.dataset import DEMO
     from plismbench.extractors.extractor import default_device
     from plismbench.extractors.pinning import pinned
-    from plismbench.inspection import inspect_extractor, record_vectors
+    from plismbench.model_check import inspect_extractor, record_vectors
     from plismbench.reporting.models import findings_table, findings_text
     from plismbench.tiles.demo import DemoTiles
 

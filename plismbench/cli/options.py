@@ -9,7 +9,7 @@ import typer
 
 from plismbench.dataset import DATASETS
 from plismbench.errors import InvalidInput
-from plismbench.extractors.places import TRUST
+from plismbench.extractors.locations import TRUST
 from plismbench.extractors.spec import BATCH_SIZES, Precision
 from plismbench.reporting.formats import TableFormat
 from plismbench.workspace import Existing, default_root

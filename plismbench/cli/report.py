@@ -8,8 +8,8 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import say, show
 from plismbench.dataset import PLISM
-from plismbench.described import find_dataset
 from plismbench.errors import MissingEmbeddings
+from plismbench.own_dataset import find_dataset
 from plismbench.workspace import Workspace, write_text
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import say, show
-from plismbench.described import find_dataset
 from plismbench.errors import InvalidInput, UnknownName
+from plismbench.own_dataset import find_dataset
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, folder_name
 
 EXAMPLES = "plismbench submit pack my-model\n\nplismbench submit add my-model.plismbench.zip"

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
+from plismbench.extractors.locations import FILE, TIMM_MODEL, beneath
 from plismbench.extractors.options import check_options
-from plismbench.extractors.places import FILE, TIMM_MODEL, beneath
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 
@@ -25,8 +25,8 @@ def timm_spec(text: str) -> ExtractorSpec:
 
     Raises:
         UnknownName: if timm has no such architecture, or none trained so.
-        InvalidInput: if it has the architecture, but without pretrained weights, and no checkpoint is given.
-        Unavailable: if there is no such checkpoint.
+        InvalidInput: if it has the architecture, but without pretrained weights, and no checkpoint is given, or
+            there is no such checkpoint.
     """
     import timm
 

@@ -7,8 +7,8 @@ from plismbench.extractors.extractor import checked_device
 from plismbench.machine import cpu_title
 
 
-def places(device: str, count: int | None) -> tuple[str, ...]:
-    """Names of the devices for workers side by side.
+def worker_devices(device: str, count: int | None) -> tuple[str, ...]:
+    """The device of each worker.
 
     Args:
         device: ``cuda`` for each GPU from the first; ``cuda:1`` for that one; ``cpu`` for shares of it.

@@ -135,10 +135,10 @@ class Extractor:
         start = round((whole - side) / 2)
         image = image[:, :, start : start + side, start : start + side]
         mean, std = self._scale
-        return ((image - mean) / std).to(memory_format=self._layout)
+        return ((image - mean) / std).to(memory_format=self._memory_format)
 
     @cached_property
-    def _layout(self) -> torch.memory_format:
+    def _memory_format(self) -> torch.memory_format:
         """How pixels lie in memory: channels last, as they are decoded, but for a network that cuts patches of them.
 
         On a CPU channels last makes the convolution that cuts patches four times slower, and most networks of

@@ -10,8 +10,8 @@ from torch import nn
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import InvalidInput
+from plismbench.extractors.locations import HUB
 from plismbench.extractors.options import LOADING
-from plismbench.extractors.places import HUB
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower
 from plismbench.extractors.weights import hub_json, hub_place

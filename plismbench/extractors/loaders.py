@@ -9,13 +9,13 @@ from typing import Any
 from torch import nn
 
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, words_of
-from plismbench.extractors.adapted import adapted_weights
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
-from plismbench.extractors.layouts import layout_of
+from plismbench.extractors.key_maps import key_map_of
+from plismbench.extractors.locations import HUB, TIMM, beneath, extra_of
+from plismbench.extractors.lora import adapted_weights
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
-from plismbench.extractors.places import HUB, TIMM, beneath, extra_of
 from plismbench.extractors.registry import GROUP
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
@@ -99,7 +99,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         network = replace(network, options=hub_architecture(network) | dict(network.options))
     module = tried_tower(network)
     check_hub_config(network, module)  # before gigabytes are downloaded
-    drop = layout_of(network).drop
+    drop = key_map_of(network).drop
     weights = adapted_weights(spec, base, drop) if base else read_weights(spec, drop)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
         module = build_tower(network)

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from plismbench.errors import InvalidInput, Unavailable, UnknownName
+from plismbench.extractors.locations import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, beneath
 from plismbench.extractors.options import check_options
-from plismbench.extractors.places import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, beneath
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.trial import tried_tower
 from plismbench.extractors.weights import file_of_address, file_sha256, hub_place, own_file

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from plismbench.errors import InvalidInput, NeedsAction, Unavailable
-from plismbench.extractors.places import COMMIT, TRUST
+from plismbench.extractors.locations import COMMIT, TRUST
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import hub_json, hub_place
 from plismbench.hub import hub_errors

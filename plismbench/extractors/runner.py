@@ -11,7 +11,7 @@ import torch
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import NeedsAction, first_line_of
 from plismbench.extractors.extractor import Extractor, default_batch_size, device_errors
-from plismbench.extractors.transfer import Flight, Landed, Line, line_to
+from plismbench.extractors.transfer import Computed, Transfer, VectorFuture, transfer_to
 
 _SIZES = (128, 256, 512)
 _WORTH = 0.98
@@ -26,15 +26,15 @@ class Runner:
     Args:
         extractor: the network on its device.
         batch_size: tiles in a forward pass, at most.
-        line: the way to the device; its usual one if left out.
+        transfer: the way to the device; its usual one if left out.
     """
 
-    def __init__(self, extractor: Extractor, batch_size: int, line: Line | None = None) -> None:
+    def __init__(self, extractor: Extractor, batch_size: int, transfer: Transfer | None = None) -> None:
         self.extractor = extractor
         self.batch_size = batch_size
-        self._line = line or line_to(extractor.device)
+        self._transfer = transfer or transfer_to(extractor.device)
 
-    def send(self, pixels: npt.NDArray[np.uint8]) -> "Flights":
+    def submit(self, pixels: npt.NDArray[np.uint8]) -> "VectorFutures":
         """Starts the forward passes of some tiles.
 
         A compiled network gets full batches only, the last one filled up with copies of its last
@@ -47,30 +47,30 @@ class Runner:
             NeedsAction: if one tile is too much for the device's memory, or the device fails.
             ShapeMismatch: if the network gives another shape than the spec says.
         """
-        flights: list[tuple[Flight, int]] = []
+        futures: list[tuple[VectorFuture, int]] = []
         start = 0
         while start < len(pixels):
             piece = np.ascontiguousarray(pixels[start : start + self.batch_size])
             n_tiles = len(piece)
             if self.extractor.compiled and n_tiles < self.batch_size:
                 piece = np.concatenate([piece, np.repeat(piece[-1:], self.batch_size - n_tiles, axis=0)])
-            flight = self._try(piece)
-            if flight is None:
+            future = self._try(piece)
+            if future is None:
                 self._step_down()
                 continue
-            flights.append((flight, n_tiles))
+            futures.append((future, n_tiles))
             start += n_tiles
-        return Flights(self.extractor, flights)
+        return VectorFutures(self.extractor, futures)
 
     def warm(self) -> None:
         """One batch of noise: what must be compiled, chosen or allocated once is, before time counts."""
-        self.send(noise_tiles(self.batch_size)).land()
+        self.submit(noise_tiles(self.batch_size)).result()
 
-    def _try(self, piece: npt.NDArray[np.uint8]) -> Flight | None:
+    def _try(self, piece: npt.NDArray[np.uint8]) -> VectorFuture | None:
         # Leaving the handler lets go of the traceback, which holds the tensors of the failed pass.
         try:
             with device_errors(self.extractor.spec.name, self.extractor.device):
-                return self._line.send(self.extractor.forward, piece)
+                return self._transfer.submit(self.extractor.forward, piece)
         except torch.OutOfMemoryError:
             return None
 
@@ -88,23 +88,23 @@ class Runner:
 
 
 @dataclass(frozen=True)
-class Flights:
+class VectorFutures:
     """Vectors of some tiles on their way, perhaps in several batches."""
 
     extractor: Extractor
-    flights: list[tuple[Flight, int]]
+    futures: list[tuple[VectorFuture, int]]
 
-    def land(self) -> Landed:
+    def result(self) -> Computed:
         """Waits for all of them.
 
         Raises:
             NeedsAction: if the device fails.
         """
         with device_errors(self.extractor.spec.name, self.extractor.device):
-            landed = [(flight.land(), n_tiles) for flight, n_tiles in self.flights]
-        vectors = [one.vectors[:n_tiles] for one, n_tiles in landed]
-        return Landed(
-            vectors[0] if len(vectors) == 1 else np.concatenate(vectors), sum(one.seconds for one, _ in landed)
+            computed = [(future.result(), n_tiles) for future, n_tiles in self.futures]
+        vectors = [one.vectors[:n_tiles] for one, n_tiles in computed]
+        return Computed(
+            vectors[0] if len(vectors) == 1 else np.concatenate(vectors), sum(one.seconds for one, _ in computed)
         )
 
 
@@ -159,12 +159,12 @@ def best_batch_size(tiles_per_second: Callable[[int], float]) -> int:
 
 
 def _tiles_per_second(extractor: Extractor, size: int) -> float:
-    line, tiles = line_to(extractor.device), noise_tiles(size)
+    transfer, tiles = transfer_to(extractor.device), noise_tiles(size)
     with device_errors(extractor.spec.name, extractor.device):
-        line.send(extractor.forward, tiles).land()
+        transfer.submit(extractor.forward, tiles).result()
         begun = time.perf_counter()
-        for flight in [line.send(extractor.forward, tiles) for _ in range(_TRIALS)]:
-            flight.land()
+        for future in [transfer.submit(extractor.forward, tiles) for _ in range(_TRIALS)]:
+            future.result()
     return _TRIALS * size / (time.perf_counter() - begun)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plismbench.errors import InvalidInput, UnknownName, few_of, words_of
-from plismbench.extractors.layouts import layout_of, rearranged
+from plismbench.extractors.key_maps import key_map_of, rearranged
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.views import VIEWS, turn_in_bfloat16
@@ -37,7 +37,7 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     import timm
 
     check_options(spec)
-    layout_of(spec)
+    key_map_of(spec)
     architecture = str(spec.options.get("architecture", ""))
     if not timm.is_model(architecture):
         raise UnknownName("timm architecture", architecture, timm.list_models())
@@ -76,7 +76,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
     """
     wanted = module.state_dict()
-    found, origins = rearranged(state, layout_of(spec), wanted)
+    found, origins = rearranged(state, key_map_of(spec), wanted)
     trunk = "trunk." if "trunk.pos_embed" in wanted else ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
         _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))

@@ -15,7 +15,7 @@ Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Landed:
+class Computed:
     """Vectors that are back.
 
     Args:
@@ -27,49 +27,49 @@ class Landed:
     seconds: float
 
 
-class Flight(Protocol):
+class VectorFuture(Protocol):
     """Vectors on their way."""
 
-    def land(self) -> Landed:
+    def result(self) -> Computed:
         """Waits for them."""
         ...
 
 
-class Line(Protocol):
-    """The way to a device and back."""
+class Transfer(Protocol):
+    """Tiles to a device and vectors back."""
 
-    def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
+    def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
         """Starts a forward pass; on a GPU it returns before the pass is done."""
         ...
 
 
-def line_to(device: torch.device) -> Line:
-    """The line of a device."""
-    return CudaLine(device) if device.type == "cuda" else DirectLine(device)
+def transfer_to(device: torch.device) -> Transfer:
+    """The way to a device and back."""
+    return CudaTransfer(device) if device.type == "cuda" else DirectTransfer(device)
 
 
 @dataclass(frozen=True)
-class _Here:
-    landed: Landed
+class _Done:
+    computed: Computed
 
-    def land(self) -> Landed:
-        return self.landed
+    def result(self) -> Computed:
+        return self.computed
 
 
 @dataclass(frozen=True)
-class DirectLine:
+class DirectTransfer:
     """For a device that works while the caller waits: the CPU."""
 
     device: torch.device
 
-    def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
+    def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
         """Does it at once."""
         begun = time.perf_counter()
         vectors = forward(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
-        return _Here(Landed(vectors, time.perf_counter() - begun))
+        return _Done(Computed(vectors, time.perf_counter() - begun))
 
 
-class CudaLine:
+class CudaTransfer:
     """Pinned bytes up on one stream, arithmetic on the current one, vectors down on a third.
 
     The host only queues work here, so the next batch is copied while this one is computed. Memory of
@@ -85,7 +85,7 @@ class CudaLine:
         self._device, self._cuda = device, cuda
         self._up, self._down = cuda.Stream(device), cuda.Stream(device)
 
-    def send(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Flight:
+    def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
         """Queues copy, forward pass and copy back."""
         cuda, main = self._cuda, self._cuda.current_stream(self._device)
         pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
@@ -104,16 +104,16 @@ class CudaLine:
             back = vectors.to("cpu", non_blocking=True)  # torch allocates it pinned
         vectors.record_stream(self._down)
         home.record(self._down)
-        return _Away(back, begun, ended, home)
+        return _OnItsWay(back, begun, ended, home)
 
 
 @dataclass(frozen=True)
-class _Away:
+class _OnItsWay:
     back: Tensor
     begun: Any
     ended: Any
     home: Any
 
-    def land(self) -> Landed:
+    def result(self) -> Computed:
         self.home.synchronize()
-        return Landed(self.back.numpy(), self.begun.elapsed_time(self.ended) / 1000)
+        return Computed(self.back.numpy(), self.begun.elapsed_time(self.ended) / 1000)

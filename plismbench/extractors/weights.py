@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
-from plismbench.extractors.places import ADDRESS, FILE, HUB, SHARDS, USUAL, cached_address
+from plismbench.extractors.locations import ADDRESS, FILE, HUB, SHARDS, USUAL, cached_address
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing

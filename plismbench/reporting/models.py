@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from plismbench.extractors.places import extra_of, is_cached, is_pinned
+from plismbench.extractors.locations import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, csv_text, document, printable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from plismbench.extractors.spec import ExtractorSpec
-    from plismbench.inspection import Finding
+    from plismbench.model_check import Finding
 
 MODELS_SCHEMA = "plismbench.models/1"
 CHECK_SCHEMA = "plismbench.check/1"

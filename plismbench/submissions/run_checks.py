@@ -6,7 +6,7 @@ import reprlib
 from plismbench.dataset import DATASETS, TileSubset, dataset_named
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError, RejectedSubmission, UnknownName
-from plismbench.extractors.places import COMMIT
+from plismbench.extractors.locations import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from plismbench.dataset import DEMO, RegisteredDataset, Slide
-from plismbench.described import DescribedDataset
 from plismbench.errors import InvalidInput, Unavailable
+from plismbench.own_dataset import OwnDataset
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.source import TilesAtHand, TileSource
 from plismbench.workspace import Workspace
@@ -65,7 +65,7 @@ def tile_source(
         AccessDenied: if the Hub wants a token, or the terms of the repository accepted.
         CorruptFile: if what was downloaded has a damaged index.
     """
-    if kind is not SourceKind.AUTO and (dataset == DEMO or isinstance(dataset, DescribedDataset)):
+    if kind is not SourceKind.AUTO and (dataset == DEMO or isinstance(dataset, OwnDataset)):
         raise InvalidInput(
             f"--source {kind} says where PLISM is read; data set '{dataset.name}' has only one source.",
             hint="Leave --source out.",
@@ -75,7 +75,7 @@ def tile_source(
         from plismbench.tiles.demo import DemoTiles
 
         return ChosenSource(DemoTiles(), "drawn here")
-    if isinstance(dataset, DescribedDataset):
+    if isinstance(dataset, OwnDataset):
         from plismbench.tiles.own import OwnTiles
 
         return ChosenSource(OwnTiles(dataset), f"read from {dataset.path(slides[0]).parent}")
@@ -124,7 +124,7 @@ def tiles_at_hand(dataset: RegisteredDataset, workspace: Workspace, slides: tupl
         from plismbench.tiles.demo import DemoTiles
 
         return DemoTiles()
-    if isinstance(dataset, DescribedDataset):
+    if isinstance(dataset, OwnDataset):
         from plismbench.tiles.own import OwnTiles
 
         return OwnTiles(dataset)

@@ -15,8 +15,8 @@ from plismbench.tiles.hub import HubFiles, Published, PublishedFile
 from plismbench.tiles.index import Index, first_commit, make_index, read_index, write_index
 from plismbench.tiles.layout import Layout
 from plismbench.tiles.local import damage_mark, is_there
-from plismbench.tiles.parts import begun, continuing
 from plismbench.tiles.prefetch import for_each
+from plismbench.tiles.resumable import begun, continuing
 from plismbench.workspace import Workspace, nearest, require_writable, storage_errors
 
 _PIECE = 16 * 1024 * 1024

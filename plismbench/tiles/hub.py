@@ -106,7 +106,7 @@ class _RemoteFile(io.RawIOBase):
 
 @dataclass(frozen=True)
 class HubFiles:
-    """The files of the Hub, for those who only read."""
+    """Files on the Hub, to be read only."""
 
     files: "HfFileSystem"
 

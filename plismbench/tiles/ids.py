@@ -24,7 +24,7 @@ def tile_xy(tile_id: str | None) -> tuple[int, int] | None:
     return found and (int(found[1]), int(found[2]))
 
 
-def fingerprint(tile_ids: Iterable[str]) -> str:
+def ids_sha256(tile_ids: Iterable[str]) -> str:
     """SHA-256 of the ids, one a line, in the order given: by x, then by y, everywhere here."""
     return hashlib.sha256("\n".join(tile_ids).encode()).hexdigest()
 
@@ -46,7 +46,7 @@ def require_tiles(dataset: RegisteredDataset, slide: Slide, tile_ids: Iterable[s
     Raises:
         CorruptFile: if the ids have another fingerprint.
     """
-    found = fingerprint(tile_ids)
+    found = ids_sha256(tile_ids)
     if dataset.tiles_sha256 and found != dataset.tiles_sha256:
         raise CorruptFile(
             f"Slide {slide} in {where} has other tiles than {dataset.title}: the SHA-256 of their ids is"

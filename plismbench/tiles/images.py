@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.tiles.ids import require_apart
 from plismbench.tiles.png import IMAGE_SUFFIXES, decode_image
 from plismbench.tiles.prefetch import in_order, threads
@@ -78,7 +78,7 @@ class ImageFolder:
             CorruptFile: as `places`; or if an image is not what it should be.
         """
         places = self.places(dataset)
-        with threads(n_cores()) as decoders:
+        with threads(n_cpus()) as decoders:
             tiles = in_order(decoders, self._read, places, ahead=size)
             for start in range(0, len(places), size):
                 some = places[start : start + size]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from plismbench.dataset import RegisteredDataset, Slide
-from plismbench.described import DescribedDataset
 from plismbench.errors import CorruptFile, InvalidInput
+from plismbench.own_dataset import OwnDataset
 from plismbench.tiles.files import DiskFiles
 from plismbench.tiles.h5 import H5File
 from plismbench.tiles.images import ImageFolder
@@ -29,7 +29,7 @@ class _SlideFile(Protocol):
 class OwnTiles:
     """Tiles of slides that a TOML file describes; the ending of a slide's path says how they are kept."""
 
-    dataset: DescribedDataset
+    dataset: OwnDataset
 
     def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
         """All tiles of a slide, by x, then by y: see `TileSource`.
@@ -98,7 +98,7 @@ class ParquetFile:
         return Shards(DiskFiles(), (str(self.path),))
 
 
-def _slide_file(dataset: DescribedDataset, slide: Slide) -> _SlideFile:
+def _slide_file(dataset: OwnDataset, slide: Slide) -> _SlideFile:
     path = dataset.path(slide)
     if path.is_dir():
         return ImageFolder(path, slide)
@@ -111,6 +111,6 @@ def _slide_file(dataset: DescribedDataset, slide: Slide) -> _SlideFile:
 
 
 @lru_cache(maxsize=2)  # of this slide, and of the first
-def _places(dataset: DescribedDataset, slide: Slide) -> frozenset[tuple[int, int]]:
+def _places(dataset: OwnDataset, slide: Slide) -> frozenset[tuple[int, int]]:
     """Not counted yet: a tile that one slide lacks is found by setting it beside another."""
     return frozenset(place[:2] for place in _slide_file(dataset, slide).places(None))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, first_line_of
-from plismbench.machine import n_cores
+from plismbench.machine import n_cpus
 from plismbench.tiles.files import ReadableFiles
 from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
 from plismbench.tiles.png import decode_png
@@ -65,7 +65,7 @@ class Shards:
         Raises:
             CorruptFile: if a shard, an id or an image is not what it should be.
         """
-        with threads(READERS) as readers, threads(n_cores()) as decoders:
+        with threads(READERS) as readers, threads(n_cpus()) as decoders:
             places = self.places(slide, dataset.tiles_per_slide, readers)
             require_tiles(dataset, slide, (place.tile_id for place in places), _file_name(places[0].shard))
             tiles = in_order(

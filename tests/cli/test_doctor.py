@@ -1,11 +1,11 @@
 import pytest
 
 from plismbench import doctor
-from plismbench.doctor import Check, Verdict
+from plismbench.doctor import Diagnosis, Verdict
 
-GOOD = Check("python", Verdict.PASS, "3.11")
-SLOW = Check("gpu", Verdict.WARN, "none", "buy one")
-BAD = Check("hub", Verdict.FAIL, "no\x1bnet", "plug it in")
+GOOD = Diagnosis("python", Verdict.PASS, "3.11")
+SLOW = Diagnosis("gpu", Verdict.WARN, "none", "buy one")
+BAD = Diagnosis("hub", Verdict.FAIL, "no\x1bnet", "plug it in")
 
 
 @pytest.mark.parametrize(("bad", "code"), [([], 0), ([BAD], 3)])

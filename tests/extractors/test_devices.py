@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from plismbench.errors import InvalidInput
-from plismbench.extractors.devices import device_title, peak_memory, places, set_threads
+from plismbench.extractors.devices import device_title, peak_memory, set_threads, worker_devices
 from plismbench.machine import hardware
 
 
 def test_a_cpu_is_shared():
-    assert places("cpu", None) == ("cpu", "cpu")
-    assert places("cpu", 3) == ("cpu", "cpu", "cpu")
+    assert worker_devices("cpu", None) == ("cpu", "cpu")
+    assert worker_devices("cpu", 3) == ("cpu", "cpu", "cpu")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_a_cpu_is_shared():
 def test_one_process_a_gpu(monkeypatch, device, count, expected):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert places(device, count) == expected
+    assert worker_devices(device, count) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch, device, words):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(InvalidInput, match=words):
-        places(device, 4)
+        worker_devices(device, 4)
 
 
 def test_a_cpu_has_a_name_and_no_memory_of_its_own():

@@ -22,7 +22,7 @@ from plismbench.errors import (
     UnknownName,
 )
 from plismbench.extractors.loaders import load_module, versions_of
-from plismbench.extractors.places import REMOTE_MODEL, SAVED_MODEL
+from plismbench.extractors.locations import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 OPTIONS = {**SMALL, **SWIGLU, "global_pool": "", "mlp_ratio": 5.33334, "init_values": 1e-5, "img_size": 56}

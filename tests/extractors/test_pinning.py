@@ -12,8 +12,8 @@ from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, ShapeMism
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
+from plismbench.extractors.locations import is_pinned
 from plismbench.extractors.pinning import pinned, timm_repository
-from plismbench.extractors.places import is_pinned
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(

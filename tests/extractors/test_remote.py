@@ -9,7 +9,7 @@ from loopback_hub import LoopbackHub
 
 from plismbench.errors import AccessDenied, InvalidInput, MissingPackage, NeedsAction, Unavailable
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.places import TRUST
+from plismbench.extractors.locations import TRUST
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(

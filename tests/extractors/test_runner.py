@@ -39,21 +39,21 @@ def extractor(module):
 def test_tiles_go_through_in_batches(size, seen):
     mean = Mean()
     whole = extractor(Mean())(TILES)
-    landed = Runner(extractor(mean), size).send(TILES).land()
+    computed = Runner(extractor(mean), size).submit(TILES).result()
     assert mean.seen == seen
-    assert landed.seconds > 0
-    np.testing.assert_array_equal(landed.vectors, whole)
+    assert computed.seconds > 0
+    np.testing.assert_array_equal(computed.vectors, whole)
 
 
 def test_too_little_memory_halves_the_batch_and_nothing_is_lost():
     mean = Mean(room=3)
     runner = Runner(extractor(mean), 8)
     whole = extractor(Mean())(TILES)
-    np.testing.assert_array_equal(runner.send(TILES).land().vectors, whole)
+    np.testing.assert_array_equal(runner.submit(TILES).result().vectors, whole)
     assert mean.seen == [8, 4, 2, 2, 2, 2, 2]
     assert runner.batch_size == 2
     mean.seen.clear()
-    runner.send(TILES)
+    runner.submit(TILES)
     assert mean.seen == [2] * 5  # it stays there
 
 
@@ -86,21 +86,21 @@ def test_too_little_memory_that_torch_has_no_type_for_halves_the_batch_too(ask, 
 
     greedy = Extractor(replace(SPEC, loader=loader), Greedy(), torch.device("cpu"), Precision.FP32)
     runner = Runner(greedy, 8)
-    np.testing.assert_array_equal(runner.send(TILES).land().vectors, extractor(Mean())(TILES))
+    np.testing.assert_array_equal(runner.submit(TILES).result().vectors, extractor(Mean())(TILES))
     assert runner.batch_size == 2
 
 
 def test_a_tile_that_does_not_fit_is_one_sentence():
     with pytest.raises(NeedsAction, match="'toy' does not fit the memory of cpu with one tile"):
-        Runner(extractor(Mean(room=0)), 4).send(TILES)
+        Runner(extractor(Mean(room=0)), 4).submit(TILES)
 
 
 def test_a_compiled_network_sees_one_size_only():
     mean = Mean()
     compiled = dataclasses.replace(extractor(mean), compiled=True)
-    landed = Runner(compiled, 4).send(TILES).land()
+    computed = Runner(compiled, 4).submit(TILES).result()
     assert mean.seen == [4, 4, 4]
-    np.testing.assert_array_equal(landed.vectors, extractor(Mean())(TILES))
+    np.testing.assert_array_equal(computed.vectors, extractor(Mean())(TILES))
 
 
 def test_only_a_compiled_network_or_a_gpu_is_warmed():
@@ -170,7 +170,7 @@ def test_a_lost_device_is_one_sentence_and_no_fault_of_a_plugin(error, words):
 
     assert not SPEC.loader.startswith("plismbench.")
     with pytest.raises(NeedsAction, match=rf"Device cpu failed under 'toy': {words}\. Fin"):
-        Runner(extractor(Lost()), 4).send(TILES)
+        Runner(extractor(Lost()), 4).submit(TILES)
 
 
 def test_noise_is_the_same_each_time():

@@ -14,7 +14,7 @@ from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, MissingPa
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import Extractor, load_extractor
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.places import TRUST
+from plismbench.extractors.locations import TRUST
 from plismbench.extractors.runner import Runner
 from plismbench.extractors.savedmodel import SavedModel
 from plismbench.extractors.spec import Precision
@@ -143,7 +143,7 @@ def test_too_little_memory_makes_batches_smaller(monkeypatch):
     module = SavedModel(tf, SimpleNamespace(signatures={"serving_default": serve}), "output_0")
     spec = dataclasses.replace(SPEC, dim=3)
     runner = Runner(Extractor(spec, module, torch.device("cpu"), Precision.FP32), batch_size=8)
-    vectors = runner.send(torch.full((5, 224, 224, 3), 255, dtype=torch.uint8).numpy()).land().vectors
+    vectors = runner.submit(torch.full((5, 224, 224, 3), 255, dtype=torch.uint8).numpy()).result().vectors
     assert (vectors.tolist(), runner.batch_size) == ([[1, 1, 1]] * 5, 2)
 
 

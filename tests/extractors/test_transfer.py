@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from plismbench.extractors.transfer import CudaLine, DirectLine, line_to
+from plismbench.extractors.transfer import CudaTransfer, DirectTransfer, transfer_to
 
 PIXELS = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 CPU = torch.device("cpu")
@@ -15,10 +15,10 @@ def mean(batch):
 
 
 def test_the_line_of_a_cpu_does_it_at_once():
-    landed = line_to(CPU).send(mean, PIXELS).land()
-    np.testing.assert_array_equal(landed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
-    assert landed.seconds > 0
-    assert isinstance(line_to(CPU), DirectLine)
+    computed = transfer_to(CPU).submit(mean, PIXELS).result()
+    np.testing.assert_array_equal(computed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
+    assert computed.seconds > 0
+    assert isinstance(transfer_to(CPU), DirectTransfer)
 
 
 class FakeCuda:
@@ -84,13 +84,13 @@ def cuda(monkeypatch):
 
 
 def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(cuda):
-    line = CudaLine(CPU, cuda)
+    transfer = CudaTransfer(CPU, cuda)
 
     def forward(batch):
         cuda.log.append(f"forward on {cuda.current}")
         return mean(batch)
 
-    flight = line.send(forward, PIXELS)
+    future = transfer.submit(forward, PIXELS)
     assert cuda.log == [
         "pin",
         "copy on up",
@@ -104,14 +104,14 @@ def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(c
         "kept for down",
         "mark on down",
     ]
-    landed = flight.land()
+    computed = future.result()
     assert cuda.log[-1] == "host sleeps"
-    np.testing.assert_array_equal(landed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
-    assert landed.seconds == 0.25
+    np.testing.assert_array_equal(computed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
+    assert computed.seconds == 0.25
 
 
 def test_the_host_waits_for_nothing_while_it_sends(cuda):
-    line = CudaLine(CPU, cuda)
-    flights = [line.send(mean, PIXELS) for _ in range(3)]
+    transfer = CudaTransfer(CPU, cuda)
+    futures = [transfer.submit(mean, PIXELS) for _ in range(3)]
     assert "host sleeps" not in cuda.log
-    assert [len(flight.land().vectors) for flight in flights] == [2, 2, 2]
+    assert [len(future.result().vectors) for future in futures] == [2, 2, 2]

@@ -9,7 +9,7 @@ from rich.console import Console
 from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.registry import Registration
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.inspection import Finding
+from plismbench.model_check import Finding
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.models import findings_text, models_table, models_text, spec_text
 

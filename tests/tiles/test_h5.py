@@ -11,7 +11,7 @@ from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile, Unavailable
 from plismbench.tiles.h5 import H5Tiles
 from plismbench.tiles.hub import HubTiles
-from plismbench.tiles.ids import fingerprint
+from plismbench.tiles.ids import ids_sha256
 from plismbench.tiles.source import TileBatch
 
 SLIDE = Slide("GIVH", "S60")
@@ -48,7 +48,7 @@ def test_the_keys_of_the_file_are_in_another_order(published: Path) -> None:
 def test_the_tiles_that_the_data_set_declares_are_required(published: Path) -> None:
     ids = [key.tile_id for key in source(published).file(SLIDE).places(SMALL)]
     folder = published / "datasets" / H5_REPO
-    assert len(list(H5Tiles(replace(SMALL, tiles_sha256=fingerprint(ids)), folder).batches(SLIDE, 25))) == 1
+    assert len(list(H5Tiles(replace(SMALL, tiles_sha256=ids_sha256(ids)), folder).batches(SLIDE, 25))) == 1
     with pytest.raises(CorruptFile, match=r"Slide GIVH_S60 in GIVH_S60_to_GMH_S60\.tif\.h5 has other tiles"):
         next(H5Tiles(replace(SMALL, tiles_sha256="0" * 64), folder).batches(SLIDE, 25))
 

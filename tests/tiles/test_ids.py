@@ -6,7 +6,7 @@ from small_plism import SMALL
 
 from plismbench.dataset import PLISM, Slide
 from plismbench.errors import CorruptFile
-from plismbench.tiles.ids import fingerprint, require_tiles, slide_name, tile_xy
+from plismbench.tiles.ids import ids_sha256, require_tiles, slide_name, tile_xy
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_a_tile_is_known_by_its_id(tile_id: str | None, xy: tuple[int, int] | No
 
 
 def test_a_fingerprint_depends_on_the_order() -> None:
-    assert fingerprint(["tile_16_8_20", "tile_16_9_8"]) == sha256(b"tile_16_8_20\ntile_16_9_8").hexdigest()
-    assert fingerprint(["tile_16_9_8", "tile_16_8_20"]) != fingerprint(["tile_16_8_20", "tile_16_9_8"])
+    assert ids_sha256(["tile_16_8_20", "tile_16_9_8"]) == sha256(b"tile_16_8_20\ntile_16_9_8").hexdigest()
+    assert ids_sha256(["tile_16_9_8", "tile_16_8_20"]) != ids_sha256(["tile_16_8_20", "tile_16_9_8"])
 
 
 def test_only_the_tiles_that_a_data_set_declares_pass() -> None:
     ids = ["tile_16_8_20", "tile_16_9_8"]
-    declared = replace(SMALL, tiles_sha256=fingerprint(ids))
+    declared = replace(SMALL, tiles_sha256=ids_sha256(ids))
     require_tiles(declared, Slide("GM", "P"), ids, "a.h5")
     require_tiles(SMALL, Slide("GM", "P"), ["anything"], "a.h5")
     with pytest.raises(CorruptFile, match=r"Slide GM_P in a\.h5 has other tiles than Small PLISM"):

@@ -7,8 +7,8 @@ import pytest
 from small_plism import SMALL, png, published_rows, write_h5, write_shards
 
 from plismbench.dataset import Slide
-from plismbench.described import DescribedDataset
 from plismbench.errors import CorruptFile, InvalidInput
+from plismbench.own_dataset import OwnDataset
 from plismbench.tiles import SourceKind, tile_source, tiles_at_hand
 from plismbench.tiles.own import OwnTiles
 from plismbench.tiles.source import TileBatch
@@ -18,7 +18,7 @@ FOLDER, H5, PARQUET = SMALL.slides[:3]
 
 
 @pytest.fixture
-def dataset(tiles: dict[Slide, TileBatch], tmp_path: Path) -> DescribedDataset:
+def dataset(tiles: dict[Slide, TileBatch], tmp_path: Path) -> OwnDataset:
     """Three slides, each kept in another way."""
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -26,29 +26,29 @@ def dataset(tiles: dict[Slide, TileBatch], tmp_path: Path) -> DescribedDataset:
         (folder / f"{x}_{y}.png").write_bytes(png(pixels))
     (h5,) = write_h5(tmp_path, {H5: tiles[H5]})
     (parquet,) = write_shards(tmp_path, published_rows({PARQUET: tiles[PARQUET]}), n_shards=1)
-    return DescribedDataset("own", "Own", SMALL.slides[:3], SMALL.slides[:3], 25, 25, "1", paths=(folder, h5, parquet))
+    return OwnDataset("own", "Own", SMALL.slides[:3], SMALL.slides[:3], 25, 25, "1", paths=(folder, h5, parquet))
 
 
 @pytest.mark.parametrize("slide", [FOLDER, H5, PARQUET], ids=["folder", "h5", "parquet"])
-def test_each_way_gives_the_same_tiles(dataset: DescribedDataset, tiles: dict[Slide, TileBatch], slide: Slide) -> None:
+def test_each_way_gives_the_same_tiles(dataset: OwnDataset, tiles: dict[Slide, TileBatch], slide: Slide) -> None:
     batches = list(OwnTiles(dataset).batches(slide, 10))
     np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[slide].xy)
     np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[slide].pixels)
 
 
 @pytest.mark.parametrize("slide", [FOLDER, H5, PARQUET], ids=["folder", "h5", "parquet"])
-def test_a_few_tiles_of_each_way(dataset: DescribedDataset, tiles: dict[Slide, TileBatch], slide: Slide) -> None:
+def test_a_few_tiles_of_each_way(dataset: OwnDataset, tiles: dict[Slide, TileBatch], slide: Slide) -> None:
     batch = tiles_at_hand(dataset, Workspace(Path("nowhere"), "own"), (slide,)).pick(slide, [20, 3])
     np.testing.assert_array_equal(batch.xy, tiles[slide].xy[[20, 3]])
     np.testing.assert_array_equal(batch.pixels, tiles[slide].pixels[[20, 3]])
 
 
-def test_it_is_read_from_where_it_is(dataset: DescribedDataset, tmp_path: Path) -> None:
+def test_it_is_read_from_where_it_is(dataset: OwnDataset, tmp_path: Path) -> None:
     chosen = tile_source(dataset, Workspace(tmp_path / "root", "own"), dataset.slides, SourceKind.AUTO)
     assert (chosen.tiles, chosen.origin) == (OwnTiles(dataset), f"read from {tmp_path}")
 
 
-def test_a_slide_that_shows_other_places_is_named(dataset: DescribedDataset, tmp_path: Path) -> None:
+def test_a_slide_that_shows_other_places_is_named(dataset: OwnDataset, tmp_path: Path) -> None:
     (tmp_path / "folder/8_7.png").rename(tmp_path / "folder/8_8.png")
     with pytest.raises(
         CorruptFile, match=r"^Slide GIVH_P shows other places than GIV_P: it has tile 8_7, and has 25 t"
@@ -57,7 +57,7 @@ def test_a_slide_that_shows_other_places_is_named(dataset: DescribedDataset, tmp
 
 
 @pytest.mark.parametrize("slide", [H5, PARQUET], ids=["h5", "parquet"])
-def test_a_tile_that_one_slide_has_too_many_is_named(dataset: DescribedDataset, tmp_path: Path, slide: Slide) -> None:
+def test_a_tile_that_one_slide_has_too_many_is_named(dataset: OwnDataset, tmp_path: Path, slide: Slide) -> None:
     (tmp_path / "folder/8_9.png").unlink()
     message = f"Slide {slide} shows other places than GIV_P: it has tile 8_9, and has 25 tiles, not 24."
     with pytest.raises(CorruptFile, match=f"^{message}$"):
@@ -66,7 +66,7 @@ def test_a_tile_that_one_slide_has_too_many_is_named(dataset: DescribedDataset, 
         next(OwnTiles(dataset).batches(FOLDER, 10))
 
 
-def test_a_tile_that_is_missing_is_named(dataset: DescribedDataset, tmp_path: Path) -> None:
+def test_a_tile_that_is_missing_is_named(dataset: OwnDataset, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(tmp_path / "folder", other)
     (other / "8_9.png").unlink()
@@ -75,10 +75,10 @@ def test_a_tile_that_is_missing_is_named(dataset: DescribedDataset, tmp_path: Pa
         next(OwnTiles(changed).batches(H5, 10))
 
 
-def test_another_kind_of_file_is_refused(dataset: DescribedDataset, tmp_path: Path) -> None:
+def test_another_kind_of_file_is_refused(dataset: OwnDataset, tmp_path: Path) -> None:
     other = tmp_path / "slide.zip"
     other.touch()
     paths = (*dataset.paths[:2], other)
-    changed = DescribedDataset("own", "Own", dataset.slides, dataset.slides, 25, 25, "1", paths=paths)
+    changed = OwnDataset("own", "Own", dataset.slides, dataset.slides, 25, 25, "1", paths=paths)
     with pytest.raises(InvalidInput, match=r"Slide GIVH_S60 is a folder of images, .*; got .*slide\.zip"):
         next(OwnTiles(changed).batches(PARQUET, 10))

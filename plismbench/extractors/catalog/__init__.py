@@ -1,9 +1,9 @@
 """The built-in extractors, as data; beside each fact the page that it came from."""
 
-from plismbench.extractors.catalog.adapted import ADAPTED
 from plismbench.extractors.catalog.converted import CONVERTED
 from plismbench.extractors.catalog.general import FLOOR, GENERAL
 from plismbench.extractors.catalog.language import LANGUAGE
+from plismbench.extractors.catalog.lora import ADAPTED
 from plismbench.extractors.catalog.pathology import TIMM_HUB
 from plismbench.extractors.catalog.remote import REMOTE
 from plismbench.extractors.spec import ExtractorSpec

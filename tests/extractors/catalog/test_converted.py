@@ -1,13 +1,13 @@
 from plismbench.extractors.catalog.converted import CONVERTED
 from plismbench.extractors.catalog.language import LANGUAGE
-from plismbench.extractors.layouts import LAYOUTS
+from plismbench.extractors.key_maps import KEY_MAPS
 from plismbench.extractors.spec import Pooling
 
 BY_NAME = {spec.name: spec for spec in CONVERTED}
 
 
-def test_layouts_exist():
-    assert {spec.options.get("layout", "timm") for spec in CONVERTED + LANGUAGE} <= set(LAYOUTS)
+def test_key_maps_exist():
+    assert {spec.options.get("layout", "timm") for spec in CONVERTED + LANGUAGE} <= set(KEY_MAPS)
 
 
 def test_midnight_is_pooled_as_published_and_has_a_high_resolution():

@@ -4,7 +4,7 @@ from synthetic_results import make_result
 
 from plismbench.errors import StorageFailure
 from plismbench.pair_metrics import part_schema
-from plismbench.parts import Parts, drop_parts
+from plismbench.partial_results import Parts, drop_parts
 
 RUN = make_result().run
 

@@ -1,8 +1,8 @@
 import pytest
 
 from plismbench.dataset import PLISM, Slide
-from plismbench.described import find_dataset, read_description
 from plismbench.errors import InvalidInput, UnknownName
+from plismbench.own_dataset import find_dataset, read_description
 from plismbench.workspace import check_record
 
 GOOD = """\

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from plismbench.extractors.catalog.adapted import ADAPTED
+from plismbench.extractors.catalog.lora import ADAPTED
 from plismbench.extractors.towers import build_tower
 
 

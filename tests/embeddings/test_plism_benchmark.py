@@ -4,7 +4,7 @@ from official_features import write_features
 from stores import SLIDES, make_vectors, make_xy
 
 from plismbench.dataset import Slide
-from plismbench.embeddings.official import features_files, read_features
+from plismbench.embeddings.plism_benchmark import features_files, read_features
 from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue
 
 

@@ -5,7 +5,7 @@ import pytest
 from huggingface_hub import constants
 
 from plismbench.extractors import registry
-from plismbench.extractors.places import cached_address, extra_of, is_cached, is_pinned
+from plismbench.extractors.locations import cached_address, extra_of, is_cached, is_pinned
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(name="tiny", loader="a:b", dim=64)

@@ -6,9 +6,9 @@ import torch
 from checkpoints import SMALL, TIMM, publish, randomised
 
 from plismbench.errors import InvalidInput, Unavailable
-from plismbench.extractors.adapted import adapted_weights
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.places import beneath
+from plismbench.extractors.locations import beneath
+from plismbench.extractors.lora import adapted_weights
 from plismbench.extractors.spec import ExtractorSpec
 
 LAYER = "blocks.0.fc"

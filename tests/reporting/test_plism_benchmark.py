@@ -7,7 +7,7 @@ import pytest
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
-from plismbench.reporting.reference import metrics_csv, results_csv
+from plismbench.reporting.plism_benchmark import metrics_csv, results_csv
 
 KS = (1, 3, 5, 10)
 COLUMNS = ["cosine_similarity", "top_1_accuracy", "top_3_accuracy", "top_5_accuracy", "top_10_accuracy"]

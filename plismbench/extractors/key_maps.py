@@ -12,7 +12,7 @@ from plismbench.extractors.spec import ExtractorSpec
 
 
 @dataclass(frozen=True)
-class Layout:
+class KeyMap:
     """How a checkpoint names what a tower needs.
 
     Args:
@@ -27,7 +27,7 @@ class Layout:
 
 
 # What transformers writes for ViT, Dinov2 and Dinov2WithRegisters.
-_TRANSFORMERS = Layout(
+_TRANSFORMERS = KeyMap(
     drop=r"pooler\.|embeddings\.mask_token",
     rename=(
         (r"^embeddings\.(cls_token)", r"\1"),
@@ -45,7 +45,7 @@ _TRANSFORMERS = Layout(
         (r"^layernorm\.", "norm."),
     ),
 )
-_TRANSFORMERS_CLIP = Layout(
+_TRANSFORMERS_CLIP = KeyMap(
     drop=r"text_model\.|text_projection\.|logit_scale|vision_model\.embeddings\.position_ids",
     rename=(
         (r"^vision_model\.", ""),
@@ -64,7 +64,7 @@ _TRANSFORMERS_CLIP = Layout(
     ),
 )
 # SigLIP's tower has no class token, and a pooler that timm has too.
-_TRANSFORMERS_SIGLIP = Layout(
+_TRANSFORMERS_SIGLIP = KeyMap(
     drop=r"text_model\.|logit_",
     rename=(
         *_TRANSFORMERS_CLIP.rename,
@@ -76,7 +76,7 @@ _TRANSFORMERS_SIGLIP = Layout(
     ),
 )
 # The tower of a Gemma 4, among its language model.
-_TRANSFORMERS_GEMMA = Layout(
+_TRANSFORMERS_GEMMA = KeyMap(
     drop=r"lm_head\.|model\.(language_model|audio_tower|embed_vision|embed_audio)\.",
     rename=(
         (r"^model\.vision_tower\.", ""),
@@ -91,7 +91,7 @@ _TRANSFORMERS_GEMMA = Layout(
     ),
 )
 # `CLAM_ViT` of zhihuanglab/iSight: a CLIP of transformers, of which neither last norm nor projection is used.
-_ISIGHT = Layout(
+_ISIGHT = KeyMap(
     drop=r"patch_encoder\.(text_model|text_projection|visual_projection|vision_model\.post_layernorm)\.|"
     r"patch_encoder\.(logit_scale|vision_model\.embeddings\.position_ids)|"
     r"(cell_type_projection|attention_net|text_projection_to_visual_dim|classifiers)\.",
@@ -102,7 +102,7 @@ _ISIGHT = Layout(
     ),
 )
 # The whole model of open_clip, of its own vision transformer or of one of timm's.
-_OPEN_CLIP = Layout(
+_OPEN_CLIP = KeyMap(
     drop=r"(module\.)?(text|transformer|token_embedding|ln_final)\.|"
     r"(module\.)?(positional_embedding|text_projection|logit_|attn_mask)",
     rename=(
@@ -124,7 +124,7 @@ _OPEN_CLIP = Layout(
     ),
 )
 # open_clip's CoCa: each of its queries attends for itself, and the first makes the vector.
-_COCA = Layout(
+_COCA = KeyMap(
     drop=r"(module\.)?(text|text_decoder)\.|(module\.)?logit_scale",
     rename=(
         (r"^(module\.)?visual\.attn_pool\.query$", "attn_pool_contrast.query.first"),
@@ -135,7 +135,7 @@ _COCA = Layout(
     ),
 )
 # Meta's DINO and DINOv2, alone or in a training state: prefixes, heads, and blocks in chunks.
-_DINO = Layout(
+_DINO = KeyMap(
     drop=r"(module\.)?(backbone\.)?mask_token|(module\.)?(dino_head|ibot_head|head|fc|classifier)\.",
     rename=(
         (r"^module\.", ""),
@@ -147,12 +147,12 @@ _DINO = Layout(
     ),
 )
 # MoCo v3 with one more token in front of the class token: timm's first token, and its second.
-_PATHODUET = Layout(
+_PATHODUET = KeyMap(
     drop=r"head\.|bridge_token",
     rename=((r"^cls_token$", "reg_token"), (r"^pretext_token$", "cls_token")),
 )
 # Meta's DINOv3, as GenBio trains it.
-_GENBIO = Layout(
+_GENBIO = KeyMap(
     rename=(
         (r"^storage_tokens", "reg_token"),
         (r"^rope_embed\.", "rope."),
@@ -163,7 +163,7 @@ _GENBIO = Layout(
     ),
 )
 # BEiT-3, of torchscale, has everything twice: A is for images, B for text.
-_BEIT3 = Layout(
+_BEIT3 = KeyMap(
     drop=r".*\.B\.|(language|vision)_head\.|logit_scale|beit3\.(text_embed|vision_embed\.mask_token)",
     rename=(
         (r"^beit3\.", ""),
@@ -184,9 +184,9 @@ _BEIT3 = Layout(
         (r"\.ffn\.fc(\d)\.", r".mlp.fc\1."),
     ),
 )
-LAYOUTS = {
+KEY_MAPS = {
     # A classifier, and buffers that older versions of timm wrote.
-    "timm": Layout(drop=r"(head|fc|classifier)\.|.*\.(relative_position_index|attn_mask)$"),
+    "timm": KeyMap(drop=r"(head|fc|classifier)\.|.*\.(relative_position_index|attn_mask)$"),
     "transformers": _TRANSFORMERS,
     "transformers-clip": _TRANSFORMERS_CLIP,
     "transformers-siglip": _TRANSFORMERS_SIGLIP,
@@ -198,12 +198,12 @@ LAYOUTS = {
     "pathoduet": _PATHODUET,
     "beit3": _BEIT3,
     "genbio": _GENBIO,
-    "encoder": Layout(drop=r"(head|fc)\.", rename=((r"^encoder\.", ""),)),
-    "conch": Layout(
+    "encoder": KeyMap(drop=r"(head|fc)\.", rename=((r"^encoder\.", ""),)),
+    "conch": KeyMap(
         drop=r"text\.|text_decoder\.|logit_scale|visual\.(attn_pool_caption|ln_caption|proj_contrast)",
         rename=((r"^visual\.", ""),),
     ),
-    "keep": Layout(
+    "keep": KeyMap(
         drop=r"text\.|logit_scale",
         rename=((r"^visual\.", ""), (r"^visual_head\.", "head."), (r"\.(ls\d)\.weight", r".\1.gamma")),
     ),
@@ -212,20 +212,20 @@ _TOGETHER = (("attn.qkv", ("attn.query", "attn.key", "attn.value")), ("mlp.fc1",
 _APART = ("attn_pool.qkv.", "attn_pool.q.", "attn_pool.kv.")
 
 
-def layout_of(spec: ExtractorSpec) -> Layout:
+def key_map_of(spec: ExtractorSpec) -> KeyMap:
     """The layout that ``options["layout"]`` names; timm's own if it names none.
 
     Raises:
         UnknownName: if there is none of that name.
     """
     name = str(spec.options.get("layout", "timm"))
-    if name not in LAYOUTS:
-        raise UnknownName("layout", name, LAYOUTS)
-    return LAYOUTS[name]
+    if name not in KEY_MAPS:
+        raise UnknownName("layout", name, KEY_MAPS)
+    return KEY_MAPS[name]
 
 
 def rearranged(
-    state: Mapping[str, Tensor], layout: Layout, wanted: Collection[str]
+    state: Mapping[str, Tensor], layout: KeyMap, wanted: Collection[str]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A checkpoint under a tower's keys, and for each key the one that it had.
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from plismbench.tiles.parts import begun, continuing
+from plismbench.tiles.resumable import begun, continuing
 
 
 def test_a_file_that_is_continued_keeps_what_was_written_and_appears_whole(tmp_path):
@@ -59,7 +59,7 @@ from pathlib import Path
 import fcntl
 def refuse(*_): raise OSError(38, "Function not implemented")
 fcntl.flock = refuse
-from plismbench.tiles.parts import continuing
+from plismbench.tiles.resumable import continuing
 with continuing(Path(sys.argv[1])) as part:
     part.write(b"first ")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -27,7 +27,7 @@ _EXTRAS = {REMOTE_MODEL: "transformers", SAVED_MODEL: "tensorflow"}
 
 
 def is_pinned(spec: ExtractorSpec) -> bool:
-    """Whether the fingerprint of a spec is that of its vectors, without asking anyone."""
+    """Whether a commit or a hash fixes the weights, so that the fingerprint is final."""
     if spec.weights.startswith((HUB, TIMM)):
         pin = COMMIT if spec.weights.startswith(HUB) else _OF_TIMM
         return pin.fullmatch(spec.revision or "") is not None

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from plismbench import inspection
+from plismbench import model_check
 from plismbench.errors import CorruptFile
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.inspection import inspect_extractor, record_vectors
+from plismbench.model_check import inspect_extractor, record_vectors
 
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0, 0, 0), std=(1, 1, 1), n_params=384)
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 224, 224, 3), dtype=np.uint8)
@@ -78,7 +78,7 @@ def test_a_network_that_works_in_another_type_is_found(tmp_path):
 
 
 def test_half_precision_is_held_against_a_limit_only_where_it_is_recommended(tmp_path, monkeypatch):
-    monkeypatch.setattr(inspection, "_HALF_PRECISION", 0.0)
+    monkeypatch.setattr(model_check, "_HALF_PRECISION", 0.0)
     assert failed(inspect(tmp_path)) == {"fp16 against fp32"}
     assert failed(inspect(tmp_path, dataclasses.replace(SPEC, precision="bf16"))) == {"bf16 against fp32"}
     assert failed(inspect(tmp_path, dataclasses.replace(SPEC, precision="fp32"))) == set()

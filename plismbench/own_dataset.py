@@ -30,7 +30,7 @@ _TYPES = {str: "a text in quotes", int: "a whole number", list: "[[slide]] table
 
 
 @dataclass(frozen=True)
-class DescribedDataset(RegisteredDataset):
+class OwnDataset(RegisteredDataset):
     """A data set of one's own.
 
     Args:
@@ -66,7 +66,7 @@ def find_dataset(name: str) -> RegisteredDataset:
         raise UnknownName("data set", name, DATASETS, hint="Your own is named by its .toml file.") from None
 
 
-def read_description(path: Path) -> DescribedDataset:
+def read_description(path: Path) -> OwnDataset:
     """The data set that a TOML file describes.
 
     Raises:
@@ -105,7 +105,7 @@ def read_description(path: Path) -> DescribedDataset:
                 f" that plismbench keeps something else under; got '{told[key]}'."
             )
     try:
-        return DescribedDataset(
+        return OwnDataset(
             name=told["name"],
             title=told.get("title", told["name"]),
             slides=tuple(slides),

@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from plismbench.errors import InvalidInput
-from plismbench.extractors.layouts import LAYOUTS, Layout, rearranged
+from plismbench.extractors.key_maps import KEY_MAPS, KeyMap, rearranged
 
 
 def test_parts_are_joined_in_their_order():
     parts = {f"encoder.layer.0.attention.attention.{name}.bias": torch.full((2,), value)
              for name, value in (("value", 3.0), ("query", 1.0), ("key", 2.0))}  # fmt: skip
-    found, origins = rearranged(parts, LAYOUTS["transformers"], ())
+    found, origins = rearranged(parts, KEY_MAPS["transformers"], ())
     assert found["blocks.0.attn.qkv.bias"].tolist() == [1, 1, 2, 2, 3, 3]
     assert origins["blocks.0.attn.qkv.bias"] == "encoder.layer.0.attention.attention.query.bias"
 
@@ -17,7 +17,7 @@ def test_gate_and_value_of_a_newer_swiglu_are_one_layer():
     state = {"encoder.layer.0.mlp.up_proj.bias": torch.tensor([2.0]),
              "encoder.layer.0.mlp.gate_proj.bias": torch.tensor([1.0]),
              "encoder.layer.0.mlp.down_proj.bias": torch.tensor([3.0])}  # fmt: skip
-    found, _ = rearranged(state, LAYOUTS["transformers"], ())
+    found, _ = rearranged(state, KEY_MAPS["transformers"], ())
     assert {key: value.tolist() for key, value in found.items()} == {
         "blocks.0.mlp.fc1.bias": [1, 2], "blocks.0.mlp.fc2.bias": [3],
     }  # fmt: skip
@@ -25,22 +25,22 @@ def test_gate_and_value_of_a_newer_swiglu_are_one_layer():
 
 def test_a_part_without_the_others_keeps_its_name():
     found, origins = rearranged({"vision_model.encoder.layers.3.self_attn.q_proj.bias": torch.ones(1)},
-                                LAYOUTS["transformers-clip"], ())  # fmt: skip
+                                KEY_MAPS["transformers-clip"], ())  # fmt: skip
     assert origins == {"blocks.3.attn.query.bias": "vision_model.encoder.layers.3.self_attn.q_proj.bias"}
     assert list(found) == list(origins)
 
 
 def test_other_parts_are_dropped_and_nothing_else():
     state = {"text.x": torch.ones(1), "visual.ln_caption.bias": torch.ones(1), "visual.other": torch.ones(1)}
-    assert list(rearranged(state, LAYOUTS["conch"], ())[0]) == ["other"]
+    assert list(rearranged(state, KEY_MAPS["conch"], ())[0]) == ["other"]
 
 
 def test_a_classifier_that_the_tower_has_is_kept():
     state = {"head.weight": torch.ones(1)}
-    assert list(rearranged(state, LAYOUTS["timm"], ())[0]) == []
-    assert list(rearranged(state, LAYOUTS["timm"], ("head.weight",))[0]) == ["head.weight"]
+    assert list(rearranged(state, KEY_MAPS["timm"], ())[0]) == []
+    assert list(rearranged(state, KEY_MAPS["timm"], ("head.weight",))[0]) == ["head.weight"]
 
 
 def test_one_name_for_two_keys_is_an_error():
     with pytest.raises(InvalidInput, match=r"Keys x\.a and a of the checkpoint both become a"):
-        rearranged({"x.a": torch.ones(1), "a": torch.ones(1)}, Layout(rename=((r"^x\.", ""),)), ())
+        rearranged({"x.a": torch.ones(1), "a": torch.ones(1)}, KeyMap(rename=((r"^x\.", ""),)), ())
