@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from stores import SLIDES, make_dataset, make_store, make_vectors, make_xy
 
 from plismbench.aggregation import PAIR, metric_names
-from plismbench.dataset import Slide
+from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
 from plismbench.embeddings.store import Embeddings
 from plismbench.errors import (
     AlreadyExists,
@@ -350,9 +350,7 @@ plismbench.evaluation.PAIRS_PER_PART = 1
 for _ in plan_many(Path(sys.argv[2]), EmbeddingStore.open(Path(sys.argv[3]))).evaluate():
     pass
 """
-MANY = tuple(
-    sorted(Slide(*codes) for codes in itertools.product(("GM", "HR", "MY", "KR", "LM"), ("AT2", "P", "SQ", "S60")))
-)
+MANY = tuple(Slide(staining, scanner) for staining in PLISM_STAININGS[:5] for scanner in PLISM_SCANNERS[:4])
 
 
 def plan_many(tmp_path, store):
@@ -374,7 +372,7 @@ def test_20_kills_at_random_moments_end_in_the_same_bytes(tmp_path):
         if number % 4:  # mostly among the pairs, else while it starts
             while process.poll() is None and not set(folder.glob("parts/*/*.parquet")) - before:
                 time.sleep(0.002)
-        time.sleep(random.uniform(0, 0.02 if number % 4 else 1.5))
+        time.sleep(random.uniform(0, 0.02 if number % 4 else 1.0))
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
         progress.add(len(list(folder.glob("parts/*/*.parquet"))))
