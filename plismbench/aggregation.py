@@ -14,7 +14,7 @@ PAIR = ("staining_a", "scanner_a", "staining_b", "scanner_b")
 """The columns that name a pair."""
 
 PROPORTION = ("random_cosine", "cosine_lift", "centred_cosine")
-"""What stands beside the official numbers: see ``plismbench.metrics.cosine``."""
+"""What stands beside the published numbers: see ``plismbench.metrics.cosine``."""
 
 SUMMARY_SCHEMA: Schema = {
     "group": pl.String(),

@@ -20,7 +20,7 @@ from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.partial_results import Parts, drop_parts
-from plismbench.results import Result, Run, read_result, selection_name, summed_up, write_result
+from plismbench.results import Result, Run, begin_result, read_result, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
 from plismbench.search.vectors import keeps_directions
 from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, require_writable, storage_errors
@@ -116,6 +116,7 @@ class Evaluation:
         summary, draws = summed_up(pairs, cores, ks)
         rate = len(self.todo) / seconds if self.todo else 0.0
         run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
+        begin_result(self.folder)
         with storage_errors(self.folder):
             (self.folder / MANIFEST_FILE).unlink(missing_ok=True)  # of a submission, whose place this takes
         write_result(self.folder, Result(run, pairs, summary, cores, draws))

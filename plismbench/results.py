@@ -185,10 +185,15 @@ def selection_name(
     return name
 
 
-def write_result(folder: Path, result: Result) -> None:
-    """Writes the files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
+def begin_result(folder: Path) -> None:
+    """Takes the mark of completeness from a result that is about to change."""
     with storage_errors(folder):
         (folder / RUN_FILE).unlink(missing_ok=True)
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Writes the files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
+    begin_result(folder)
     tables = {
         PAIRS_FILE: result.pairs,
         SUMMARY_FILE: result.summary,

@@ -219,7 +219,7 @@ def check_shape(shape: Shape, device: torch.device, encoded: tuple[bytes, ...]) 
 
 
 def checks(device: torch.device) -> list[Callable[[], Iterable[Finding]]]:
-    """What is to do, the shortest first."""
+    """What is to do, the shortest first, the profiler last."""
     search, encoded = TorchEngine.on(device.type), encode_tissue(512)
     return [
         partial(check_decode, encoded),

@@ -259,8 +259,8 @@ def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(block, {})  # noqa: S102 - our own page
-    described = "--dataset=rescans/dataset.toml"
-    done = run("extract", described, "--model=small-pixels")
+    own = "--dataset=rescans/dataset.toml"
+    done = run("extract", own, "--model=small-pixels")
     assert done.code == 0, done.err
     assert f"3 slides of rescans, read from {tmp_path / 'rescans'}, on cpu" in done.err
     same = run("extract", "--dataset=demo", "--model=small-pixels", "--slides=HR_AT2,HR_P,HR_S60")
@@ -272,11 +272,11 @@ def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
         )
         np.testing.assert_array_equal(ours.vectors, demo.vectors)
         np.testing.assert_array_equal(ours.xy, demo.xy)
-    evaluated = run("evaluate", described, "--format=json")
+    evaluated = run("evaluate", own, "--format=json")
     assert evaluated.code == 0, evaluated.err
     groups = {row["group"] for row in json.loads(evaluated.out)["rows"] if row["n_pairs"]}
     assert groups == {"cross-scanner", "all"}
-    board = run("leaderboard", described)
+    board = run("leaderboard", own)
     assert board.code == 0
     signature, _, row, *_ = board.out.splitlines()
     undefined, numbers = r"– +", r"-?\d?\.\d+ +"

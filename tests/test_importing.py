@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from official_features import write_features
+from plism_benchmark_features import write_features
 from stores import SLIDES, make_dataset, make_store, make_vectors, make_xy
 
 from plismbench.embeddings.store import EmbeddingStore

@@ -37,19 +37,19 @@ def slides_of(given):
 
 
 class FakeDevice:
-    """Computes only when it is waited for, and counts what it has been sent meanwhile."""
+    """Computes only when it is waited for, and counts what it has been submitted meanwhile."""
 
     def __init__(self):
-        self.sent = self.computed = self.most = 0
+        self.submitted = self.computed = self.most = 0
 
     def submit(self, forward, pixels):
-        self.sent += 1
-        self.most = max(self.most, self.sent - self.computed)
-        return FakeFlight(self, forward, pixels)
+        self.submitted += 1
+        self.most = max(self.most, self.submitted - self.computed)
+        return FakeFuture(self, forward, pixels)
 
 
 @dataclass
-class FakeFlight:
+class FakeFuture:
     device: FakeDevice
     forward: object
     pixels: np.ndarray
@@ -65,7 +65,7 @@ def test_a_device_always_has_work_ahead_and_never_more_than_some(tmp_path):
     work, store = pipeline(tmp_path, runner)
     done = list(slides_of(work(iter(tasks()))))
     assert [one.slide for one in done] == list(SLIDES)
-    assert device.sent == device.computed == 3 * len(SLIDES)
+    assert device.submitted == device.computed == 3 * len(SLIDES)
     assert 2 <= device.most <= 3
     assert [one.efficiency.forward_seconds for one in done] == [6.0] * len(SLIDES)
     pixels = next(RandomTiles().batches(SLIDES[1], TILES)).pixels

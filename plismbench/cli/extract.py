@@ -165,7 +165,8 @@ def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> Non
         f"  write    {size(written_bytes(plan.spec, n_tiles))} to {plan.store.folder}"
     )
     say(f"{name}: loading it, to time it on noise …")
-    cost = profile_model(plan.spec, device=device, precision=precision, batch_size=plan.batch_size, n_tiles=1)
+    n_timed = 1 if device == "cpu" else 2_048  # a batch takes seconds on a CPU, and too little to be timed on a GPU
+    cost = profile_model(plan.spec, device=device, precision=precision, batch_size=plan.batch_size, n_tiles=n_timed)
     speed = cost.tiles_per_second
     show(f"  compute  {duration(n_tiles / speed)} at {speed:,.1f} tiles/s on {device} in {precision}")
 

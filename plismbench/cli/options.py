@@ -20,6 +20,10 @@ def split_commas(values: list[str] | None) -> list[str]:
     return list(dict.fromkeys(part.strip() for value in values or [] for part in value.split(",") if part.strip()))
 
 
+def _absolute(root: Path) -> Path:
+    return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
+
+
 def _trust(wanted: bool) -> bool:
     if wanted:
         os.environ[TRUST] = "1"  # where loaders look, in other processes too
@@ -48,7 +52,7 @@ Root = Annotated[
     typer.Option(
         envvar="PLISMBENCH_ROOT",
         default_factory=default_root,
-        resolve_path=True,  # it travels to workers elsewhere
+        callback=_absolute,
         show_default="~/.local/share/plismbench",
         help="Folder of everything that plismbench keeps.",
     ),

@@ -74,7 +74,7 @@ def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -
     Raises:
         MissingEmbeddings: if nothing is extracted, with the hint.
         UnknownName: if one is not, with the hint.
-        DuplicateName: if a folder is a copy of another model's.
+        DuplicateName: if a folder is not its model's own, as a copy is.
         CorruptFile: if a manifest cannot be read.
     """
     extracted = list(workspace.extracted())
@@ -90,7 +90,7 @@ def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -
         if store.folder != own:
             raise DuplicateName(
                 f"{store.folder} holds vectors of '{store.manifest.name}', whose own folder is '{own.name}'.",
-                hint="Move the copy elsewhere.",
+                hint="Move it elsewhere, or call the folder so.",
             )
     return stores
 

@@ -213,7 +213,7 @@ _APART = ("attn_pool.qkv.", "attn_pool.q.", "attn_pool.kv.")
 
 
 def key_map_of(spec: ExtractorSpec) -> KeyMap:
-    """The layout that ``options["layout"]`` names; timm's own if it names none.
+    """The key map that ``options["layout"]`` names; timm's own if it names none.
 
     Raises:
         UnknownName: if there is none of that name.
@@ -225,7 +225,7 @@ def key_map_of(spec: ExtractorSpec) -> KeyMap:
 
 
 def rearranged(
-    state: Mapping[str, Tensor], layout: KeyMap, wanted: Collection[str]
+    state: Mapping[str, Tensor], key_map: KeyMap, wanted: Collection[str]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A checkpoint under a tower's keys, and for each key the one that it had.
 
@@ -239,10 +239,10 @@ def rearranged(
     found: dict[str, Tensor] = {}
     origins: dict[str, str] = {}
     for key, value in state.items():
-        if key not in wanted and re.match(layout.drop, key):
+        if key not in wanted and re.match(key_map.drop, key):
             continue
         name = key
-        for pattern, replacement in layout.rename:
+        for pattern, replacement in key_map.rename:
             name = re.sub(pattern, replacement, name)
         if name.endswith(".transposed"):
             name, value = f"{name.removesuffix('transposed')}weight", value.T

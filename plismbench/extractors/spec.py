@@ -145,13 +145,14 @@ class ExtractorSpec:
             if not holds:
                 raise InvalidInput(f"Extractor '{self.name}': {sentence}.")
         try:
-            json.dumps(self.options, default=_plain)
+            object.__setattr__(self, "options", _plain(self.options))
+            json.dumps(self.options)
         except TypeError as error:
             raise InvalidInput(f"Extractor '{self.name}': options are plain JSON; {error}.") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Every field, as plain JSON values."""
-        told: dict[str, Any] = json.loads(json.dumps(vars(self), default=_plain))
+        told: dict[str, Any] = json.loads(json.dumps(vars(self)))
         return told
 
     def variant(self, *, pooling: Pooling | None = None, image_size: int | None = None) -> "ExtractorSpec":
@@ -200,10 +201,11 @@ class ExtractorSpec:
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _plain(value: object) -> dict[Any, Any]:
+def _plain(value: Any) -> Any:
+    """Tables of any kind as dicts, so that they can be written and sent to other processes."""
     if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+        return {key: _plain(each) for key, each in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 _LARGEST_DIM, _LARGEST_SIDE = 1_000_000, 10_000  # beyond any network; a slip of the keyboard would fill the memory

@@ -88,7 +88,7 @@ class CudaTransfer:
     def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
         """Queues copy, forward pass and copy back."""
         cuda, main = self._cuda, self._cuda.current_stream(self._device)
-        pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        pinned = torch.empty(pixels.shape, dtype=torch.uint8, device="cpu", pin_memory=True)
         pinned.numpy()[...] = pixels  # torch would copy with a thread a core, which then spin beside those who decode
         with cuda.stream(self._up):
             batch = pinned.to(self._device, non_blocking=True)

@@ -76,7 +76,7 @@ class TorchEngine(DeviceArithmetic):
             )
 
     def reaching(self, a: OnDevice, b: OnDevice, least_a: Float64, least_b: Float64, margin: float) -> Reached:
-        """Compares some rows at a time, those of ``a`` that are asked for with all of ``b`` first."""
+        """Compares some rows at a time: those of ``a`` that are asked for with all of ``b`` first, or all at once."""
         import torch
 
         check_width(a.values.shape[1], b.values.shape[1])

@@ -12,7 +12,7 @@ import polars as pl
 from plismbench.dataset import Slide, dataset_named
 from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, PlismbenchError, RejectedSubmission
-from plismbench.results import Result, Run, read_result, selection_name, write_result
+from plismbench.results import Result, Run, begin_result, read_result, selection_name, write_result
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables
@@ -83,6 +83,7 @@ def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> li
         if existing is Existing.SKIP and (folder / RUN_FILE).exists():
             written.append(None)
             continue
+        begin_result(folder)
         write_manifest(folder / MANIFEST_FILE, submission.manifest)
         write_result(folder, submission.result)
         written.append(folder)

@@ -44,7 +44,7 @@ def require_tiles(dataset: RegisteredDataset, slide: Slide, tile_ids: Iterable[s
     """Checks that a slide shows the places that the data set says it shows, if it says so.
 
     Raises:
-        CorruptFile: if the ids have another fingerprint.
+        CorruptFile: if the ids have another SHA-256.
     """
     found = ids_sha256(tile_ids)
     if dataset.tiles_sha256 and found != dataset.tiles_sha256:

@@ -116,12 +116,17 @@ def for_each(function: Callable[[_Item, threading.Event], None], items: Iterable
         count: calls at a time.
 
     Raises:
-        BaseException: the first that a call raises, after all other calls have ended.
+        BaseException: what a call raises, after all other calls have ended.
     """
     stop = threading.Event()
+
+    def unless_stopped(item: _Item) -> None:
+        if not stop.is_set():
+            function(item, stop)
+
     with threads(count) as pool:
         try:
-            for done in as_completed([pool.submit(function, item, stop) for item in items]):
+            for done in as_completed([pool.submit(unless_stopped, item) for item in items]):
                 done.result()
         finally:
             stop.set()

@@ -1,7 +1,7 @@
 import csv
 
 import pytest
-from official_features import write_features
+from plism_benchmark_features import write_features
 from stores import make_vectors, make_xy
 
 

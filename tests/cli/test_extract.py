@@ -255,6 +255,14 @@ def test_a_dry_run_says_what_it_can_before_it_loads_the_model_and_leaves_nothing
     assert not (tmp_path / "root").exists()
 
 
+def test_a_root_is_the_same_for_workers_in_other_folders(run, toy, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    told = run("extract", "--model=toy", "--dataset=tiny", "--slides=GM_P", "--root=link/here")
+    assert told.code == 0
+    assert f"wrote {tmp_path / 'link/here/tiny/embeddings/toy'}" in told.err
+
+
 def test_a_dry_run_of_a_replacement_drops_nothing(run, toy, tmp_path):
     run("extract", "--model=toy", "--dataset=tiny")
     folder = tmp_path / "root/tiny/embeddings/toy"

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from official_features import write_features
+from plism_benchmark_features import write_features
 from stores import SLIDES, make_vectors, make_xy
 
 from plismbench.dataset import Slide

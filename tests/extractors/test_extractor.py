@@ -250,3 +250,11 @@ def test_defaults_follow_the_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert default_precision(spec, "cuda") is Precision.BF16
     assert default_batch_size("cpu") < default_batch_size("cuda:1")
+
+
+def test_tiles_that_do_not_fit_the_memory_are_one_line(pixels):
+    def full(image):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    with pytest.raises(NeedsAction, match="'toy' does not fit the memory of cpu with 4 tiles at once"):
+        extractor(Function(full))(pixels)

@@ -14,7 +14,7 @@ def mean(batch):
     return batch.float().mean((1, 2)).half()
 
 
-def test_the_line_of_a_cpu_does_it_at_once():
+def test_a_cpu_does_it_at_once():
     computed = transfer_to(CPU).submit(mean, PIXELS).result()
     np.testing.assert_array_equal(computed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
     assert computed.seconds > 0
@@ -110,7 +110,7 @@ def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(c
     assert computed.seconds == 0.25
 
 
-def test_the_host_waits_for_nothing_while_it_sends(cuda):
+def test_the_host_waits_for_nothing_while_it_submits(cuda):
     transfer = CudaTransfer(CPU, cuda)
     futures = [transfer.submit(mean, PIXELS) for _ in range(3)]
     assert "host sleeps" not in cuda.log

@@ -32,7 +32,7 @@ def test_a_tile_is_known_by_its_id(tile_id: str | None, xy: tuple[int, int] | No
     assert tile_xy(tile_id) == xy
 
 
-def test_a_fingerprint_depends_on_the_order() -> None:
+def test_a_hash_of_ids_depends_on_their_order() -> None:
     assert ids_sha256(["tile_16_8_20", "tile_16_9_8"]) == sha256(b"tile_16_8_20\ntile_16_9_8").hexdigest()
     assert ids_sha256(["tile_16_9_8", "tile_16_8_20"]) != ids_sha256(["tile_16_8_20", "tile_16_9_8"])
 
