@@ -5,7 +5,7 @@ import pytest
 from submission_files import changed_json, changed_run, changed_table, forge, make_submission
 
 from plismbench.embeddings.manifest import read_manifest
-from plismbench.errors import AlreadyExists, CorruptFile, RejectedSubmission
+from plismbench.errors import AlreadyExists, CorruptFile, RejectedSubmission, StorageFailure
 from plismbench.results import read_result, write_result
 from plismbench.submissions.submission import add, pack, unpack
 from plismbench.workspace import Existing
@@ -29,6 +29,19 @@ def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
     assert read_manifest(folder / "manifest.json") == found.manifest
     pack(folder, folder / "manifest.json", tmp_path / "again.zip")  # what was added can be handed on
     assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
+
+
+def test_a_result_that_is_half_replaced_is_none(submission, tmp_path, monkeypatch):
+    found = unpack(submission[0])
+    (folder,) = add([found], tmp_path / "root", Existing.ERROR)
+
+    def full(path, manifest):
+        raise StorageFailure("The disk is full.")
+
+    monkeypatch.setattr("plismbench.submissions.submission.write_manifest", full)
+    with pytest.raises(StorageFailure):
+        add([found], tmp_path / "root", Existing.REPLACE)
+    assert not (folder / "run.json").exists()
 
 
 def test_a_result_that_is_there_stays_unless_asked(submission, tmp_path):

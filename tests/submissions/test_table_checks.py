@@ -28,6 +28,8 @@ def first(column, value):
 
 def test_an_honest_result_holds():
     check_tables(whole())
+    rounded = whole()  # the last of its six digits depends on the order of summation
+    check_tables(dataclasses.replace(rounded, summary=first("low", pl.col("low") + 3e-6)(rounded.summary)))
     check_tables(make_result(slides=SLIDES[:2], ks=(1, 5), n_tiles=sum(CORES.values())))
 
 
@@ -46,8 +48,10 @@ def test_an_honest_result_holds():
         ("summary", first("iqr", 0.5), "iqr of cross-scanner"),
         ("summary", first("n_pairs", 3), "other groups, metrics or numbers of pairs"),
         ("summary", first("low", 0.0), "low of cross-scanner"),
+        ("summary", first("low", pl.col("low") + 3e-5), "low of cross-scanner"),
         ("summary", first("low", None), "low of cross-scanner"),
         ("summary", first("median", float("nan")), "median of cross-scanner"),
+        ("draws", first("top10_cross_both", pl.col("top10_cross_both") + 3e-5), "draws of top10_cross_both"),
         ("draws", first("top10_cross_both", 0.9), "draws of top10_cross_both do not follow"),
         # Rows dropped, doubled, or other than the slides make.
         ("pairs", lambda table: table[1:], "4 slides make 6 pairs, and it has 5: see GM_AT2, GM_P"),
