@@ -54,6 +54,7 @@ def test_a_host_s_name_fits_into_a_file_s(monkeypatch):
 def test_the_record_names_the_processor():
     told = hardware()
     assert set(told) == {"cpu", "cores", "memory_gb"}
+    assert told["memory_gb"] == pytest.approx(memory_bytes() / 1e9, abs=0.051)
     assert told["cpu"]
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 from plismbench.errors import NeedsAction
 from plismbench.extractors import runner as runners
 from plismbench.extractors.extractor import Extractor
-from plismbench.extractors.runner import Runner, best_batch_size, make_runner, noise_tiles
+from plismbench.extractors.runner import Runner, _tiles_per_second, best_batch_size, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
 TILES = noise_tiles(10)
@@ -146,6 +147,25 @@ def test_the_best_batch_is_the_largest_that_is_fast(speeds, expected):
         return speeds[size]
 
     assert best_batch_size(tiles_per_second) == expected
+
+
+def test_the_speed_of_a_size_is_tiles_over_seconds():
+    class Slow(Mean):
+        def forward(self, image):
+            time.sleep(0.02)
+            return super().forward(image)
+
+    assert 8 < _tiles_per_second(extractor(Slow()), 4) <= 4 / 0.02
+
+
+def test_a_bug_is_no_trouble_with_a_compiler():
+    class Failing(nn.Module):
+        def forward(self, image):
+            raise RuntimeError("a bug")
+
+    spec = dataclasses.replace(SPEC, loader="plismbench.extractors.baselines:constant")
+    with pretended_gpu(), pytest.raises(RuntimeError, match="a bug"):
+        make_runner(Extractor(spec, Failing(), torch.device("cuda"), Precision.FP16), 2)
 
 
 def test_the_measured_speed_counts_tiles(monkeypatch):
