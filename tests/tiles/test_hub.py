@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -305,7 +306,15 @@ def test_a_revision_that_does_not_exist_is_named() -> None:
         list(source.batches(SLIDE, 10))
 
 
-def test_a_hub_that_goes_away_in_the_middle_is_unavailable(rows: Rows, tmp_path: Path, naps: list[float]) -> None:
+def test_a_hub_that_goes_away_in_the_middle_is_unavailable(
+    rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: Counter[int] = Counter()  # seconds by thread: the first that gives up ends the others
+
+    def nap(seconds: float) -> None:
+        naps[threading.get_ident()] += round(seconds)
+
+    monkeypatch.setattr("time.sleep", nap)
     hub = serve(rows, tmp_path, rows_per_group=1)
     with hub.in_this_process(tmp_path / "hf"):
         with hub:
@@ -314,7 +323,7 @@ def test_a_hub_that_goes_away_in_the_middle_is_unavailable(rows: Rows, tmp_path:
         with pytest.raises(Unavailable, match=f"Cannot reach {hub.url} for {REPO}: .*refused") as raised:
             list(batches)
     one_line(raised.value)
-    assert 140 < sum(naps) / 8 < 300  # 8 readers: a router may start anew
+    assert 140 < max(naps.values()) < 600  # a router may start anew
 
 
 @pytest.mark.parametrize(
