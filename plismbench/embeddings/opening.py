@@ -90,7 +90,7 @@ def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -
         if store.folder != own:
             raise DuplicateName(
                 f"{store.folder} holds vectors of '{store.manifest.name}', whose own folder is '{own.name}'.",
-                hint="Move it elsewhere, or call the folder so.",
+                hint="Move it elsewhere, or rename the folder back.",
             )
     return stores
 

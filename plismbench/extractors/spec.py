@@ -26,7 +26,7 @@ class Pooling(StrEnum):
 
 
 BATCH_SIZES = {"cpu": 32, "cuda": 256}
-"""Tiles in a forward pass that keep a device busy; on a CPU more only cost memory."""
+"""Tiles in a forward pass that keep a device busy; on a CPU more only cost memory. Help tells them without torch."""
 
 
 class Precision(StrEnum):
