@@ -12,7 +12,7 @@ from plismbench.machine import n_cpus
 from plismbench.metrics.protocol import OWKIN, PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.own_dataset import find_dataset
-from plismbench.pairs import Axis
+from plismbench.pairs import Axis, slide_pairs
 from plismbench.reporting.formats import TableFormat
 from plismbench.search.engine import AUTO, ENGINES
 from plismbench.workspace import Existing, Workspace
@@ -89,6 +89,8 @@ def evaluate(
             for _ in plan.evaluate():
                 advance(1)
         say(f"{plan.run.name}: wrote {plan.folder}")
+    if by is not None and not any(pair.group is by.group for pair in slide_pairs(chosen)):
+        say(f"--by {by} has nothing to show: no two of these slides differ in their {by} alone.")
     results = told_apart(read_result(plan.folder) for plan in plans)
     if table_format is TableFormat.TABLE:
         show(summary_table(results, by))

@@ -91,3 +91,10 @@ def test_every_two_scanners_can_be_printed(run, extracted):
     told = json.loads(run("evaluate", "--dataset=tiny", "--model=good", "--by=staining", "--format=json").out)
     assert {row["group"] for row in told["rows"]} == {"staining GM-HR", "staining GM-MY", "staining HR-MY"}
     assert run("evaluate", "--dataset=tiny", "--by=tissue").code == 2
+
+
+def test_why_a_table_by_scanner_is_empty_is_said(run, extracted):
+    words = "--by scanner has nothing to show: no two of these slides differ in their scanner alone."
+    empty = run("evaluate", "--dataset=tiny", "--by=scanner", "--scanners=P")
+    assert (empty.code, empty.err.splitlines()[-1]) == (0, words)
+    assert words not in run("evaluate", "--dataset=tiny", "--by=staining", "--scanners=P").err
