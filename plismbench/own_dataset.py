@@ -73,7 +73,7 @@ def read_description(path: Path) -> OwnDataset:
         InvalidInput: if the file cannot be read or says something that makes no sense, naming the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Notepad may begin a file with a mark
         told = tomllib.loads(text)
     except OSError as error:
         raise InvalidInput(

@@ -46,6 +46,13 @@ def test_a_description_is_a_data_set_with_paths_beside_it(write, tmp_path):
     assert find_dataset(str(tmp_path / "own.toml")) == dataset
 
 
+def test_the_mark_that_notepad_writes_is_left_out(write):
+    path = write(GOOD)
+    before = read_description(path)
+    path.write_text(GOOD, encoding="utf-8-sig")
+    assert read_description(path) == before
+
+
 def test_no_data_set_is_kept_where_something_else_is(write, tmp_path):
     name = check_record(tmp_path, "toy").relative_to(tmp_path).parts[0]
     with pytest.raises(InvalidInput, match=f"keeps something else under; got '{name}'"):

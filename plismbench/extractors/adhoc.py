@@ -115,7 +115,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
     """
     file = _existing(path)
     try:
-        told = tomllib.loads(file.read_text())
+        told = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # Notepad may begin a file with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CorruptFile(f"{path} is not TOML: {error}.") from error
     fields = {field.name for field in dataclasses.fields(ExtractorSpec)}

@@ -122,6 +122,14 @@ def test_a_toml_file_has_the_fields_of_a_spec(tmp_path):
         torch.testing.assert_close(load_module(spec)(image), network(image))
 
 
+def test_the_mark_that_notepad_writes_is_left_out(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("dim = 3\n")
+    before = toml_spec(path)
+    path.write_text("dim = 3\n", encoding="utf-8-sig")
+    assert toml_spec(path) == before
+
+
 def test_the_revision_of_a_toml_file_is_held_against_its_weights(tmp_path):
     (tmp_path / "weights").mkdir()
     torch.save(small().state_dict(), tmp_path / "weights/x.pth")
