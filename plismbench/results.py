@@ -227,6 +227,8 @@ def read_result(folder: Path) -> Result:
     run_file = folder / RUN_FILE
     try:
         told = json.loads(run_file.read_text(encoding="utf-8"))
+        if not isinstance(told, dict):
+            raise TypeError("it is no JSON object")
         if told["schema"] != RUN_SCHEMA:
             raise CorruptFile(
                 f"{run_file} is {told['schema']}; this version reads {RUN_SCHEMA}.",

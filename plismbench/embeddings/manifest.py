@@ -121,6 +121,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(told, dict):
+            raise TypeError("it is no JSON object")
         manifest = Manifest(**told)
         _ = manifest.identity, manifest.dim
         if type(manifest.tiles_commit) is not dict:

@@ -54,11 +54,10 @@ def unpack(archive: Path) -> Submission:
         signature, files = read_archive(archive)
         found = _read(files)
         _check(found, signature)
-    except RecursionError as error:
-        raise RejectedSubmission(f"{archive}: its JSON is nested too deep.") from error
-    except PlismbenchError as error:
+    except (PlismbenchError, RecursionError) as error:
+        reason = error.message if isinstance(error, PlismbenchError) else "Its JSON is nested too deep."
         raise RejectedSubmission(
-            f"{archive}: {textwrap.shorten(error.message, _LONGEST_REASON)}",
+            f"{archive}: {textwrap.shorten(reason, _LONGEST_REASON)}",
             hint="Nothing was added. Ask for an archive as `plismbench submit pack` writes it.",
         ) from error
     return found

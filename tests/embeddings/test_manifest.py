@@ -44,6 +44,14 @@ def test_damage_is_one_sentence(tmp_path, text):
         read_manifest(path)
 
 
+@pytest.mark.parametrize("text", ["[]", "3", "null"])
+def test_json_of_another_kind_is_a_plain_sentence(tmp_path, text):
+    path = tmp_path / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(CorruptFile, match=r"Cannot read .*manifest\.json: it is no JSON object\."):
+        read_manifest(path)
+
+
 def test_commits_that_are_none_are_named(tmp_path):
     path = tmp_path / "manifest.json"
     write_manifest(path, make_manifest())

@@ -166,8 +166,12 @@ def test_json_of_another_kind(submission, name, content):
     files = {name: content}
     if name == "run.json":
         files |= changed_json(archive, "submission.json")
-    with pytest.raises(RejectedSubmission):
+    with pytest.raises(RejectedSubmission, match=r"forged\.zip: .*Nothing was added\.") as caught:
         unpack(forge(archive, files))
+    if content == b"[]":
+        assert f"Cannot read {name}: it is no JSON object." in str(caught.value)
+    if content.startswith(b"[["):
+        assert "Its JSON is nested too deep." in str(caught.value)
 
 
 @pytest.mark.parametrize("fields", [{"slides": 3}, {"ks": None}, {"slides": [1, 2]}, {"extractor": []}, {"extra": 1}])
