@@ -68,7 +68,8 @@ class Embeddings:
         finite = (bits & _INFINITE != _INFINITE).all(axis=1)
         if not finite.all():
             row = int(np.argmin(finite))
-            raise NonFiniteValue(f"The vector of {self.slide}, tile ({x[row]}, {y[row]}), holds NaN or infinity.")
+            what = "NaN" if np.isnan(self.vectors[row]).any() else "a value beyond 65,504, the largest of float16"
+            raise NonFiniteValue(f"The vector of {self.slide}, tile ({x[row]}, {y[row]}), holds {what}.")
 
     def digest(self) -> str:
         """SHA-256 of coordinates and vectors."""

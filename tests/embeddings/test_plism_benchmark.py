@@ -65,12 +65,12 @@ def test_a_damaged_file_is_named(tmp_path, content):
         read_features(path, SLIDES[0])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 70_000])
-def test_values_that_float16_cannot_hold_name_the_tile(tmp_path, value):
+@pytest.mark.parametrize(("value", "words"), [(np.nan, "NaN"), (np.inf, "65,504"), (70_000, "65,504")])
+def test_values_that_float16_cannot_hold_name_the_tile(tmp_path, value, words):
     values = np.ones((5, 4))
     values[3, 2] = value
     write_features(tmp_path, {SLIDES[0]: values}, make_xy(5))
-    with pytest.raises(NonFiniteValue, match=r"GM_AT2, tile \(0, 3\)"):
+    with pytest.raises(NonFiniteValue, match=rf"GM_AT2, tile \(0, 3\), holds .*{words}"):
         read_features(features_files(tmp_path)[SLIDES[0]], SLIDES[0])
 
 

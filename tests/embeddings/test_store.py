@@ -144,10 +144,11 @@ def test_a_full_disk_leaves_what_was_there(store, monkeypatch):
 def test_embeddings_check_themselves():
     good = np.zeros((4, 2), np.float16)
     xy = make_xy(4)
-    bad = good.copy()
-    bad[2, 1] = np.inf
-    with pytest.raises(NonFiniteValue, match=r"GM_AT2, tile \(0, 2\), holds NaN or infinity"):
-        Embeddings(SLIDE, xy, bad)
+    for value, words in ((np.nan, "NaN"), (-np.inf, "a value beyond 65,504, the largest of float16")):
+        bad = good.copy()
+        bad[2, 1] = value
+        with pytest.raises(NonFiniteValue, match=rf"GM_AT2, tile \(0, 2\), holds {words}\."):
+            Embeddings(SLIDE, xy, bad)
     with pytest.raises(ShapeMismatch, match="float32"):
         Embeddings(SLIDE, xy, good.astype(np.float32))
     with pytest.raises(ShapeMismatch, match="int64"):
