@@ -85,7 +85,8 @@ def read_description(path: Path) -> OwnDataset:
     _require(told, _KEYS, lines, None)
     if not told["slide"]:
         raise InvalidInput(f"{lines.where('slide')}: there is no slide.")
-    slides = []
+    slides: list[Slide] = []
+    owners: dict[Path, Slide] = {}
     for number, entry in enumerate(told["slide"]):
         if not isinstance(entry, dict):
             raise InvalidInput(f"{lines.where('slide')}: slides are [[slide]] tables.")
@@ -96,8 +97,15 @@ def read_description(path: Path) -> OwnDataset:
             raise InvalidInput(f"{lines.where('staining', number)}: {error.message}") from error
         if slides.index(slides[-1]) < number:
             raise InvalidInput(f"{lines.where('staining', number)}: slide {slides[-1]} is there twice.")
-        if not (path.parent / entry["path"]).exists():
-            raise InvalidInput(f"{lines.where('path', number)}: there is no {path.parent / entry['path']}.")
+        place = path.parent / entry["path"]
+        if not place.exists():
+            raise InvalidInput(f"{lines.where('path', number)}: there is no {place}.")
+        owner = owners.setdefault(place.resolve(), slides[-1])
+        if owner != slides[-1] and not (place.is_file() and place.suffix.lower() == ".parquet"):
+            raise InvalidInput(
+                f"{lines.where('path', number)}: slide {slides[-1]} has the path of {owner}; only a .parquet file"
+                " holds several slides."
+            )
     for key in ("name", "revision"):
         if not _WORD.fullmatch(told[key]) or (key == "name" and told[key].casefold() in {*DATASETS, *_TAKEN}):
             raise InvalidInput(

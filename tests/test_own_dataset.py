@@ -53,6 +53,20 @@ def test_the_mark_that_notepad_writes_is_left_out(write):
     assert read_description(path) == before
 
 
+@pytest.mark.parametrize("paths", [("here", "here"), ("here", "link"), ("there.h5", "here/../there.h5")])
+def test_two_slides_of_one_path_are_refused(write, tmp_path, paths):
+    (tmp_path / "link").symlink_to("here")
+    text = GOOD.replace('"there.h5"', f'"{paths[1]}"').replace('"here"', f'"{paths[0]}"', 1)
+    with pytest.raises(InvalidInput, match=r"line 15: slide HE_P has the path of HE_AT2; only a \.parquet file holds"):
+        read_description(write(text))
+
+
+def test_a_parquet_file_holds_several_slides(write, tmp_path):
+    (tmp_path / "both.parquet").touch()
+    text = GOOD.replace('"here"', '"both.parquet"').replace('"there.h5"', '"both.parquet"')
+    assert set(read_description(write(text)).paths) == {tmp_path / "both.parquet"}
+
+
 def test_no_data_set_is_kept_where_something_else_is(write, tmp_path):
     name = check_record(tmp_path, "toy").relative_to(tmp_path).parts[0]
     with pytest.raises(InvalidInput, match=f"keeps something else under; got '{name}'"):
