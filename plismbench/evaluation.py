@@ -1,7 +1,8 @@
 """Vectors to numbers, pair by pair, into a result."""
 
+import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import groupby
@@ -137,6 +138,7 @@ def plan_evaluation(
     existing: Existing,
     device: str = AUTO,
     protocol: str = PROTOCOL,
+    files: Mapping[Slide, str] | None = None,
 ) -> Evaluation:
     """Checks that there is everything to evaluate, and finds out which pairs are to do.
 
@@ -153,6 +155,7 @@ def plan_evaluation(
         existing: what to do with a result that is there.
         device: where the engine searches.
         protocol: see ``plismbench.metrics.protocol``.
+        files: what stands for the files of each slide of one's own; vectors extracted from others are refused.
 
     Raises:
         AlreadyExists: if the result is there and ``existing`` is ``error``.
@@ -160,7 +163,7 @@ def plan_evaluation(
         InvalidInput: if there are fewer than two slides, memory for fewer, or a number is out of its range.
         UnknownName: if there is no such engine or protocol.
         NeedsAction: if the engine cannot use the device.
-        FingerprintMismatch: if the store is of another data set or revision.
+        FingerprintMismatch: if the store is of another data set or revision, or was extracted from other files.
         StorageFailure: if the result could not be written.
     """
     if len(slides) < 2:
@@ -178,6 +181,8 @@ def plan_evaluation(
     replace(manifest, dataset=dataset.name, revision=dataset.revision).require_same(
         manifest.identity, store.folder, hint="Extract again with --existing replace."
     )
+    if not manifest.origin:
+        store.require_made_from(files or {})
     run = Run(
         extractor=manifest.extractor,
         fingerprint=manifest.fingerprint,
@@ -190,7 +195,7 @@ def plan_evaluation(
         ks=tuple(sorted(ks)),
         precision=manifest.precision,
         vectors=store.content(slides),
-        tiles_commit=manifest.tiles_commit,
+        tiles_commit=manifest.tiles_commit | _own_tiles(store, slides),
         protocol=protocol,
         engine=engine_name,
         device=search.device,
@@ -239,6 +244,17 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
     return min(n_slides, fit)
 
 
+def _own_tiles(store: EmbeddingStore, slides: Sequence[Slide]) -> dict[str, str]:
+    """What stands for the files that the tiles of some slides were read from, under the name of their data set.
+
+    Nothing for tiles of the Hub or the demo, for vectors that others made, or where a slide does not say.
+    """
+    made_from = store.made_from(sorted(slides))
+    if store.manifest.origin or len(made_from) < len(slides):
+        return {}
+    return {store.manifest.dataset: hashlib.sha256("\n".join(made_from.values()).encode()).hexdigest()[:40]}
+
+
 def _batches(pairs: Sequence[SlidePair], in_memory: int, at_once: int) -> Iterator[tuple[list[Slide], list[SlidePair]]]:
     """The pairs, those together that the next slides complete, with the slides that are needed for a while.
 
@@ -268,6 +284,8 @@ def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:
     except CorruptFile:
         return False
     if (there.signature, there.fingerprint, there.vectors) != (run.signature, run.fingerprint, run.vectors):
+        return False
+    if not there.tiles_commit.items() <= run.tiles_commit.items():  # other tiles may give the same vectors
         return False
     drop_parts(folder)  # of an evaluation that was killed between its last two steps
     return True

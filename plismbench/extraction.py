@@ -167,6 +167,7 @@ def plan_extraction(
     batch_size: int | None,
     existing: Existing,
     commits: Mapping[str, str] | None = None,
+    files: Mapping[Slide, str] | None = None,
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.
 
@@ -180,11 +181,12 @@ def plan_extraction(
         batch_size: tiles a forward pass.
         existing: what to do with slides that are there.
         commits: of each repository that the source reads; one store holds one commit of each.
+        files: what stands for the files of each slide that the source reads; one that is there was made from the same.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
         FingerprintMismatch: if the store holds vectors that something else made, and it is not
-            replaced as a whole.
+            replaced as a whole; if a slide that stays was made from other files.
         StorageFailure: if the store cannot be written.
     """
     manifest = Manifest(
@@ -198,7 +200,7 @@ def plan_extraction(
         versions=versions_of(spec),
         tiles_commit=dict(commits or {}),
     )
-    opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing)
+    opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, files)
     store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
     return Extraction(
         spec, source, store, opened.todo, opened.skipped, device, precision, batch_size, opened.unlike

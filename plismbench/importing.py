@@ -1,6 +1,5 @@
 """Vectors that plism-benchmark extracted, into a store, so that nothing need be extracted again."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, MissingEmbeddings, few_of
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.digests import digest_of
 from plismbench.tiles.ids import require_tiles
 from plismbench.workspace import Existing, Workspace, remove_folder
 
@@ -79,7 +79,8 @@ def plan_import(
     Raises:
         MissingEmbeddings: if the folder, or a slide, is not there.
         AlreadyExists: if a slide is in the store and ``existing`` is ``error``.
-        FingerprintMismatch: if the store holds vectors that something else made.
+        FingerprintMismatch: if the store holds vectors that something else made, or a slide that stays there is
+            another in the folder.
         StorageFailure: if the store cannot be written.
     """
     inner = folder / name
@@ -93,14 +94,15 @@ def plan_import(
     dim = read_features(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
     manifest = Manifest(
         extractor=_spec(name, dim).as_dict(),
-        fingerprint=f"imported-{hashlib.sha256(f'{name} {dim} {folder.resolve()}'.encode()).hexdigest()[:16]}",
+        fingerprint=f"imported-{dim}",  # what else tells two imports apart is seen in their files
         dataset=dataset.name,
         revision=dataset.revision,
         dataset_option=dataset.option,
         precision=str(precision),
         origin=f"features.npy of plism-benchmark in {folder}",
     )
-    opened = open_for_writing(workspace.embeddings(name), manifest, slides, existing)
+    digests = {slide: digest_of(path) for slide, path in found.items()}  # of all: those that stay go with the new ones
+    opened = open_for_writing(workspace.embeddings(name), manifest, slides, existing, digests)
     files = {slide: found[slide] for slide in opened.todo}
     return Import(opened.store, dataset, files, opened.skipped, opened.unlike)
 

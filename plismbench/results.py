@@ -49,7 +49,8 @@ class Run:
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
         vectors: what stands for the vectors that were compared, see ``EmbeddingStore.content``.
-        tiles_commit: of each repository on the Hub that tiles were read from; see `told_apart`.
+        tiles_commit: of each repository on the Hub that tiles were read from; of a data set of one's own, under
+            its name, what stands for its files; see `told_apart`.
         precision: of the forward pass.
         protocol: name of the definitions of the numbers.
         engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
@@ -140,7 +141,7 @@ def is_outdated(run: Run, workspace: Workspace) -> bool:
 
 
 def told_apart(results: Iterable[Result]) -> list[Result]:
-    """Results, those of one signature and unlike commits of one repository under signatures of their own.
+    """Results, those of one signature and unlike tiles, by what ``tiles_commit`` says, under signatures of their own.
 
     Where a revision such as ``main`` stood for more than one commit, it is called ``main:COMMIT``, with
     twelve digits. Two repositories that publish the same tiles do not contradict each other, nor do

@@ -313,6 +313,25 @@ def test_a_store_holds_tiles_of_one_commit_of_each_repository(tmp_path):
     assert EmbeddingStore.open(first.store.folder).manifest.tiles_commit == {"org/h5": "d" * 40}
 
 
+@pytest.mark.parametrize("executor", ["local", "processes"])
+def test_slides_whose_files_are_others_now_are_named_and_can_be_replaced(tmp_path, executor):
+    def extract(slides, digests, existing=Existing.SKIP):
+        planned = plan(tmp_path, slides=slides, existing=existing, files=dict(zip(slides, digests, strict=True)))
+        list(extract_together([planned], executor_named(executor)))
+        return planned.slides
+
+    extract(SLIDES[:2], ["a", "b"])
+    with pytest.raises(FingerprintMismatch, match="The files of GM_P are not those that the vectors in") as no:
+        extract(SLIDES[:3], ["a", "x", "c"])
+    assert "--existing replace" in no.value.hint
+    assert extract(SLIDES[1:2], ["x"], Existing.REPLACE) == SLIDES[1:2]
+    assert extract(SLIDES[:2], ["a", "x"]) == ()
+    assert extract(SLIDES[:1], ["y"], Existing.REPLACE) == SLIDES[:1]  # another that was not asked for may wait
+    with pytest.raises(FingerprintMismatch, match="The files of GM_P are"):
+        extract(SLIDES[:2], ["y", "z"])
+    assert plan(tmp_path, slides=SLIDES[:2]).slides == ()  # where nothing is known, nothing is asked
+
+
 def test_a_damaged_manifest_is_replaced_with_its_slides(tmp_path):
     first = plan(tmp_path)
     run(first)

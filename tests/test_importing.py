@@ -39,8 +39,14 @@ def test_every_vector_is_taken_over_and_the_manifest_says_from_where(tmp_path, f
     assert len(plan(tmp_path, folder, existing=Existing.REPLACE).files) == 6
 
 
-def test_the_folder_of_all_extractors_will_do(tmp_path, folder):
-    assert len(plan(tmp_path, folder.parent, name="features").files) == 6
+def test_the_folder_of_all_extractors_will_do_and_so_will_one_that_was_moved(tmp_path, folder):
+    assert len(list(plan(tmp_path, folder, "features", slides=SLIDES[:2]).run())) == 2
+    assert len(list(plan(tmp_path, folder.parent, "features", slides=SLIDES[:3]).run())) == 1
+    (tmp_path / "link").symlink_to(folder)
+    assert len(list(plan(tmp_path, tmp_path / "link", "features", slides=SLIDES[:4]).run())) == 1
+    (tmp_path / "link").unlink()
+    folder.rename(tmp_path / "moved")
+    assert len(list(plan(tmp_path, tmp_path / "moved", "features").run())) == 2
 
 
 def test_a_registered_name_keeps_what_is_known_of_it(tmp_path):
@@ -81,15 +87,19 @@ def test_vectors_extracted_here_are_not_mixed_with_imported_ones(tmp_path, folde
         plan(tmp_path, folder)
 
 
-def test_another_origin_is_not_mixed_in_but_may_replace_the_whole(tmp_path, folder):
+def test_other_vectors_are_not_mixed_in_but_may_replace_the_whole(tmp_path, folder):
     list(plan(tmp_path, folder, slides=SLIDES[:2]).run())
     write_features(tmp_path / "second", make_vectors(seed=1), make_xy(30))
-    with pytest.raises(FingerprintMismatch, match="extractor theirs"):
+    with pytest.raises(FingerprintMismatch, match="The files of GM_AT2, GM_P are not those") as no:
         plan(tmp_path, tmp_path / "second")
+    assert "Import these slides again with --existing replace" in no.value.hint
+    with pytest.raises(FingerprintMismatch, match="The files of GM_P are not those"):
+        plan(tmp_path, tmp_path / "second", slides=SLIDES[:1], existing=Existing.REPLACE)
     replaced = plan(tmp_path, tmp_path / "second", existing=Existing.REPLACE)
     assert len(list(replaced.run())) == 6
     store = EmbeddingStore.open(replaced.store.folder)
     assert store.manifest.origin.endswith("second")
     np.testing.assert_array_equal(store.read(SLIDES[0]).vectors, make_vectors(seed=1)[SLIDES[0]])
-    with pytest.raises(FingerprintMismatch, match="would lose 5 slides"):
-        plan(tmp_path, folder, slides=SLIDES[:1], existing=Existing.REPLACE)
+    write_features(tmp_path / "wider", make_vectors(dim=9), make_xy(30))
+    with pytest.raises(FingerprintMismatch, match=r"has extractor theirs \(imported-8\), not theirs \(imported-9\)"):
+        plan(tmp_path, tmp_path / "wider")

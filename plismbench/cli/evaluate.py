@@ -58,12 +58,14 @@ def evaluate(
     from plismbench.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.tables import summary_table, summary_text
     from plismbench.results import read_result, told_apart
+    from plismbench.tiles import own_files
 
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     workspace = Workspace(root, registered.name)
     hint = f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}` first, or name its --root."
     stores = extracted_stores(workspace, options.split_commas(model), hint=hint)
+    files = own_files(registered, chosen)
     plans = [
         plan_evaluation(
             store,
@@ -78,6 +80,7 @@ def evaluate(
             threads=n_cpus() if threads is None else threads,
             memory=default_memory() if memory is None else int(memory * 10**9),
             existing=existing,
+            files=files,
         )
         for store in stores
     ]

@@ -106,6 +106,7 @@ def extract(
             batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
             commits=chosen_source.commits,
+            files=chosen_source.files,
         )
         if dry_run:
             _show_needs(plan, chosen_source, len(plan.slides) * registered.tiles_per_slide)

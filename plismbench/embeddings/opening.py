@@ -1,8 +1,8 @@
 """Stores that are opened: those of some models, and one that slides are about to be written to."""
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -37,7 +37,13 @@ class Opened:
     unlike: bool
 
 
-def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...], existing: Existing) -> Opened:
+def open_for_writing(
+    folder: Path,
+    manifest: Manifest,
+    slides: tuple[Slide, ...],
+    existing: Existing,
+    files: Mapping[Slide, str] | None = None,
+) -> Opened:
     """Opens or begins a store for some slides.
 
     Args:
@@ -45,16 +51,20 @@ def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]
         manifest: of what will make the vectors.
         slides: those asked for.
         existing: what to do with those that are there.
+        files: what stands for the files of these slides and, where they are known, of others.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
         CorruptFile: if its manifest cannot be read, and it is not replaced.
         FingerprintMismatch: if the store holds vectors that something else made, and it is not
-            replaced as a whole.
+            replaced as a whole; if a slide that stays was made from other files.
         StorageFailure: if there is something to write, and the store cannot be written.
     """
     unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
-    store = EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest)
+    files = files or {}
+    store = replace(
+        EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest), files=files
+    )
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
         raise AlreadyExists(
@@ -63,6 +73,8 @@ def open_for_writing(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]
         )
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
+    if not unlike:
+        store.require_made_from({slide: digest for slide, digest in files.items() if slide not in todo})
     if todo:
         require_writable(folder)
     return Opened(store, todo, skipped, unlike)
@@ -99,13 +111,13 @@ def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> b
     """Whether something else made a store; an error if dropping it would lose slides not asked for."""
     if not (folder / MANIFEST_FILE).exists():
         return False
+    lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
     with contextlib.suppress(CorruptFile):
         store = EmbeddingStore.open(folder)
         if store.manifest.identity == manifest.identity:
             with contextlib.suppress(FingerprintMismatch):
                 store.with_tiles_of(manifest.tiles_commit)
-                return False
-    lost = sorted(path.stem for path in folder.glob("*.parquet") if path.stem not in map(str, slides))
+                return not lost and store.manifest.origin != manifest.origin
     if lost:
         raise FingerprintMismatch(
             f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
 from plismbench.errors import (
     CorruptFile,
+    FingerprintMismatch,
     InvalidInput,
     MissingEmbeddings,
     NonFiniteValue,
@@ -84,10 +85,16 @@ class EmbeddingStore:
 
     A parquet file has columns ``x``, ``y`` (int32) and ``vector`` (dim float16), page checksums,
     and the identity of what made it, so that a file from another store is noticed.
+
+    Args:
+        folder: where it is.
+        manifest: what made the vectors.
+        files: what stands for the files that slides are made from, where that is known; kept with each.
     """
 
     folder: Path
     manifest: Manifest
+    files: Mapping[Slide, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> "EmbeddingStore":
@@ -107,12 +114,11 @@ class EmbeddingStore:
         """
         if (folder / MANIFEST_FILE).exists():
             store = cls.open(folder)
-            manifest.require_same(
-                store.manifest.identity,
-                folder,
-                hint="Its weights, settings or code were others: use another --root, or drop what is there with"
-                " --existing replace.",
-            )
+            found = store.manifest.identity
+            same = found["extractor"] == manifest.identity["extractor"]
+            hint = "another --root, or drop what is there with --existing replace."
+            hint = f"Use {hint}" if same else f"Its weights, settings or code were others: use {hint}"
+            manifest.require_same(found, folder, hint=hint)
             return store
         return cls(folder, manifest)
 
@@ -123,6 +129,34 @@ class EmbeddingStore:
             FingerprintMismatch: if it has vectors of another commit.
         """
         return replace(self, manifest=self.manifest.with_tiles_of(commits, self.folder))
+
+    def require_made_from(self, files: Mapping[Slide, str]) -> None:
+        """Checks that the slides that are there were made from these files; one that does not say passes.
+
+        Args:
+            files: what stands for them, by slide.
+
+        Raises:
+            FingerprintMismatch: naming the slides that were made from others.
+            CorruptFile: if a slide cannot be read.
+        """
+        made_from = self.made_from(filter(self.has, files))
+        unlike = [str(slide) for slide, digest in made_from.items() if digest != files[slide]]
+        if unlike:
+            raise FingerprintMismatch(
+                f"The files of {few_of(unlike)} are not those that the vectors in {self.folder} were made from.",
+                hint=f"{'Import' if self.manifest.origin else 'Extract'} these slides again with --existing replace;"
+                " another data set or model needs a name or --root of its own.",
+            )
+
+    def made_from(self, slides: Iterable[Slide]) -> dict[Slide, str]:
+        """What stands for the files that slides were made from; without those that do not say.
+
+        Raises:
+            CorruptFile: if a slide cannot be read.
+        """
+        told = {slide: self._told(slide).get("files", "") for slide in slides}
+        return {slide: digest for slide, digest in told.items() if digest}
 
     def path(self, slide: Slide) -> Path:
         """Where a slide's vectors are."""
@@ -159,6 +193,8 @@ class EmbeddingStore:
             write_manifest(path, self.manifest)
         sweep(self.folder)
         told = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
+        if embeddings.slide in self.files:
+            told["files"] = self.files[embeddings.slide]
         item = pa.field("item", pa.float16(), nullable=False)
         schema = pa.schema(
             [
@@ -216,15 +252,20 @@ class EmbeddingStore:
         Raises:
             CorruptFile: if a file cannot be read, or does not say.
         """
-        told = []
-        for slide in sorted(slides):
-            path = self.path(slide)
-            try:
-                with pq.ParquetFile(path) as file:
-                    told.append(json.loads(file.schema_arrow.metadata[_METADATA_KEY])["content"])
-            except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-                raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=self._again(slide)) from error
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+        told = "\n".join(self._told(slide)["content"] for slide in sorted(slides))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def _told(self, slide: Slide) -> dict[str, str]:
+        """What the file of a slide says of its making."""
+        path = self.path(slide)
+        try:
+            with pq.ParquetFile(path) as file:
+                told: dict[str, str] = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
+            if "content" not in told:
+                raise KeyError("content")
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=self._again(slide)) from error
+        return told
 
     def _again(self, slide: Slide) -> str:
         return f"Extract it again: `plismbench extract {self.manifest.choice} --slides {slide} --existing replace`."

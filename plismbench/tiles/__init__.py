@@ -1,6 +1,6 @@
 """Pixels in: where the tiles of a slide come from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,12 +31,14 @@ class ChosenSource:
         origin: where it reads, in words.
         tile_bytes: what a tile costs to fetch, on average.
         commits: of each repository on the Hub that the tiles are from.
+        files: what stands for the files of each slide of one's own.
     """
 
     tiles: TileSource
     origin: str
     tile_bytes: int = 0
     commits: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[Slide, str] = field(default_factory=dict)
 
 
 def tile_source(
@@ -78,7 +80,9 @@ def tile_source(
     if isinstance(dataset, OwnDataset):
         from plismbench.tiles.own import OwnTiles
 
-        return ChosenSource(OwnTiles(dataset), f"read from {dataset.path(slides[0]).parent}")
+        return ChosenSource(
+            OwnTiles(dataset), f"read from {dataset.path(slides[0]).parent}", files=own_files(dataset, slides)
+        )
     if kind is not SourceKind.STREAM:
         from plismbench.tiles.index import read_index
         from plismbench.tiles.local import downloaded, has_all
@@ -111,6 +115,17 @@ def tile_source(
         TILE_BYTES,
         {repo: commit},
     )
+
+
+def own_files(dataset: RegisteredDataset, slides: Iterable[Slide]) -> dict[Slide, str]:
+    """What stands for the files of some slides, where they are one's own and can be read."""
+    if not isinstance(dataset, OwnDataset):
+        return {}
+    from plismbench.tiles.digests import digest_of
+
+    paths = {slide: dataset.path(slide) for slide in slides}
+    digests = {path: digest_of(path) for path in set(paths.values())}  # one file may hold many slides
+    return {slide: digests[path] for slide, path in paths.items() if digests[path]}
 
 
 def tiles_at_hand(dataset: RegisteredDataset, workspace: Workspace, slides: tuple[Slide, ...]) -> TilesAtHand:

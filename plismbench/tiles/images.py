@@ -21,6 +21,15 @@ from plismbench.tiles.source import TileBatch
 _NAME = re.compile(r"(?:.*_)?(\d{1,6})_(\d{1,6})")
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The images in a folder, by name; a hidden file is none, such as macOS's ``._8_20.png`` beside ``8_20.png``."""
+    return [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and not file.is_dir()
+    ]
+
+
 class ImagePlace(NamedTuple):
     """Where a tile lies, and its file. Sorts by x, then by y."""
 
@@ -37,7 +46,7 @@ class ImageFolder:
     slide: Slide
 
     def places(self, dataset: RegisteredDataset | None) -> list[ImagePlace]:
-        """Every tile, by x, then by y; a hidden file is none, such as macOS's ``._8_20.png`` beside ``8_20.png``.
+        """Every tile, by x, then by y.
 
         Args:
             dataset: says how many there must be; None takes as many as there are.
@@ -48,21 +57,18 @@ class ImageFolder:
         """
         places = []
         try:
-            files = sorted(self.path.iterdir())
+            files = image_files(self.path)
         except OSError as error:
             raise CorruptFile(
                 f"Cannot read the images of slide {self.slide} in {self.path}: {error.strerror}."
             ) from error
         for file in files:
-            if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and not file.is_dir():
-                if not file.exists():
-                    raise CorruptFile(f"A link that leads nowhere: {file.name} of slide {self.slide} in {self.path}.")
-                found = _NAME.fullmatch(file.stem)
-                if found is None:
-                    raise CorruptFile(
-                        f"Not named X_Y or …_X_Y: image {file.name!r} of slide {self.slide} in {self.path}."
-                    )
-                places.append(ImagePlace(int(found[1]), int(found[2]), file.name))
+            if not file.exists():
+                raise CorruptFile(f"A link that leads nowhere: {file.name} of slide {self.slide} in {self.path}.")
+            found = _NAME.fullmatch(file.stem)
+            if found is None:
+                raise CorruptFile(f"Not named X_Y or …_X_Y: image {file.name!r} of slide {self.slide} in {self.path}.")
+            places.append(ImagePlace(int(found[1]), int(found[2]), file.name))
         places.sort()
         require_apart(places, self.slide, self.path)
         if dataset and len(places) != dataset.tiles_per_slide:

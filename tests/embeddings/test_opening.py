@@ -1,9 +1,10 @@
 import shutil
 
 import pytest
-from stores import SLIDES, make_manifest, make_store, make_vectors
+from stores import SLIDES, make_manifest, make_store, make_vectors, make_xy
 
 from plismbench.embeddings.opening import extracted_stores, open_for_writing
+from plismbench.embeddings.store import Embeddings
 from plismbench.errors import (
     AlreadyExists,
     CorruptFile,
@@ -42,6 +43,23 @@ def test_vectors_of_something_else_go_only_as_a_whole(folder):
     whole = open_for_writing(folder, other, SLIDES, Existing.REPLACE)
     assert (whole.unlike, whole.todo) == (True, SLIDES)
     assert len(list(folder.glob("*.parquet"))) == 2  # a plan drops nothing
+
+
+def test_slides_that_stay_were_made_from_the_same_files(tmp_path):
+    def write(slides, files, existing=Existing.SKIP):
+        opened = open_for_writing(tmp_path, make_manifest(), slides, existing, dict(zip(SLIDES, files, strict=False)))
+        for slide in opened.todo:
+            opened.store.write(Embeddings(slide, make_xy(30), make_vectors()[slide]))
+        return opened.todo
+
+    write(SLIDES[:3], "abc")
+    assert write(SLIDES[:4], "abcd") == SLIDES[3:4]
+    with pytest.raises(FingerprintMismatch, match="The files of HR_AT2 are not those"):
+        write(SLIDES[:3], "abx")
+    with pytest.raises(FingerprintMismatch, match="The files of HR_AT2 are not those"):
+        write(SLIDES[:1], "abx", Existing.REPLACE)  # whoever tells of the others wants them to fit
+    assert write(SLIDES[2:3], "abx", Existing.REPLACE) == SLIDES[2:3]
+    assert write(SLIDES[:3], "abx") == ()
 
 
 def test_a_damaged_manifest_is_something_else(folder):
