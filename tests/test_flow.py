@@ -285,6 +285,15 @@ def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
         f"{signature}: no top-10 of cross-staining pairs, top-10 of cross-both pairs;"
         " without all four terms there is no score.\n"
     )
+    description = tmp_path / "rescans/dataset.toml"
+    lines = description.read_text().replace('"HR_P"', '"-"').replace('"HR_S60"', '"HR_P"').replace('"-"', '"HR_S60"')
+    description.write_text(lines)  # a mistake is corrected, or another folder has a data set of this name
+    for refused in (run("extract", own, "--model=small-pixels"), run("evaluate", own)):
+        assert (refused.code, refused.out) == (2, "")
+        assert "The files of HR_P, HR_S60 are not those that the vectors in " in refused.error
+    assert run("extract", own, "--model=small-pixels", "--slides=HR_P,HR_S60", "--existing=replace").code == 0
+    again = run("evaluate", own, "--format=json")
+    assert (again.code, "evaluated already" in again.err) == (0, False)
 
 
 def _image(change):
