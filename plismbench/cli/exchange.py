@@ -1,16 +1,20 @@
 """``plismbench import`` and ``plismbench export``: to and from plism-benchmark."""
 
+from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.errors import AlreadyExists, MissingEmbeddings, UnknownName
+from plismbench.errors import AlreadyExists, InvalidInput, MissingEmbeddings, UnknownName
 from plismbench.extractors.spec import Precision
 from plismbench.own_dataset import find_dataset
 from plismbench.workspace import Existing, Workspace, folder_name, write_text
+
+if TYPE_CHECKING:
+    from plismbench.results import Result
 
 IMPORT_EXAMPLES = (
     "plismbench import --from features/h0_mini --model h0-mini\n\nplismbench evaluate --model h0-mini --n-tiles 8139"
@@ -52,6 +56,7 @@ def export(
     to: Annotated[Path, typer.Option(help="Folder to write N_tiles/MODEL/metrics.csv and results.csv to.")],
     model: options.Models = None,
     dataset: options.Dataset = "plism",
+    signature: options.Signature = None,
     existing: options.OnExisting = Existing.ERROR,
 ) -> None:
     """Write results as plism-benchmark writes them, and print the paths."""
@@ -67,17 +72,23 @@ def export(
     for name in wanted:
         if name not in names:
             raise UnknownName("evaluated model", name, names)
-    files: dict[Path, str] = {}
+    found: dict[Path, list[Result]] = defaultdict(list)
     for result in results:
-        if result.run.name not in wanted:
+        if result.run.name in wanted and signature in (None, result.run.signature):
+            found[to / f"{result.run.n_tiles}_tiles" / folder_name(result.run.name)].append(result)
+    if not found:
+        known = dict.fromkeys(result.run.signature for result in results if result.run.name in wanted)
+        raise InvalidInput(f"No result has the signature '{signature}'.", hint=options.one_of_signatures(known))
+    files: dict[Path, str] = {}
+    for folder, (result, *others) in found.items():
+        if not others:
+            files |= {folder / METRICS_FILE: metrics_csv(result), folder / RESULTS_FILE: results_csv(result)}
             continue
-        folder = to / f"{result.run.n_tiles}_tiles" / folder_name(result.run.name)
-        if folder / METRICS_FILE in files:
-            raise AlreadyExists(
-                f"'{result.run.name}' has two results of {result.run.n_tiles:,} tiles, which would have one name.",
-                hint="Remove the one that is not wanted from the results, or export from another --root.",
-            )
-        files |= {folder / METRICS_FILE: metrics_csv(result), folder / RESULTS_FILE: results_csv(result)}
+        run, hint = result.run, options.one_of_signatures(each.run.signature for each in (result, *others))
+        several = f"'{run.name}' has {1 + len(others)} results of {run.n_tiles:,} tiles, which would have one name."
+        if model or len(found) == 1:
+            raise AlreadyExists(several, hint=hint)
+        say(f"Left out: {several} {hint}")
     for path, text in files.items():
         if path.exists() and existing is not Existing.REPLACE:
             if existing is Existing.ERROR:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -99,6 +100,12 @@ Format = Annotated[TableFormat, typer.Option("--format", help="How the result is
 Output = Annotated[
     Path | None, typer.Option(help="File to write instead of printing; its path is printed.", dir_okay=False)
 ]
+Signature = Annotated[str | None, typer.Option(help="Which result, where a model has several.")]
+
+
+def one_of_signatures(signatures: Iterable[str]) -> str:
+    """What to do where a model has several results; it can be pasted, whatever a shell makes of bars."""
+    return f"Add --signature with one of these: {' '.join(map(shlex.quote, signatures))}"
 
 
 def evaluate_first(dataset: str) -> str:

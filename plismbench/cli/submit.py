@@ -25,7 +25,7 @@ def pack(
     model: Annotated[str, typer.Argument(help="Evaluated model.")],
     root: options.Root,
     dataset: options.Dataset = "plism",
-    signature: Annotated[str | None, typer.Option(help="Which result, where the model has several.")] = None,
+    signature: options.Signature = None,
     output: options.Output = None,
 ) -> None:
     """Write one archive with everything that follows from the embeddings, and print its path."""
@@ -40,10 +40,10 @@ def pack(
         raise UnknownName("result", model, names, hint=options.evaluate_first(dataset))
     own = {run.signature: folder for folder, run in results.items() if run.name == model}
     if signature is None and len(own) > 1:
-        raise InvalidInput(f"'{model}' has {len(own)} results.", hint=f"Add --signature with one of {', '.join(own)}.")
+        raise InvalidInput(f"'{model}' has {len(own)} results.", hint=options.one_of_signatures(own))
     chosen = signature or next(iter(own))
     if chosen not in own:
-        raise UnknownName(f"result of '{model}' with signature", chosen, own)
+        raise InvalidInput(f"No result of '{model}' has the signature '{chosen}'.", hint=options.one_of_signatures(own))
     folder = own[chosen]
     beside = folder / MANIFEST_FILE  # of a result that was itself submitted
     manifest = beside if beside.exists() else workspace.embeddings(model) / MANIFEST_FILE

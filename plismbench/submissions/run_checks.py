@@ -6,6 +6,7 @@ import reprlib
 from plismbench.dataset import DATASETS, TileSubset, dataset_named
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError, RejectedSubmission, UnknownName
+from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.locations import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
@@ -20,6 +21,7 @@ _TYPES = {"fingerprint": str, "dataset": str, "revision": str, "precision": str,
           "device": str, "vectors": str, "n_tiles": int, "seed": int, "all_slides": bool,
           "hardware": dict, "versions": dict, "tiles_commit": dict,
           "seconds": float, "pairs_per_second": float}  # fmt: skip
+_FACTS = ("n_params", "license", "trained_on_plism")  # no part of a fingerprint, and shown beside a rank
 _SHOWN = ("name", "title", "organisation", "license", "source")
 
 
@@ -70,6 +72,11 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> None:
 
 
 def _check_extractor(run: Run, manifest: Manifest) -> None:
+    if manifest.origin:
+        raise RejectedSubmission(
+            "Imported vectors cannot be submitted: nothing shows which extractor made them.",
+            hint="Extract and evaluate the model here, and pack that result.",
+        )
     try:
         spec = ExtractorSpec(**run.extractor)
         fingerprint = spec.fingerprint()
@@ -82,9 +89,21 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
         raise RejectedSubmission(f"Its number of parameters is {reprlib.repr(spec.n_params)}.")
     if fingerprint != run.fingerprint:
         raise RejectedSubmission(f"Its extractor has fingerprint {fingerprint}, and it says {run.fingerprint}.")
+    _check_facts(spec)
     told = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
     for name, value in told.items():
         if getattr(manifest, name) != value:
             raise RejectedSubmission(f"Its manifest is of another {name} than its run.")
     if not run.tiles_commit.items() <= manifest.tiles_commit.items():
         raise RejectedSubmission("Its manifest has tiles of another commit than its run.")
+
+
+def _check_facts(spec: ExtractorSpec) -> None:
+    """Those of a built-in extractor are known here, whatever an archive says."""
+    built_in = next((known for known in CATALOG if known.name == spec.name), None)
+    if built_in is None or built_in.fingerprint() != spec.fingerprint():
+        return
+    for name in _FACTS:
+        told, known = getattr(spec, name), getattr(built_in, name)
+        if told != known:
+            raise RejectedSubmission(f"Its {name} is {reprlib.repr(told)}, and that of '{spec.name}' is {known!r}.")

@@ -1,4 +1,6 @@
 import csv
+import shlex
+from pathlib import Path
 
 import pytest
 from plism_benchmark_features import write_features
@@ -47,13 +49,32 @@ def test_their_rounding_is_within_the_stated_distance(run, features):
     assert "owkin-fp16" in rounded.out
 
 
-def test_two_results_of_one_name_are_not_written_over_each_other(run, extracted, tmp_path):
-    run("evaluate", "--dataset=tiny", "--model=good")
+def test_of_two_results_of_one_name_one_is_named(run, extracted, tmp_path):
+    run("evaluate", "--dataset=tiny")
     run("evaluate", "--dataset=tiny", "--model=good", "--ks=1,2")
-    outcome = run("export", "--dataset=tiny", "--to", tmp_path / "metrics")
-    assert outcome.code == 2
-    assert "'good' has two results of 30 tiles" in outcome.error
+    export = ("export", "--dataset=tiny", "--to", tmp_path / "metrics")
+    outcome = run(*export, "--model=good")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "'good' has 2 results of 30 tiles, which would have one name. Add --signature with one" in outcome.error
     assert not (tmp_path / "metrics").exists()
+    signatures = shlex.split(outcome.error.rpartition(": ")[2])
+    assert len(signatures) == 2
+    for signature, n_columns in zip(signatures, (4, 2), strict=True):
+        path, _ = run(*export, "--model=good", "--signature", signature, "--existing=replace").out.splitlines()
+        heading = Path(path).read_text().splitlines()[0]
+        assert (signature.count("k:1,2|"), heading.count("top_")) == (n_columns == 2, n_columns)
+    outcome = run(*export, "--signature=x")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "No result has the signature 'x'. Add --signature with one of these: 'tiny@1" in outcome.error
+
+
+def test_a_model_of_two_results_does_not_keep_the_others_from_export(run, extracted, tmp_path):
+    run("evaluate", "--dataset=tiny")
+    run("evaluate", "--dataset=tiny", "--model=good", "--ks=1,2")
+    outcome = run("export", "--dataset=tiny", "--to", tmp_path)
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [f"{tmp_path}/30_tiles/noise/{name}" for name in ("metrics.csv", "results.csv")]
+    assert "Left out: 'good' has 2 results of 30 tiles" in outcome.err
 
 
 @pytest.mark.parametrize(

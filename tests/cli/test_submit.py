@@ -1,4 +1,5 @@
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,12 @@ def test_of_several_results_one_is_named(run, evaluated, tmp_path):
     run("evaluate", "--dataset", "tiny", "--n-tiles", "20")
     outcome = run("submit", "pack", "good", "--dataset", "tiny", "--output", tmp_path / "a.zip")
     assert outcome.code == 2
-    assert "'good' has 2 results. Add --signature with one of tiny@1" in outcome.error
-    signature = next(word.rstrip(",.") for word in outcome.error.split() if "tiles:20|" in word)
+    assert "'good' has 2 results. Add --signature with one of these: 'tiny@1" in outcome.error
+    (signature,) = (word for word in shlex.split(outcome.error.rpartition(": ")[2]) if "tiles:20|" in word)
     assert run("submit", "pack", "good", "--dataset", "tiny", "--signature", signature,
                "--output", tmp_path / "a.zip").code == 0  # fmt: skip
-    assert "No result of 'good' with signature named 'x'" in run(
-        "submit", "pack", "good", "--dataset", "tiny", "--signature", "x"
-    ).error  # fmt: skip
+    outcome = run("submit", "pack", "good", "--dataset", "tiny", "--signature", "x")
+    assert "No result of 'good' has the signature 'x'. Add --signature with one of these: 'tiny@1" in outcome.error
 
 
 def test_unknown_models_are_named(run, evaluated):

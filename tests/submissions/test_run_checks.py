@@ -6,6 +6,7 @@ from synthetic_results import CORES, make_result
 
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError
+from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.submissions.run_checks import check_run
 
@@ -106,3 +107,33 @@ def test_the_manifest_may_have_tiles_of_more_repositories_and_not_of_other_commi
     for commits in ({}, {"o/tiles": "b" * 40}):
         with pytest.raises(PlismbenchError, match="tiles of another commit"):
             check_run(run, dataclasses.replace(manifest, tiles_commit=commits), run.signature)
+
+
+def test_imported_vectors_are_no_submission():
+    run, manifest = story()
+    with pytest.raises(PlismbenchError, match="Imported vectors cannot be submitted") as raised:
+        check_run(run, dataclasses.replace(manifest, origin="features.npy"), run.signature)
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        ({"trained_on_plism": True}, "Its trained_on_plism is True, and that of 'small-pixels' is False"),
+        ({"n_params": 5}, "Its n_params is 5, and that of 'small-pixels' is 0"),
+        ({"license": "mine"}, "Its license is 'mine', and that of 'small-pixels' is 'Apache-2.0'"),
+    ],
+)
+def test_facts_of_a_built_in_extractor_are_its_own(fact, words):
+    spec = registry.get("small-pixels").as_dict()
+    run, manifest = story(extractor=spec, fingerprint=ExtractorSpec(**spec).fingerprint())
+    check_run(run, manifest, run.signature)
+    run, manifest = story(extractor=spec | fact, fingerprint=run.fingerprint)
+    with pytest.raises(PlismbenchError, match=words):
+        check_run(run, manifest, run.signature)
+
+
+def test_another_extractor_of_a_built_in_name_has_facts_of_its_own():
+    spec = registry.get("small-pixels").as_dict() | {"loader": "a:b", "n_params": 5}
+    run, manifest = story(extractor=spec, fingerprint=ExtractorSpec(**spec).fingerprint())
+    check_run(run, manifest, run.signature)
