@@ -156,7 +156,10 @@ def _queries(
 ) -> tuple[Query, ...]:
     folder = workspace.embeddings(result.run.name)
     if folder not in workspace.extracted():
-        raise MissingEmbeddings(f"There are no vectors of '{result.run.name}' here.")
+        raise MissingEmbeddings(
+            f"There are no vectors of '{result.run.name}' here; of an added submission there never are, for archives"
+            " carry none."
+        )
     store = EmbeddingStore.open(folder)
     if is_outdated(result.run, workspace):
         raise FingerprintMismatch(

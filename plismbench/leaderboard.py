@@ -92,7 +92,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Models under one signature, the best first, those without a score last.
+    """Models under one signature, the best first, those without a score last, by the retrieval terms that they have.
 
     Args:
         signature: of all results.
@@ -227,8 +227,12 @@ def _interval_fields(name: str, draws: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_score(row: LeaderboardRow) -> tuple[bool, float, str]:
-    """Sorts the best first, those without a score last, equals by name."""
-    return row.score is None, -(row.score or 0.0), row.name
+    """Sorts the best first, those without a score last by the mean of their retrieval terms, equals by name."""
+    if row.score is not None:
+        return False, -row.score, row.name
+    terms = (row.top10_cross_scanner, row.top10_cross_staining, row.top10_cross_both)
+    known = [term for term in terms if term is not None]
+    return True, -sum(known) / max(1, len(known)), row.name
 
 
 def _ranked(rows: Sequence[LeaderboardRow]) -> tuple[LeaderboardRow, ...]:

@@ -282,7 +282,7 @@ def test_a_data_set_of_ones_own_with_one_staining(run, monkeypatch, tmp_path):
     undefined, numbers = r"– +", r"-?\d?\.\d+ +"
     assert re.match(rf"– +small-pixels +{undefined}({numbers}){{4}}({undefined}){{2}}", row)
     assert board.err == (
-        f"{signature}: no top-10 of cross-staining pairs, top-10 of cross-both pairs;"
+        f"{signature}: No top-10 of cross-staining pairs, top-10 of cross-both pairs;"
         " without all four terms there is no score.\n"
     )
     description = tmp_path / "rescans/dataset.toml"

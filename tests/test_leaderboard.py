@@ -56,6 +56,13 @@ def test_the_score_is_the_mean_of_four_terms_or_nothing():
         assert row("a", *terms).score is None
 
 
+def test_without_a_score_the_retrieval_terms_make_the_order():
+    one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60"))
+    results = [make_result(name, level, one) for name, level in (("a", 0.1), ("b", 0.9), ("c", 0.5))]
+    (board,) = leaderboards(results)
+    assert [(row.name, row.score, row.rank) for row in board.rows] == [(name, None, None) for name in "bca"]
+
+
 def test_terms_are_medians_of_the_right_groups():
     result = make_result()
     (board,) = leaderboards([result])

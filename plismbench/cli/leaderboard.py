@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = "plismbench leaderboard --no-published\n\nplismbench leaderboard --dataset demo --format markdown"
 
-_TERMS = {
-    "cosine": "cosine",
-    "top-10 of cross-scanner pairs": "top10_cross_scanner",
-    "top-10 of cross-staining pairs": "top10_cross_staining",
-    "top-10 of cross-both pairs": "top10_cross_both",
-}
-
 
 def leaderboard(
     root: options.Root,
@@ -71,7 +64,7 @@ def leaderboard(
     from plismbench.leaderboard import leaderboards
     from plismbench.leaderboard import published as published_board
     from plismbench.reporting.printing import printable
-    from plismbench.reporting.ranking import sorted_board
+    from plismbench.reporting.ranking import sorted_board, undefined_terms
     from plismbench.results import read_results
 
     shown, models = options.split_commas(columns), options.split_commas(model)
@@ -100,9 +93,8 @@ def leaderboard(
     _mind_outdated(results, workspace, dataset, required)
     own = leaderboards(results, read_costs(workspace))
     for board in own:
-        undefined = [word for word, field in _TERMS.items() if all(getattr(row, field) is None for row in board.rows)]
-        if undefined:
-            say(f"{printable(board.signature)}: no {', '.join(undefined)}; without all four terms there is no score.")
+        for sentence in undefined_terms(board):
+            say(f"{printable(board.signature)}: {sentence}")
     found = checks(own, required) if required else ()
     if group:
         deliver(_groups(results, published, table_format), output)

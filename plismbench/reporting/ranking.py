@@ -23,6 +23,12 @@ from plismbench.reporting.terminal import TerminalTable
 
 _BAR_WIDTH = 5
 _PLISM_MARK = "†"
+_TERMS = {
+    "cosine": "cosine",
+    "top-10 of cross-scanner pairs": "top10_cross_scanner",
+    "top-10 of cross-staining pairs": "top10_cross_staining",
+    "top-10 of cross-both pairs": "top10_cross_both",
+}
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,12 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, c
         parts += [caption(board.signature, table_format), table]
         parts += [remark(note, table_format) for note in notes(board)]
     return "\n\n".join(parts)
+
+
+def undefined_terms(board: Leaderboard) -> list[str]:
+    """What is said where a term, and so the score, is defined for no model: a sentence, or none."""
+    missing = [words for words, field in _TERMS.items() if all(getattr(row, field) is None for row in board.rows)]
+    return [f"No {', '.join(missing)}; without all four terms there is no score."] if missing else []
 
 
 def notes(board: Leaderboard) -> list[str]:

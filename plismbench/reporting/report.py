@@ -14,8 +14,8 @@ from plismbench.pairs import Axis
 from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
 from plismbench.reporting.failures import FailurePanel, failure_panels
 from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
-from plismbench.reporting.printing import interval_text, number, parameters, printable, shortened
-from plismbench.reporting.ranking import notes, rank, times
+from plismbench.reporting.printing import interval_text, number, parameters, printable
+from plismbench.reporting.ranking import notes, rank, times, undefined_terms
 from plismbench.reporting.tables import Cells, summary_cells
 from plismbench.results import Result
 
@@ -67,6 +67,11 @@ class Breaks:
     scanners: Hardest | None
     stainings: Hardest | None
 
+    @property
+    def tied(self) -> bool:
+        """Whether others are as hard as one of the two."""
+        return any(found is not None and found.n_alike > 0 for found in (self.scanners, self.stainings))
+
 
 @dataclass(frozen=True)
 class Section:
@@ -116,7 +121,6 @@ def report_html(
         "number": number,
         "parameters": parameters,
         "printable": printable,
-        "shortened": shortened,
         "times": times,
     }
     environment.globals |= {"interval": interval_text, "rank": rank}
@@ -162,7 +166,7 @@ def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[Fai
     }
     return Section(
         board=board,
-        notes=tuple(notes(board)),
+        notes=(*undefined_terms(board), *notes(board)),
         metric=title,
         breaks=tuple(
             Breaks(result.run.name, *(hardest_between(result.summary, axis, retrieval) for axis in Axis))

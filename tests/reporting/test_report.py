@@ -81,6 +81,26 @@ def test_others_that_break_a_model_as_much_are_counted():
     even = result.summary.with_columns(median=pl.lit(0.25))
     text = words(report([replace(result, summary=even)])[0])
     assert "AT2 – GT450, 20 more .250 GIV – GIVH, 77 more .250" in text  # of 7 scanners and 13 stainings
+    said = "Those counted as “more” have the same median."
+    assert said in text
+    assert said not in words(report([result])[0])
+
+
+def test_names_are_whole_in_tables_and_in_the_selector():
+    names = [f"hospital-group/a-very-long-model-name-of-checkpoint-{n}-of-the-training-run-ema@0.9999" for n in "12"]
+    results = [make_result(name, slides=SLIDES) for name in names]
+    page, _ = report(results, failures=[failure(name) for name in names])
+    assert re.findall(r"<option>(.*?)</option>", page) == names
+    # of the ranking, of what breaks it, of medians, of the selector and of failures
+    assert [words(page).count(name) for name in names] == [5, 5]
+
+
+def test_what_is_undefined_is_told():
+    one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60"))
+    page, _ = report([make_result(slides=one)])
+    said = "No top-10 of cross-staining pairs, top-10 of cross-both pairs; without all four terms there is no score."
+    assert said in words(page)
+    assert "without all four terms" not in words(report([make_result(slides=SLIDES)])[0])
 
 
 def test_times_are_a_column_where_one_is_known():
