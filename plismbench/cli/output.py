@@ -1,6 +1,7 @@
 """stdout is the result; progress and talk go to stderr."""
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 COMPILING = "Compiling first: nothing moves for a minute or more, for each network."
 
-_PAGE = 80  # columns of a table in a file
+_WHOLE = 10_000  # columns of a table that no terminal cuts: wider than any
 _TITLE = 20  # of a progress bar, in columns: the rest of 80 is for its numbers
 _PERIOD = 900  # seconds back that time left is judged from: a batch of a large model takes a CPU minutes
 
@@ -28,14 +29,15 @@ def say(sentence: str) -> None:
 
 
 def show(result: "RenderableType | str") -> None:
-    """Prints a result: text as it is, a table as wide as the terminal."""
+    """Prints a result: text as it is, a table as wide as the terminal, or as COLUMNS says; whole into a pipe."""
     try:
         if isinstance(result, str):
             sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
         else:
             from rich.console import Console
 
-            Console().print(result, crop=False)
+            narrow = sys.stdout.isatty() or os.environ.get("COLUMNS")
+            Console(width=None if narrow else _WHOLE).print(result, crop=False)
         sys.stdout.flush()
     except BrokenPipeError:
         raise  # who read it has enough
@@ -47,7 +49,7 @@ def show(result: "RenderableType | str") -> None:
 
 
 def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> None:
-    """Shows results; or writes them to a file of text without colour, and shows its path."""
+    """Shows results; or writes them to a file of text, whole and without colour, and shows its path."""
     if output is None:
         for result in results:
             show(result)
@@ -55,7 +57,7 @@ def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> N
     from rich.console import Console
 
     text = io.StringIO()
-    console = Console(file=text, width=_PAGE, color_system=None)
+    console = Console(file=text, width=_WHOLE, color_system=None)
     for result in results:
         if isinstance(result, str):
             text.write(f"{result.rstrip()}\n")

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard import Cost, Leaderboard, LeaderboardRow, efficient
-from plismbench.reporting.figure_style import ACCENT, axis, error_bars, layout, names_axis, short_name
+from plismbench.reporting.figure_style import ACCENT, axis, error_bars, layout, names_axis, short_names, whole_name
 from plismbench.reporting.labels import label_places
 from plismbench.reporting.printing import interval_text, number, parameters
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_LARGEST_BUBBLE, _SMALLEST_BUBBLE = 46, 9
+_LARGEST_BUBBLE, _SMALLEST_BUBBLE, _COST_MARK = 46, 9, 11  # pixels
+_CORNER = (1.0, 0.0)  # of a collapsed model: all vectors alike, nothing found again
 _MOST_NAMES = 20  # written into the scatter plot; the others show theirs under the pointer
 _COSTS = {Cost.PARAMETERS: "Parameters", Cost.TIME: "Time a tile, H0-mini = 1"}
 
@@ -34,11 +35,12 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
         return None
     sizes = [row.n_params or 1 for row, _, _ in points]  # plotly draws nothing for 0
     largest = max((row.n_params for row, _, _ in points if row.n_params), default=_LARGEST_BUBBLE**2)  # else all small
+    diameters = [max(_SMALLEST_BUBBLE, _LARGEST_BUBBLE * math.sqrt(size / largest)) for size in sizes]
     figure = go.Figure(
         go.Scatter(
             x=[cosine for _, cosine, _ in points],
             y=[top_10 for _, _, top_10 in points],
-            **_named([row for row, _, _ in points], [(x, y) for _, x, y in points]),
+            **_named([row for row, _, _ in points], [(x, y) for _, x, y in points], diameters, [_CORNER]),
             marker={
                 "size": sizes,
                 "sizemode": "area",
@@ -51,8 +53,8 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
             },
         )
     )
-    # What cannot be seen stretches the axes to a cosine of 1 and an accuracy of 0, the corner of a collapsed model.
-    figure.add_trace(go.Scatter(x=[1], y=[0], mode="markers", marker={"opacity": 0}, hoverinfo="skip"))
+    # What cannot be seen stretches the axes to that corner.
+    figure.add_trace(go.Scatter(x=_CORNER[:1], y=_CORNER[1:], mode="markers", marker={"opacity": 0}, hoverinfo="skip"))
     # Where all stand at that corner's side, plotly would show what no cosine and no accuracy can be.
     whole = {"range": [-0.05, 1.05]}
     figure.update_layout(
@@ -99,7 +101,7 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
             error_x=error_bars([(score, row.score_low, row.score_high) for row, score in rows], ACCENT, 4, 0),
             hoverinfo="text",
             hovertext=[
-                f"<b>{short_name(row.name)}</b><br>score {number(score)}"
+                f"{whole_name(row.name)}<br>score {number(score)}"
                 f"<br>95 % by core {interval_text(row.score_low, row.score_high)}"
                 f"<br>95 % by slide {interval_text(row.score_slide_low, row.score_slide_high)}"
                 for row, score in rows
@@ -107,7 +109,7 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
         )
     )
     figure.update_layout(
-        layout(height=90 + 24 * len(rows)),
+        layout(height=110 + 24 * len(rows)),
         showlegend=False,
         xaxis=axis("Score"),
         yaxis=names_axis([row.name for row, _ in rows]),
@@ -145,9 +147,13 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
         go.Scatter(
             x=[value for _, _, value in points],
             y=[score for _, score, _ in points],
-            **_named([row for row, _, _ in points], [(x, y) for x, (_, y, _) in zip(logs, points, strict=True)]),
+            **_named(
+                [row for row, _, _ in points],
+                [(x, y) for x, (_, y, _) in zip(logs, points, strict=True)],
+                [_COST_MARK] * len(points),
+            ),
             marker={
-                "size": 11,
+                "size": _COST_MARK,
                 "symbol": ["circle" if row.name in on_front else "circle-open" for row, _, _ in points],
                 "color": ACCENT,
                 "line": {"color": ACCENT, "width": 2},
@@ -163,13 +169,20 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     return figure
 
 
-def _named(rows: Sequence[LeaderboardRow], places: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """Marks with the names of the first models beside them, and the numbers of each under the pointer."""
-    names = [short_name(row.name) if place < _MOST_NAMES else "" for place, row in enumerate(rows)]
+def _named(
+    rows: Sequence[LeaderboardRow],
+    places: Sequence[tuple[float, float]],
+    diameters: Sequence[float],
+    corners: Sequence[tuple[float, float]] = (),
+) -> dict[str, Any]:
+    """Marks with the names of the first models beside them, where there is room, and all of each under the pointer."""
+    short = short_names(row.name for row in rows)
+    names = [short[row.name] if place < _MOST_NAMES else "" for place, row in enumerate(rows)]
+    sides = label_places(places, names, diameters, corners)
     return {
         "mode": "markers+text",
-        "text": names,
-        "textposition": label_places(places, names),
+        "text": ["" if side is None else name for name, side in zip(names, sides, strict=True)],
+        "textposition": [side or "top center" for side in sides],
         "textfont": {"size": 12},
         "cliponaxis": False,
         "hoverinfo": "text",
@@ -185,7 +198,7 @@ def _symbol(row: LeaderboardRow) -> str:
 
 def _hover(row: LeaderboardRow) -> str:
     lines = (
-        f"<b>{short_name(row.name)}</b>",
+        whole_name(row.name),
         f"score {number(row.score)}",
         f"cosine, all pairs {number(row.cosine)}",
         f"top-10, cross-scanner {number(row.top10_cross_scanner)}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plismbench.differences import Comparison, Duel
 from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark, shortened
+from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark
 from plismbench.reporting.terminal import TerminalTable
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def comparison_tables(comparison: Comparison) -> "list[RenderableType | str]":
     """For a terminal of 80 columns."""
     parts: list[RenderableType | str] = []
     for duel in comparison.duels:
-        terms = TerminalTable(_kinds(_HEADINGS), _terms(duel), dispensable=_HEADINGS[-1:])
+        headings = _headings(duel)
+        terms = TerminalTable(_kinds(headings), _terms(duel), dispensable=headings[5:])
         parts += ["", _title(duel), terms, _verdict(duel)]
         for axis in Axis:
             if rows := _contrasts(duel, axis):
@@ -62,7 +63,7 @@ def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat
         for duel in comparison.duels:
             parts += [
                 remark(_title(duel), table_format),
-                document(_HEADINGS, _terms(duel), table_format, left=("term",)),
+                document(_headings(duel), _terms(duel), table_format, left=("term",)),
                 remark(_verdict(duel), table_format),
             ]
             for axis in Axis:
@@ -73,10 +74,16 @@ def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat
 
 
 def _title(duel: Duel) -> str:
-    return f"{shortened(printable(duel.first))} against {shortened(printable(duel.second))}"
+    return f"{printable(duel.first)} against {printable(duel.second)}"
+
+
+def _headings(duel: Duel) -> tuple[str, ...]:
+    """Without a column that would be empty: too few slides have no interval."""
+    return _HEADINGS if any(found.slide_low is not None for found in duel.differences) else _HEADINGS[:-1]
 
 
 def _terms(duel: Duel) -> list[list[str]]:
+    n_columns = len(_headings(duel))
     return [
         [
             _TERMS[found.term],
@@ -85,7 +92,7 @@ def _terms(duel: Duel) -> list[list[str]]:
             _signed(found.value),
             _interval(found.low, found.high),
             _interval(found.slide_low, found.slide_high),
-        ]
+        ][:n_columns]
         for found in duel.differences
     ]
 

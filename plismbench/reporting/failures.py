@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from plismbench.failures import Failures, Query, Tile
-from plismbench.reporting.printing import number, shortened
+from plismbench.reporting.printing import number
 
 BUDGET = 4_000_000
 """Characters that all pictures of a page may take together; plotly.js takes 4.9 million."""
@@ -70,7 +70,7 @@ def failure_panels(failures: Iterable[Failures], budget: int = BUDGET) -> Iterat
 def _title(found: Failures) -> str:
     others = f", with {found.n_alike} more as hard" if found.n_alike else ""
     hardest = f"hardest {found.axis}s{others}: " if found.axis else ""
-    return f"{shortened(found.model)}, {hardest}{found.pair.a} against {found.pair.b}"
+    return f"{found.model}, {hardest}{found.pair.a} against {found.pair.b}"
 
 
 def _note(found: Failures) -> str:

@@ -1,14 +1,16 @@
 """What all figures share: transparent grounds, one accent, names that are short and no markup."""
 
 import html
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from plismbench.reporting.printing import printable, shortened
+from plismbench.reporting.printing import printable, shortened_apart
 
 ACCENT = "#3b82c4"
 LONGEST_NAME = 24
 
+_LINE = 48  # letters
 _GRID = "rgba(128, 128, 128, 0.25)"
 
 
@@ -39,9 +41,10 @@ def axis(title: str) -> dict[str, Any]:
 
 def names_axis(names: Sequence[str]) -> dict[str, Any]:
     """An axis with a line for each model, the first on top."""
+    short = short_names(names)
     return {
         "tickvals": list(range(len(names))),
-        "ticktext": [short_name(name) for name in names],
+        "ticktext": [short[name] for name in names],
         "range": [len(names) - 0.5, -0.5],
         "showgrid": False,
         "zeroline": False,
@@ -64,9 +67,14 @@ def error_bars(
     }
 
 
-def short_name(name: str) -> str:
-    """A name as plotly's little HTML, short enough for an axis."""
-    return markup(shortened(printable(name), LONGEST_NAME))
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Each name as plotly's little HTML, short enough for an axis and unlike the others."""
+    return {name: markup(short) for name, short in shortened_apart(names, LONGEST_NAME).items()}
+
+
+def whole_name(name: str) -> str:
+    """A name as plotly's little HTML, in bold lines that a label under the pointer has room for."""
+    return f"<b>{'<br>'.join(map(markup, textwrap.wrap(name, _LINE)))}</b>"
 
 
 def markup(text: str) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-_WIDTH, _HEIGHT, _GAP = 0.011, 0.05, 0.03  # of a letter, a line and a marker's half, as parts of the picture
+_WIDTH, _HEIGHT = 0.011, 0.05  # of a letter and a line, as parts of the picture
+_SIDE = 400  # pixels of the picture
+_BEYOND = 4  # what stands outside is lost, what covers something can mostly be read
+_MOST_COVERED = 0.3  # of a name: one of which more would cover something is left out
 _SIDES = {  # plotly's word: which way the name leaves its point
     "top center": (0, 1),
     "bottom center": (0, -1),
@@ -17,25 +20,39 @@ _SIDES = {  # plotly's word: which way the name leaves its point
 _Box = tuple[float, float, float, float]
 
 
-def label_places(points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[str]:
-    """A ``textposition`` for each name: in turn, the one that covers least of what is there.
+def label_places(
+    points: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    diameters: Sequence[float],
+    corners: Sequence[tuple[float, float]] = (),
+) -> list[str | None]:
+    """A ``textposition`` for each name: in turn, the one that covers least of what is there; None without room.
 
     Args:
         points: (x, y) of each mark, in any unit.
         names: their labels, the most important first.
+        diameters: of the marks, in pixels.
+        corners: more points that the axes reach to.
     """
-    places = list(zip(_spread([x for x, _ in points]), _spread([y for _, y in points]), strict=True))
-    taken = [(x - _GAP, y - _GAP, x + _GAP, y + _GAP) for x, y in places]
-    chosen = []
-    for (x, y), name in zip(places, names, strict=True):
-        boxes = {side: _box(x, y, len(name) * _WIDTH, *way) for side, way in _SIDES.items()}
+    held = (*points, *corners)
+    places = list(zip(_spread([x for x, _ in held]), _spread([y for _, y in held]), strict=True))[: len(points)]
+    gaps = [(diameter / 2 / 0.8 + 1) / _SIDE for diameter in diameters]  # as plotly leaves them
+    taken = [(x - gap, y - gap, x + gap, y + gap) for (x, y), gap in zip(places, gaps, strict=True)]
+    chosen: list[str | None] = []
+    for (x, y), name, gap in zip(places, names, gaps, strict=True):
+        width = len(name) * _WIDTH
+        boxes = {side: _box(x, y, width, gap, *way) for side, way in _SIDES.items()}
         # Rounded: boxes that only touch are apart, and the first of equal sides is taken.
         covered = {
-            side: round(_outside(box) + sum(_overlap(box, other) for other in taken), 9) for side, box in boxes.items()
+            side: round(_BEYOND * _outside(box) + sum(_overlap(box, other) for other in taken), 9)
+            for side, box in boxes.items()
         }
         best = min(covered, key=covered.__getitem__)
-        taken.append(boxes[best])
-        chosen.append(best)
+        if covered[best] > _MOST_COVERED * width * _HEIGHT:
+            chosen.append(None)
+        else:
+            taken.append(boxes[best])
+            chosen.append(best)
     return chosen
 
 
@@ -45,10 +62,10 @@ def _spread(values: Sequence[float]) -> list[float]:
     return [(value - low) / (high - low) if high > low else 0.5 for value in values]
 
 
-def _box(x: float, y: float, width: float, right: int, up: int) -> _Box:
-    """Left, bottom, right and top of a name beside (x, y); plotly puts corner names a little closer."""
-    centre_x = x + right * (width / 2 + (_GAP if not up else _GAP / 2))
-    centre_y = y + up * (_HEIGHT / 2 + (_GAP if not right else _GAP / 2))
+def _box(x: float, y: float, width: float, gap: float, right: int, up: int) -> _Box:
+    """Left, bottom, right and top of a name beside (x, y)."""
+    centre_x = x + right * (width / 2 + gap)
+    centre_y = y + up * (_HEIGHT / 2 + gap)
     return (centre_x - width / 2, centre_y - _HEIGHT / 2, centre_x + width / 2, centre_y + _HEIGHT / 2)
 
 

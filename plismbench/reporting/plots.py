@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from plismbench.aggregation import medians_between
 from plismbench.pairs import Axis, PairGroup
-from plismbench.reporting.figure_style import axis, error_bars, layout, names_axis, short_name
+from plismbench.reporting.figure_style import axis, error_bars, layout, markup, names_axis, whole_name
 from plismbench.reporting.printing import number
 from plismbench.results import Result
 
@@ -50,7 +50,7 @@ def groups_figure(results: Sequence[Result], metric: str) -> "Figure":
                 error_x=error_bars([(row["median"], row["q1"], row["q3"]) for _, row in rows], colour, 2, 0),
                 hoverinfo="text",
                 hovertext=[
-                    f"<b>{short_name(results[place].run.name)}</b><br>{group}: {number(row['median'])}"
+                    f"{whole_name(results[place].run.name)}<br>{group}: {number(row['median'])}"
                     f" ({number(row['q1'])} to {number(row['q3'])}), {row['n_pairs']:,} pairs"
                     for place, row in rows
                 ],
@@ -58,6 +58,7 @@ def groups_figure(results: Sequence[Result], metric: str) -> "Figure":
         )
     figure.update_layout(
         layout(height=80 + 46 * len(results)),
+        showlegend=True,  # of one group too
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "yref": "paper"},
         xaxis=axis(""),
         yaxis=names_axis([result.run.name for result in results]),
@@ -84,7 +85,7 @@ def matrix_figure(results: Sequence[Result], differing: Axis, metric: str) -> "F
         cells = [[medians.get((min(a, b), max(a, b))) for b in codes] for a in codes]
         figure.add_trace(
             go.Heatmap(
-                name=short_name(result.run.name),
+                name=markup(result.run.name),
                 meta=place,
                 visible=place == 0,
                 x=codes,

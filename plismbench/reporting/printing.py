@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from plismbench.reporting.formats import TableFormat
 
 UNKNOWN = "–"
+
+_LEAST_PART = 2  # letters of a name's common beginning or end: one of them is the mark of what is left out
 
 
 def printable(text: str) -> str:
@@ -61,7 +64,37 @@ def shortened(text: str, longest: int = 40) -> str:
     if len(text) <= longest:
         return text
     head = (longest - 1) // 2
-    return f"{text[:head]}…{text[head + 1 - longest :]}"
+    return f"{text[:head]}…{text[len(text) - longest + head + 1 :]}"
+
+
+def shortened_apart(names: Iterable[str], longest: int) -> dict[str, str]:
+    """Each name with its `shortened` form; those that would be alike keep what tells them apart, or get a number."""
+    short = {name: shortened(name, longest) for name in names}
+    for alike in _alike(short):
+        begin = _n_common(alike)
+        end = min(_n_common([name[::-1] for name in alike]), min(map(len, alike)) - begin)
+        middle = min(max(map(len, alike)) - begin - end, longest - 2 * _LEAST_PART)
+        before = min(begin, max((longest - middle) // 2, longest - middle - end))
+        rooms = (before, middle, longest - before - middle)
+        for name in alike:
+            parts = (name[:begin], name[begin : len(name) - end], name[len(name) - end :])
+            short[name] = "".join(map(shortened, parts, rooms))
+    for number, name in enumerate((name for alike in _alike(short) for name in alike), start=1):
+        short[name] = f"{shortened(name, longest - len(f'~{number}'))}~{number}"
+    return short
+
+
+def _n_common(names: Sequence[str]) -> int:
+    """Letters that all of them begin with."""
+    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+
+
+def _alike(short: Mapping[str, str]) -> list[list[str]]:
+    """Groups of names that have one short form."""
+    groups: dict[str, list[str]] = {}
+    for name, form in short.items():
+        groups.setdefault(form, []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
 
 
 class Emphasis(StrEnum):

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plismbench.reporting.printing import Cell, Emphasis, printable, shortened
+from plismbench.reporting.printing import Cell, Emphasis, printable, shortened_apart
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.table import Table
     from rich.text import Text
 
-_LONGEST_NAME = 40
 _WORTH_A_COLUMN = 20  # letters of a name for which a column goes
 _SHORTEST_NAME = 8  # fewer say nothing: a row is then longer than a line of the terminal
 
@@ -20,8 +19,9 @@ _SHORTEST_NAME = 8  # fewer say nothing: a row is then longer than a line of the
 class TerminalTable:
     """A table whose columns and names follow the width of the terminal; nothing in a name is markup.
 
-    Where there is no room for all, columns go first, one after the other, and then the middles of names. What is left
-    is never folded, for a letter a line cannot be read: print it with ``crop=False``.
+    Where there is no room for all, columns go first, one after the other, and then the middles of names, so that
+    unlike names stay unlike. What is left is never folded, for a letter a line cannot be read: print it with
+    ``crop=False``.
 
     Args:
         columns: heading to ``name`` (may be shortened), ``left``, ``right`` (whole, where there is room) or ``bar``.
@@ -52,7 +52,7 @@ class TerminalTable:
         for name in self.dispensable:
             if self._room(shown, widths, width) < min(self._longest_name(), _WORTH_A_COLUMN):
                 shown.remove(name)
-        longest = max(_SHORTEST_NAME, min(_LONGEST_NAME, self._room(shown, widths, width)))
+        longest = max(_SHORTEST_NAME, self._room(shown, widths, width))
         least = width - self._room(shown, widths, width) + min(longest, self._longest_name())
         table = Table(box=None, pad_edge=False, padding=(0, self.gap, 0, 0), width=least if least > width else None)
         for name in shown:
@@ -60,17 +60,21 @@ class TerminalTable:
             # Only a name of wide letters is folded: it was shortened by their number.
             table.add_column(name, justify="right" if kind == "right" else "left", no_wrap=kind != "name",
                              overflow="fold", style="cyan" if kind == "bar" else None)  # fmt: skip
-        for row in self.rows:
-            cells = zip(self.columns.items(), row, strict=True)
-            table.add_row(*(_text(cell, longest if kind == "name" else None) for (name, kind), cell in cells
-                            if name in shown))  # fmt: skip
+        cells = {name: [_text(row[place]) for row in self.rows] for place, name in enumerate(self.columns)}
+        for name, kind in self.columns.items():
+            if kind == "name":
+                short = shortened_apart((cell.plain for cell in cells[name]), longest)
+                for cell in cells[name]:
+                    cell.plain = short[cell.plain]
+        for row in zip(*(cells[name] for name in shown), strict=True):
+            table.add_row(*row)
         return table
 
     def _width(self, place: int, heading: str) -> int:
         """Of a column whose cells are whole."""
         from rich.cells import cell_len
 
-        words = [*heading.split("\n"), *(_text(row[place], None).plain for row in self.rows)]
+        words = [*heading.split("\n"), *(_text(row[place]).plain for row in self.rows)]
         return max(map(cell_len, words))
 
     def _room(self, shown: Sequence[str], widths: Mapping[str, int], width: int) -> int:
@@ -92,14 +96,13 @@ def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Se
     for heading in headings:
         table.add_column(heading, justify="left" if heading in left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(_text(cell, None) for cell in row))
+        table.add_row(*(_text(cell) for cell in row))
     return table
 
 
-def _text(cell: str | Cell, longest: int | None) -> "Text":
+def _text(cell: str | Cell) -> "Text":
     from rich.text import Text
 
     styles = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.SECOND: "underline"}
     cell = cell if isinstance(cell, Cell) else Cell(cell)
-    words = printable(cell.text)
-    return Text(words if longest is None else shortened(words, longest), styles[cell.emphasis])
+    return Text(printable(cell.text), styles[cell.emphasis])

@@ -84,7 +84,8 @@ def test_no_results_and_nothing_published_to_show(run, tiny):
 
 @pytest.mark.parametrize("table_format", ["table", "markdown", "csv", "json", "html", "latex"])
 @pytest.mark.parametrize("group", [[], ["--group"]])
-def test_a_file_holds_what_would_be_printed(run, tmp_path, table_format, group):
+def test_a_file_holds_what_a_pipe_would_get(run, tmp_path, monkeypatch, table_format, group):
+    monkeypatch.delenv("COLUMNS")
     printed = run("leaderboard", "--format", table_format, *group)
     path = tmp_path / "new" / "board.txt"
     written = run("leaderboard", "--format", table_format, *group, "--output", path)

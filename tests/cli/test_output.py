@@ -60,16 +60,31 @@ def test_progress_is_one_line_of_80_columns_whatever_its_title(capsys, monkeypat
     assert line.endswith("left 0:29:04")
 
 
-def test_a_file_of_results_has_no_colour_and_80_columns(tmp_path, capsys):
-    table = Table(box=None)
-    table.add_column("model", style="cyan")
-    table.add_row("x" * 200)
+NAMES = Table(box=None)
+NAMES.add_column("model", style="cyan", overflow="fold")
+NAMES.add_row("x" * 200)
+
+
+def test_a_pipe_gets_whole_names_and_a_terminal_what_it_has_room_for(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    show(NAMES)
+    assert "x" * 200 in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "80")
+    show(NAMES)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    show(NAMES)
+    assert "x" * 200 not in capsys.readouterr().out
+
+
+def test_a_file_of_results_has_no_colour_and_whole_names(tmp_path, capsys):
     path = tmp_path / "new" / "board.txt"
-    deliver(["first [bold]", table, "last\n"], path)
+    deliver(["first [bold]", NAMES, "last\n"], path)
     lines = path.read_text().splitlines()
     assert (lines[0], lines[-1]) == ("first [bold]", "last")
     assert "\x1b" not in path.read_text()
-    assert max(map(len, lines)) <= 80
+    assert " " + "x" * 200 in [line.rstrip() for line in lines]
     assert capsys.readouterr().out == f"{path}\n"
 
 

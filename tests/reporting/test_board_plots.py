@@ -122,3 +122,15 @@ def test_names_of_others_are_no_markup():
     board = Leaderboard("s", rows)
     assert forest_figure(board).layout.yaxis.ticktext == ("&lt;b&gt;�", "x" * 11 + "…" + "x" * 12)
     assert cost_figure(board, Cost.PARAMETERS).data[1].text[0] == "&lt;b&gt;�"
+
+
+def test_checkpoints_of_one_run_have_names_of_their_own():
+    names = [
+        f"hospital-group/a-very-long-model-name-of-checkpoint-{n}-of-the-training-run-ema@0.9999" for n in range(12)
+    ]
+    board = Leaderboard("s", tuple(row(name, 0.9 - n / 50, n_params=n + 1) for n, name in enumerate(names)))
+    assert len(set(forest_figure(board).layout.yaxis.ticktext)) == 12
+    marks = scatter_figure(board).data[0]
+    assert len(set(filter(None, marks.text))) == sum(map(bool, marks.text)) > 1
+    for name, text in zip(names, marks.hovertext, strict=True):
+        assert name in text.replace("<br>", "")  # whole under the pointer

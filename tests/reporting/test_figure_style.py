@@ -1,16 +1,31 @@
-from plismbench.reporting.figure_style import LONGEST_NAME, axis, layout, markup, short_name
+from plismbench.reporting.figure_style import LONGEST_NAME, axis, layout, markup, names_axis, short_names, whole_name
 
 
-def test_a_name_is_short_and_no_markup():
-    assert short_name("uni") == "uni"
-    assert short_name("x" * 200) == "x" * 11 + "…" + "x" * 12
-    assert len(short_name("x" * 200)) == LONGEST_NAME
-    assert short_name("<a>&\x1b") == markup("<a>&\x1b") == "&lt;a&gt;&amp;�"
+def test_names_are_short_and_no_markup():
+    evil, long = "<a>&\x1b", "x" * 200
+    short = short_names(["uni", evil, long])
+    assert short["uni"] == "uni"
+    assert short[long] == "x" * 11 + "…" + "x" * 12
+    assert len(short[long]) == LONGEST_NAME
+    assert short[evil] == markup(evil) == "&lt;a&gt;&amp;�"
 
 
-def test_checkpoints_of_one_architecture_stay_apart():
-    steps = ["timm:vit_small_patch16_224@step100", "timm:vit_small_patch16_224@step200"]
-    assert [short_name(name)[-7:] for name in steps] == ["step100", "step200"]
+def test_checkpoints_of_one_run_stay_apart():
+    names = [
+        f"hospital-group/a-very-long-model-name-of-checkpoint-{n}-of-the-training-run-ema@0.9999" for n in range(12)
+    ]
+    shown = names_axis(names)["ticktext"]
+    assert len(set(shown)) == 12
+    assert "oint-7-of" in shown[7]
+    assert max(map(len, shown)) <= LONGEST_NAME
+    assert names_axis(["a", "a"])["ticktext"] == ["a", "a"]
+
+
+def test_under_the_pointer_a_name_is_whole_in_lines_that_have_room():
+    name = "hospital-group/" + "x" * 60 + "<b>"
+    lines = whole_name(name).removeprefix("<b>").removesuffix("</b>").split("<br>")
+    assert "".join(lines) == markup(name)
+    assert max(map(len, lines)) <= 60
 
 
 def test_grounds_are_transparent_and_axes_make_room():

@@ -18,6 +18,7 @@ from plismbench.reporting.printing import (
     printable,
     remark,
     shortened,
+    shortened_apart,
     size,
 )
 
@@ -105,6 +106,29 @@ def test_long_names_keep_both_ends():
     assert shortened("a" * 40) == "a" * 40
     name = shortened("start" + "x" * 200 + "end")
     assert (len(name), name[:5], name[-3:]) == (40, "start", "end")
+
+
+RUN = [f"hospital-group/a-very-long-model-name-of-checkpoint-{n}-of-the-training-run-ema@0.9999" for n in range(1, 13)]
+GRID = [f"a{a}{'x' * 30}b{b}{'y' * 30}c{c}{'z' * 30}d{d}" for a in "12" for b in "12" for c in "12" for d in "12"]
+
+
+@pytest.mark.parametrize("longest", [8, 19, 24, 40])
+@pytest.mark.parametrize("names", [RUN, GRID, [*RUN, "uni", "", f"{RUN[0]} †"]])
+def test_short_names_are_as_unlike_as_the_names(names, longest):
+    short = shortened_apart(names, longest)
+    assert list(short) == names
+    assert len(set(short.values())) == len(names)
+    assert max(map(len, short.values())) <= longest
+
+
+def test_what_tells_names_apart_stays_and_their_ends():
+    assert shortened_apart([*RUN[8:10], "uni"], 19) == {
+        RUN[8]: "hos…int-9-of-…9999", RUN[9]: "hos…int-10-of-…9999", "uni": "uni",
+    }  # fmt: skip
+    assert shortened_apart(["start" + "x" * 200 + "end"], 40) == {
+        "start" + "x" * 200 + "end": "start" + "x" * 14 + "…" + "x" * 17 + "end"
+    }
+    assert shortened_apart([f"{name} †" for name in RUN[:2]], 12)[f"{RUN[0]} †"] == "ho…t-1-o…9 †"
 
 
 STRANGE = (

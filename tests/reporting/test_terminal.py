@@ -47,7 +47,17 @@ def test_a_column_that_may_not_go_makes_a_longer_line_and_no_fold():
 def test_numbers_stay_whole_where_names_are_long():
     lines = render(TerminalTable({"model": "name", "score": "right"}, [["x" * 200, ".541"]]), 20)
     assert lines[1] == "xxxxxx…xxxxxx   .541"
-    assert render(TerminalTable({"model": "name"}, [["x" * 200]]), 200)[1].strip() == "x" * 19 + "…" + "x" * 20
+    assert render(TerminalTable({"model": "name"}, [["x" * 200]]), 200)[1] == "x" * 200
+
+
+def test_checkpoints_of_one_run_stay_apart_however_narrow_the_terminal():
+    names = [
+        f"hospital-group/a-very-long-model-name-of-checkpoint-{n}-of-the-training-run-ema@0.9999" for n in range(12)
+    ]
+    for width in (12, 24, 30):
+        lines = render(TerminalTable({"model": "name", "n": "right"}, [[name, "1"] for name in names]), width)
+        assert len(set(lines)) == 1 + len(names)
+        assert max(map(len, lines)) <= width
 
 
 def test_names_are_text_and_emphasis_is_style():
