@@ -36,6 +36,15 @@ def test_from_their_vectors_to_their_tables(run, features, tmp_path):
     )
 
 
+def test_imported_vectors_are_evaluated_and_not_submitted(run, features, tmp_path):
+    run("import", "--from", features, "--model=theirs", "--dataset=tiny")
+    run("evaluate", "--dataset=tiny")
+    outcome = run("submit", "pack", "theirs", "--dataset=tiny", "--output", tmp_path / "theirs.zip")
+    assert outcome.code == 2
+    assert "Imported vectors cannot be submitted: nothing shows which extractor made them. Extract" in outcome.error
+    assert not (tmp_path / "theirs.zip").exists()
+
+
 def test_their_rounding_is_within_the_stated_distance(run, features):
     run("import", "--from", features, "--model=theirs", "--dataset=tiny")
     exact = run("evaluate", "--dataset=tiny", "--format=csv")
