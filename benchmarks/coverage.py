@@ -1,14 +1,15 @@
 """How often the 95 % intervals of `plismbench` hold what is true, where that is known: on made-up models.
 
-    python benchmarks/coverage.py [--trials 2000] [--slide-trials 200]
+    python benchmarks/coverage.py [--trials 2000] [--slide-trials 1000]
 
-By cores: every trial draws 46 cores, with the sizes of PLISM's and a difficulty that all pairs of 12 slides
-and two models share; each model and pair has another level, and scatter of its own on every core. What is
-true is the score, and the difference of scores, on the endless population of cores.
+By cores: every trial draws cores, 46 as PLISM has, 16 as the demo or 9, with the sizes of PLISM's and a
+difficulty that all pairs of 12 slides and two models share; each model and pair has another level, and scatter
+of its own on every core. What is true is the score, and the difference of scores, on the endless population of
+cores.
 
 By slides: the median over pairs of 13 x 7 slides whose differences from zero are drawn slide by slide, or
-staining by staining and scanner by scanner; what is true is zero. Beside it, what slides drawn one by one
-would hold.
+staining by staining and scanner by scanner, and the mean of the medians of all four groups, as the score is one;
+what is true is zero. Beside it, what slides drawn one by one would hold.
 """
 
 import argparse
@@ -22,7 +23,16 @@ import polars as pl
 from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema
 from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
 from plismbench.pairs import PairGroup, slide_pairs
-from plismbench.uncertainty import N_DRAWS, SEED, core_medians, interval, slide_weights, weighted_medians
+from plismbench.uncertainty import (
+    N_DRAWS,
+    SEED,
+    core_medians,
+    interval,
+    known_interval,
+    n_drawn,
+    slide_weights,
+    weighted_medians,
+)
 
 SLIDES = [Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "SQ")]
 PAIRS = slide_pairs(SLIDES)
@@ -66,7 +76,7 @@ def score_of_draws(pairs, cores):
     return np.mean([medians[metric][str(group)] for group, metric in TERMS.values()], axis=0)
 
 
-def by_cores(trials):
+def by_cores(trials, n_cores):
     random = np.random.default_rng(0)
     told = json.loads((files("plismbench") / "resources" / "plism_cores.json").read_text())["cores"]
     population = np.array([core["n_tiles"] for core in told]) // 2
@@ -75,8 +85,8 @@ def by_cores(trials):
     truth = true_score(first, cosines), true_score(second, cosines)
     held = {"score": 0, "difference of scores": 0}
     for _ in range(trials):
-        sizes = random.choice(population, len(population))
-        hardness = SHARED * random.standard_normal(len(population))
+        sizes = random.choice(population, n_cores)
+        hardness = SHARED * random.standard_normal(n_cores)
         a, b = (score_of_draws(*tables(random, levels, cosines, sizes, hardness)) for levels in (first, second))
         for name, drawn, true in (("score", a, truth[0]), ("difference of scores", a - b, truth[0] - truth[1])):
             low, high = interval(drawn)
@@ -86,7 +96,7 @@ def by_cores(trials):
 
 def one_by_one(first, second, n_slides):
     """Weights of pairs where slides are drawn with no regard to staining and scanner."""
-    drawn = np.random.default_rng(SEED).multinomial(n_slides, np.full(n_slides, 1 / n_slides), N_DRAWS)
+    drawn = np.random.default_rng(SEED).multinomial(n_drawn(n_slides), np.full(n_slides, 1 / n_slides), N_DRAWS)
     counts = np.ascontiguousarray(drawn.T, np.int32)
     return counts[first] * counts[second]
 
@@ -111,23 +121,30 @@ def by_slides(trials):
             "slides differ by staining and scanner": (stainings + scanners).ravel(),
         }
         scatter = random.standard_normal(len(pairs))
-        for (way, weights), (world, effect), group in product(ways.items(), worlds.items(), (None, *LEVELS)):
-            rows = slice(None) if group is None else np.flatnonzero(of_group == str(group))
-            values = (effect[first] + effect[second] + scatter)[rows]
-            low, high = interval(weighted_medians(values, weights[rows]))
-            name = f"{way}: {world}: {group or 'all'}"
-            held[name] = held.get(name, 0) + (low <= 0 <= high)
+        for (way, weights), (world, effect) in product(ways.items(), worlds.items()):
+            values = effect[first] + effect[second] + scatter
+            drawn = {}
+            for group in PairGroup:
+                rows = np.flatnonzero((of_group == str(group)) | (group is PairGroup.ALL))
+                drawn[str(group)] = weighted_medians(values[rows], weights[rows])
+            drawn["score"] = np.mean(list(drawn.values()), axis=0)
+            for group, draws in drawn.items():
+                low, high = known_interval(draws)
+                name = f"{way}: {world}: {group}"
+                held[name] = held.get(name, 0) + (low <= 0 <= high)
     return held
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=2_000)
-    parser.add_argument("--slide-trials", type=int, default=200)
+    parser.add_argument("--slide-trials", type=int, default=1_000)
     options = parser.parse_args()
-    for kind, trials in ((by_cores, options.trials), (by_slides, options.slide_trials)):
-        for name, held in kind(trials).items():
-            print(f"{kind.__name__.replace('_', ' ')}: {name}: {held / trials:.1%} of {trials:,}")
+    for n_cores in (46, 16, 9):
+        for name, held in by_cores(options.trials, n_cores).items():
+            print(f"by {n_cores} cores: {name}: {held / options.trials:.1%} of {options.trials:,}")
+    for name, held in by_slides(options.slide_trials).items():
+        print(f"by slides: {name}: {held / options.slide_trials:.1%} of {options.slide_trials:,}")
 
 
 if __name__ == "__main__":

@@ -83,11 +83,12 @@ def summarise(pairs: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
 
     Returns:
         A table of ``SUMMARY_SCHEMA``, in the order of the groups and of the metrics. A group
-        without pairs has no rows.
+        without pairs has no rows; one with a pair that is NaN has nulls.
     """
     metrics = metric_names(ks)
     long = in_groups(pairs).unpivot(on=metrics, index="group", variable_name="metric")
-    value = pl.col("value").sort()  # sums in one order give the same bytes whatever the order of the pairs
+    known = pl.when(pl.col("value").is_nan().any()).then(None).otherwise(pl.col("value"))
+    value = known.sort()  # sums in one order give the same bytes whatever the order of the pairs
     summary = long.group_by("group", "metric").agg(
         n_pairs=pl.len().cast(pl.Int64),
         median=value.median(),

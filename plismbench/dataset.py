@@ -148,7 +148,11 @@ class TileSubset:
             )
 
     def rows(self) -> npt.NDArray[np.int64]:
-        """(n_tiles,) int64, ascending row numbers.
+        """(n_tiles,) int64, ascending row numbers; errors are those of ``drawn``."""
+        return np.sort(self.drawn())
+
+    def drawn(self) -> npt.NDArray[np.int64]:
+        """(n_tiles,) int64 row numbers, in the order in which they were drawn; ascending where all are.
 
         Raises:
             InvalidInput: if this NumPy draws other tiles than the published ones (its stream is
@@ -157,9 +161,8 @@ class TileSubset:
         if self.n_tiles == self.total:
             return np.arange(self.total, dtype=np.int64)
         rows = np.random.default_rng(self.seed).choice(self.total, self.n_tiles, replace=False).astype(np.int64)
-        rows.sort()
         expected = _SUBSET_SHA256.get((self.seed, self.total, self.n_tiles))
-        if expected and hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest() != expected:
+        if expected and hashlib.sha256(np.sort(rows).astype("<i8").tobytes()).hexdigest() != expected:
             raise InvalidInput(
                 f"NumPy {np.__version__} draws other tiles than the published {self.n_tiles:,}-tile subset.",
                 hint="Install NumPy 2.4, which draws them, and report this.",

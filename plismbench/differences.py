@@ -12,7 +12,7 @@ from plismbench.leaderboard import leaderboards, score_draws
 from plismbench.pairs import Axis
 from plismbench.results import Result
 from plismbench.significance import holm, signed_rank
-from plismbench.uncertainty import Float64, Unit, core_medians, known_interval, tiles_per_count
+from plismbench.uncertainty import FEWEST, Float64, Unit, core_medians, known_interval, tiles_per_count
 
 SCORE = "score"
 
@@ -61,7 +61,7 @@ class Duel:
         differences: of the score, then of its terms.
         n_cores, n_better: cores in which the score of either is known, and those in which the first is better.
         p_value: of the one-sided signed-rank test over cores that the first has the better score; None
-            where no core has a score.
+            where fewer than 6 cores have a score.
         corrected: the same after Holm's correction for all the models that the first is compared with.
         metric: of the contrasts.
         contrasts: of ``CONTRAST_SCHEMA``, the largest differences first, whichever their sign.
@@ -154,8 +154,8 @@ def _duels(results: Sequence[Result]) -> tuple[Duel, ...]:
             differences=_differences(first, other),
             n_cores=len(gap),
             n_better=int((gap > 0).sum()),
-            p_value=p_value if len(gap) else None,
-            corrected=after if len(gap) else None,
+            p_value=p_value if len(gap) >= FEWEST else None,
+            corrected=after if len(gap) >= FEWEST else None,
             metric=metric,
             contrasts=_contrasts(first, other, metric),
         )

@@ -16,7 +16,7 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
 from plismbench.execution.threads import ThreadExecutor, thread_budget
 from plismbench.machine import hardware, memory_bytes
-from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
+from plismbench.metrics.protocol import OWKIN, PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
 from plismbench.pairs import SlidePair, slide_pairs
@@ -99,9 +99,9 @@ class Evaluation:
         pairs_at_once = self.threads if search.concurrent else 1
         slides_at_once = max(1, min(pairs_at_once, _READ_AT_ONCE // stored))
         readers, executor = (ThreadExecutor(self.threads, at_once) for at_once in (slides_at_once, pairs_at_once))
-        slides = Slides(
-            self.store, self.dataset, names, self.subset.rows(), max(ks), search, readers, self.slides_in_memory
-        )  # fmt: skip
+        # Ties that rounding makes fall as the tiles lie.
+        rows = self.subset.drawn() if self.run.protocol == OWKIN else self.subset.rows()
+        slides = Slides(self.store, self.dataset, names, rows, max(ks), search, readers, self.slides_in_memory)
         measure = PairMetrics(ks, self.run.protocol, search, slides.tissue)
         for wanted, batch in _batches(self.todo, self.slides_in_memory, slides_at_once):
             with thread_budget(self.threads):

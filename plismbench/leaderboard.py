@@ -40,7 +40,7 @@ class LeaderboardRow:
         score_low, score_high: 95 % interval of the score by resampling cores; None where unknown.
         score_slide_low, score_slide_high: the same by resampling slides.
         rank: from 1; models whose scores print alike, at three decimals, share the best of their
-            ranks. None without a score.
+            ranks, unless the data can tell them apart. None without a score.
         rank_best, rank_worst: ranks that the data cannot tell apart: 1 + the number of models that
             are better, and the number that are not worse, where the 95 % interval of the difference
             of two scores, draw by draw, leaves out zero. None where an interval is unknown.
@@ -133,9 +133,10 @@ def leaderboards(results: Iterable[Result], costs: Sequence[Efficiency] = ()) ->
 
     Args:
         results: of any signatures.
-        costs: what extractions cost. A ranking has these times if one of its models was measured on the
-            same device as H0-mini, else the published ones: never both, for devices differ in them.
-            Parameters that a spec does not tell are those counted there.
+        costs: what extractions cost. A ranking has these times if one of its models was measured as
+            H0-mini was, on the same device, both in half precision or neither, else the published ones:
+            never both, for devices differ in them. Parameters that a spec does not tell are those
+            counted there.
     """
     boards = []
     for signature, found in _by_signature(results):
@@ -209,7 +210,7 @@ def _with_intervals(rows: Sequence[LeaderboardRow], results: Mapping[str, Result
     for row in rows:
         low, high = known_interval(score_draws(results[row.name].draws, Unit.SLIDE).to_numpy())
         of_cores = _interval_fields(row.name, known) if row.name in known else {}
-        found.append(replace(row, score_slide_low=low, score_slide_high=high, **of_cores))
+        found.append(_within(replace(row, score_slide_low=low, score_slide_high=high, **of_cores)))
     return tuple(found)
 
 
@@ -224,6 +225,13 @@ def _interval_fields(name: str, draws: Mapping[str, Any]) -> dict[str, Any]:
     differences = [interval(draws[name] - other) for other_name, other in draws.items() if other_name != name]
     better, worse = sum(up < 0 for _, up in differences), sum(down > 0 for down, _ in differences)
     return {"score_low": low, "score_high": high, "rank_best": 1 + better, "rank_worst": len(draws) - worse}
+
+
+def _within(row: LeaderboardRow) -> LeaderboardRow:
+    """The row with a rank of its range: two scores may print alike, and one still be better in nearly every draw."""
+    if row.rank is None or row.rank_best is None or row.rank_worst is None:
+        return row
+    return replace(row, rank=min(max(row.rank, row.rank_best), row.rank_worst))
 
 
 def _by_score(row: LeaderboardRow) -> tuple[bool, float, str]:

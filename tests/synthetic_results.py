@@ -12,7 +12,7 @@ from plismbench.pairs import slide_pairs
 from plismbench.results import Result, Run
 from plismbench.uncertainty import bootstrap
 
-CORES = {"01_liver": 100, "02_lung": 40, "03_skin": 80, "04_colon": 120, "05_spleen": 60}
+CORES = {"01_liver": 100, "02_lung": 40, "03_skin": 80, "04_colon": 120, "05_spleen": 60, "06_kidney": 50}
 
 
 def make_tables(level=0.5, slides=PLISM.slides, ks=(1, 10), seed=0):

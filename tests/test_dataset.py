@@ -91,6 +91,7 @@ def test_a_subset_is_the_published_draw(n_tiles):
     rows = TileSubset(n_tiles, 16_278).rows()
     expected = np.random.default_rng(42).choice(16_278, n_tiles, replace=False)
     assert sorted(expected) == rows.tolist()
+    assert expected.tolist() == TileSubset(n_tiles, 16_278).drawn().tolist()
     assert rows.dtype == np.int64
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -24,7 +26,7 @@ def duel(*results):
 
 
 def test_differences_are_those_of_the_leaderboard_with_paired_intervals():
-    many = tuple(Slide(staining, scanner) for staining in PLISM_STAININGS[:5] for scanner in PLISM_SCANNERS[:5])
+    many = tuple(Slide(staining, scanner) for staining in PLISM_STAININGS[:6] for scanner in PLISM_SCANNERS[:6])
     a, b = model("a", 0.6, slides=many), model("b", 0.5, seed=1, slides=many)
     rows = {row.name: row for row in leaderboards([a, b])[0].rows}
     found = duel(a, b)
@@ -73,11 +75,11 @@ def test_the_test_is_wilcoxons_over_cores_with_holms_correction():
         gaps = [own[core] - score for core, score in core_scores(result).items()]
         expected.append(stats.wilcoxon(gaps, alternative="greater", method="exact").pvalue)
         assert duel.p_value == pytest.approx(expected[-1])
-        assert (duel.n_cores, duel.n_better) == (5, sum(gap > 0 for gap in gaps))
+        assert (duel.n_cores, duel.n_better) == (6, sum(gap > 0 for gap in gaps))
     order = np.argsort(expected)
     running = np.maximum.accumulate([min(1, (3 - i) * expected[place]) for i, place in enumerate(order)])
     assert [found.duels[place].corrected for place in order] == pytest.approx(running)
-    assert found.duels[1].p_value == 1 / 32  # better in all five cores
+    assert found.duels[1].p_value == 1 / 64  # better in all six cores
 
 
 def test_what_only_rounding_tells_apart_is_no_difference():
@@ -85,7 +87,7 @@ def test_what_only_rounding_tells_apart_is_no_difference():
     a, b = model("a"), model("b")
     noise = pl.Series(np.random.default_rng(0).uniform(0, 1e-12, len(b.cores)))
     found = duel(a, type(b)(b.run, b.pairs, b.summary, b.cores.with_columns(pl.col("cosine") - noise), b.draws))
-    assert (found.n_cores, found.n_better, found.p_value) == (5, 0, 1)
+    assert (found.n_cores, found.n_better, found.p_value) == (6, 0, 1)
 
 
 def test_turning_it_round_turns_every_sign():
@@ -94,7 +96,7 @@ def test_turning_it_round_turns_every_sign():
     for one, other in zip(there.differences, back.differences, strict=True):
         assert one.value == -other.value
         assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
-    assert there.n_better == 5 - back.n_better
+    assert there.n_better == 6 - back.n_better
 
 
 def test_contrasts_say_where_the_difference_lies():
@@ -146,6 +148,15 @@ def test_other_cores_do_not_pair_up():
     renamed = b.cores.with_columns(b.cores["core"] + "x")
     with pytest.raises(InvalidInput, match="a and b have other cores"):
         duel(a, type(b)(b.run, b.pairs, b.summary, renamed, b.draws))
+
+
+def test_fewer_than_six_cores_are_no_test():
+    results = [model("a", 0.6), model("b", 0.5, seed=1)]
+    for n_cores, tested in ((6, True), (5, False)):
+        kept = [replace(one, cores=one.cores.filter(pl.col("core") < f"{n_cores + 1:02}")) for one in results]
+        found = duel(*kept)
+        assert found.n_cores == n_cores
+        assert [value is not None for value in (found.p_value, found.corrected)] == [tested] * 2
 
 
 def test_without_a_score_there_is_no_test():

@@ -27,9 +27,11 @@ from plismbench.errors import (
     UnknownName,
 )
 from plismbench.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation, slides_that_fit
+from plismbench.metrics.owkin import owkin_numbers
 from plismbench.pairs import slide_pairs
 from plismbench.results import read_result
 from plismbench.search.torch_matmul import TorchEngine
+from plismbench.search.vectors import SlideVectors
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Existing, Workspace
 
@@ -146,6 +148,20 @@ def test_the_rounding_of_the_reference_is_a_protocol_of_its_own(tmp_path, store,
     assert not first.pairs["cosine"].equals(second.pairs["cosine"])
     np.testing.assert_allclose(first.pairs["cosine"], second.pairs["cosine"], atol=2e-3)
     assert set(second.pairs["cosine"].to_numpy().astype(np.float16)) == set(second.pairs["cosine"])
+
+
+def test_ties_of_the_reference_fall_as_in_its_order_of_tiles(tmp_path, vectors):
+    # Vectors of signs have few cosines; plism-benchmark takes tiles in the order in which they were drawn.
+    signs = {slide: np.sign(of_slide) for slide, of_slide in vectors.items()}
+    _, result = finish(plan(tmp_path, make_store(tmp_path / "signs", signs), protocol="owkin-fp16"))
+    drawn = np.random.default_rng(42).choice(30, 20, replace=False)
+    found = {True: [], False: []}
+    for pair in slide_pairs(SLIDES):
+        for sort in found:
+            rows = np.sort(drawn) if sort else drawn
+            a, b = (SlideVectors(signs[slide][rows].astype(np.float16)) for slide in (pair.a, pair.b))
+            found[sort].append(owkin_numbers(a, b, (3,)).hits[3].sum() / 40)
+    assert result.pairs["top_3"].to_list() == found[False] != found[True]
 
 
 def test_slides_in_memory_follow_the_budget(tmp_path, store):

@@ -150,6 +150,21 @@ def test_intervals_of_score_and_rank_follow_from_the_draws():
         assert (row.score_slide_low, row.score_slide_high) == pytest.approx(tuple(bounds), abs=1e-6)
 
 
+def test_scores_that_print_alike_share_no_rank_that_the_data_tell_apart():
+    a = make_result("a", 0.5)
+    steady = a.summary.with_columns(
+        median=pl.when(pl.col("metric") == "cosine").then(pl.col("median") - 1e-5).otherwise("median")
+    )
+    lower = a.draws.with_columns(cosine=pl.col("cosine") - 1e-5)
+    b = dataclasses.replace(make_result("b", 0.5), summary=steady, draws=lower)
+    (board,) = leaderboards([a, b])
+    assert len({round(row.score, 3) for row in board.rows}) == 1
+    assert [(row.name, row.rank, row.rank_best, row.rank_worst) for row in board.rows] == [
+        ("a", 1, 1, 1),
+        ("b", 2, 2, 2),
+    ]
+
+
 def test_what_stands_beside_the_score():
     (board,) = leaderboards([make_result()])
     (row,) = board.rows
@@ -177,9 +192,9 @@ def test_terms_carry_their_intervals_and_published_times():
     assert leaderboards([make_result("mine")])[0].rows[0].relative_time is None
 
 
-def cost(extractor, seconds, device="H200"):
-    return Efficiency(extractor=extractor, n_params=1, device=device, precision="fp16", batch_size=1, compiled=False,
-                      n_tiles=10, forward_seconds=seconds, peak_memory=None)  # fmt: skip
+def cost(extractor, seconds, device="H200", precision="fp16", compiled=False):
+    return Efficiency(extractor=extractor, n_params=1, device=device, precision=precision, batch_size=1,
+                      compiled=compiled, n_tiles=10, forward_seconds=seconds, peak_memory=None)  # fmt: skip
 
 
 def test_measured_times_take_the_place_of_published_ones_and_never_stand_beside_them():
@@ -192,6 +207,10 @@ def test_measured_times_take_the_place_of_published_ones_and_never_stand_beside_
     told = ("one T4 (H0-mini paper, Table 2)", {"h0-mini": 1, "uni": 2.1, "mine": None})
     assert times() == times(cost("mine", 3)) == times(cost("mine", 3), cost("h0-mini", 2, "CPU")) == told
     assert times(cost("h0-mini", 2), cost("mine", 3)) == ("H200", {"h0-mini": 1, "uni": None, "mine": 1.5})
+    alike = (cost("h0-mini", 2), cost("mine", 3, precision="bf16"))
+    assert times(*alike) == ("H200", {"h0-mini": 1, "uni": None, "mine": 1.5})
+    for unlike in (cost("mine", 3, precision="fp32"), cost("mine", 3, compiled=True)):
+        assert times(cost("h0-mini", 2), unlike) == told
     here = (cost("h0-mini", 2), cost("mine", 3), cost("other", 9))
     assert leaderboards([make_result("toy")], here)[0].timed_on == ""
 

@@ -50,6 +50,11 @@ class Efficiency:
     schema: str = EFFICIENCY_SCHEMA
 
     @property
+    def setting(self) -> tuple[str, bool, bool]:
+        """What must be equal for times to be compared; fp16 and bf16 take as long."""
+        return self.device, self.precision == "fp32", self.compiled
+
+    @property
     def tiles_per_second(self) -> float:
         """Tiles a second of forward pass on one device: it does not depend on where tiles came from."""
         return self.n_tiles / self.forward_seconds
@@ -82,9 +87,9 @@ def total(parts: Iterable[Efficiency]) -> Efficiency:
 
 
 def relative_times(costs: Sequence[Efficiency]) -> list[float | None]:
-    """Time for a tile where `REFERENCE` takes 1; None where it was not measured on the same device."""
-    references = {cost.device: cost.seconds_per_10k for cost in costs if cost.extractor == REFERENCE}
-    return [cost.seconds_per_10k / references[cost.device] if cost.device in references else None for cost in costs]
+    """Time for a tile where `REFERENCE` takes 1; None where it was not measured in the same way: see ``setting``."""
+    references = {cost.setting: cost.seconds_per_10k for cost in costs if cost.extractor == REFERENCE}
+    return [cost.seconds_per_10k / references[cost.setting] if cost.setting in references else None for cost in costs]
 
 
 def known_times(names: Set[str], costs: Sequence[Efficiency]) -> tuple[dict[str, float], str]:

@@ -10,6 +10,7 @@ from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark
 from plismbench.reporting.terminal import TerminalTable
+from plismbench.uncertainty import FEWEST
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,7 +100,7 @@ def _terms(duel: Duel) -> list[list[str]]:
 
 def _verdict(duel: Duel) -> str:
     if duel.p_value is None or duel.corrected is None:
-        return "No core has a score, so nothing is tested."
+        return f"Nothing is tested: {duel.n_cores} cores have a score, and it takes {FEWEST}."
     better = f"Better in {duel.n_better} of {duel.n_cores} cores"
     return f"{better}; one-sided signed-rank p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}."
 
@@ -127,7 +128,7 @@ def _kinds(headings: Sequence[str]) -> dict[str, str]:
 
 
 def _signed(value: float | None) -> str:
-    return f"+{number(value)}" if value is not None and value >= 0 else number(value)
+    return f"+{number(abs(value))}" if value is not None and value >= 0 else number(value)  # -0.0 is 0
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -20,6 +20,7 @@ from plismbench.reporting.printing import (
     remark,
 )
 from plismbench.reporting.terminal import TerminalTable
+from plismbench.uncertainty import FEWEST
 
 _BAR_WIDTH = 5
 _PLISM_MARK = "†"
@@ -152,6 +153,8 @@ def notes(board: Leaderboard) -> list[str]:
         found.append("Published by plism-benchmark: another signature, so a ranking of its own.")
     if any(row.trained_on_plism for row in board.rows):
         found.append(f"{_PLISM_MARK} trained on PLISM")
+    if any(row.score is not None and row.score_low is None and not row.published for row in board.rows):
+        found.append(f"Too little tissue for intervals: they take {FEWEST} cores, or 144 tiles. Ranks are not tested.")
     if board.chance is not None:
         found.append(f"Scanner, staining, both: top-10 accuracy, by chance {number(board.chance, 4)}.")
     if board.timed_on:

@@ -13,7 +13,9 @@ from plismbench.reporting.differences import comparison_tables, comparison_text
 from plismbench.reporting.formats import TableFormat
 
 SLIDES = tuple(
-    Slide(staining, scanner) for staining in ("GM", "HR", "KR", "MY") for scanner in ("AT2", "P", "S60", "SQ")
+    Slide(staining, scanner)
+    for staining in ("GIV", "GM", "GV", "HR", "KR", "MY")
+    for scanner in ("AT2", "GT450", "P", "S210", "S60", "SQ")
 )
 
 
@@ -29,6 +31,14 @@ def render(found):
     return console.file.getvalue()
 
 
+def test_a_zero_has_no_two_signs():
+    (duel,) = comparison().duels
+    first, *others = duel.differences
+    zero = dataclasses.replace(first, low=-0.0, high=0.0)
+    text = render(Comparison("s", (dataclasses.replace(duel, differences=(zero, *others)),)))
+    assert "+.000 to +.000" in text
+
+
 def signed(value):
     return f"{value:+.3f}".replace("0.", ".", 1)
 
@@ -42,7 +52,7 @@ def test_the_terminal_shows_differences_test_and_contrasts():
     assert lines[2].split() == ["score", *(f"{value:.3f}".removeprefix("0") for value in (score.first, score.second)),
                                 signed(score.value), signed(score.low), "to", signed(score.high),
                                 signed(score.slide_low), "to", signed(score.slide_high)]  # fmt: skip
-    assert f"Better in {duel.n_better} of 5 cores" in " ".join(lines)
+    assert f"Better in {duel.n_better} of 6 cores" in " ".join(lines)
     assert f"p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}." in " ".join(lines)
     assert "top-10, scanners" in " ".join(lines)
     assert max(map(len, lines)) <= 80
@@ -84,9 +94,9 @@ def test_names_of_others_do_no_harm():
 def test_what_is_not_defined_is_a_dash():
     one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60", "SQ"))
     text = render(comparison(slides=one))
-    assert "No core has a score, so nothing is tested." in text
+    assert "Nothing is tested: 0 cores have a score, and it takes 6." in text
     assert next(line for line in text.splitlines() if line.startswith("score")).split()[1:] == ["–"] * 4
     assert "top-10, stainings" not in text
-    assert "by slide" not in text  # of fewer than 10 there is no interval: no empty column
+    assert "by slide" not in text  # four scanners give no interval: no empty column
     assert "by slide" not in comparison_text([comparison(slides=one)], TableFormat.MARKDOWN)
     assert "by slide" in render(comparison())

@@ -16,16 +16,18 @@ MINI = Efficiency(
     forward_seconds=0.5,
     peak_memory=1_234_000_000,
 )
-BIG = replace(MINI, extractor="big", compiled=True, forward_seconds=4.0)
+BIG = replace(MINI, extractor="big", precision="bf16", forward_seconds=4.0)
+COMPILED = replace(BIG, compiled=True)
 ELSEWHERE = replace(MINI, extractor="other", device="CPU", peak_memory=None)
 
 
 def test_the_markdown_has_every_number():
-    lines = profile_text([BIG, MINI, ELSEWHERE], TableFormat.MARKDOWN).splitlines()
+    lines = profile_text([BIG, MINI, ELSEWHERE, COMPILED], TableFormat.MARKDOWN).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells[2] == ["big", "85.7 M", "GPU", "fp16, compiled", "128", "250.0", "40.0", "1.23 GB", "8.00"]
+    assert cells[2] == ["big", "85.7 M", "GPU", "bf16", "128", "250.0", "40.0", "1.23 GB", "8.00"]
     assert cells[3] == ["h0-mini", "85.7 M", "GPU", "fp16", "128", "2,000.0", "5.0", "1.23 GB", "1.00"]
     assert cells[4][-2:] == ["–", "–"]
+    assert cells[5] == ["big", "85.7 M", "GPU", "bf16, compiled", "128", "250.0", "40.0", "1.23 GB", "–"]
     table = profile_table([BIG, MINI, ELSEWHERE])
     assert [str(column.header) for column in table.columns] == cells[0]
     assert [str(cell) for cell in table.columns[5].cells] == ["250.0", "2,000.0", "2,000.0"]

@@ -97,6 +97,10 @@ def test_every_column_shows_what_its_row_knows():
         "params": "85.7 M", "licence": "MIT", "time": "2.1×",
     }  # fmt: skip
     assert notes(board) == ["† trained on PLISM"]
+    little = replace(board, rows=(*board.rows, row("other"), row("none", None)))
+    assert notes(little)[1:] == [
+        "Too little tissue for intervals: they take 6 cores, or 144 tiles. Ranks are not tested."
+    ]
     known = replace(board, chance=10 / 919, timed_on="one T4")
     assert notes(known)[1:] == [
         "Scanner, staining, both: top-10 accuracy, by chance .0109.", "Time a tile, H0-mini = 1: on one T4.",

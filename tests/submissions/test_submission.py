@@ -21,7 +21,7 @@ def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
     found = unpack(archive)
     (folder,) = add([found], tmp_path / "root", Existing.ERROR)
     assert folder == next((tmp_path / "root/plism/results/toy").iterdir())
-    assert folder.name.startswith("400-tiles-4-slides-")
+    assert folder.name.startswith("450-tiles-4-slides-")
     back = read_result(folder)
     assert back.run == result.run
     for table in ("pairs", "cores", "summary", "draws"):
@@ -99,7 +99,7 @@ def test_another_signature(submission):
         unpack(forge(archive, changed_json(archive, "submission.json", signature="other")))
     with pytest.raises(RejectedSubmission, match="manifest is of another precision"):
         unpack(forge(archive, changed_run(archive, result, precision="bf16")))
-    with pytest.raises(RejectedSubmission, match="tiles of its cores are 400, and it says 8,139"):
+    with pytest.raises(RejectedSubmission, match="tiles of its cores are 450, and it says 8,139"):
         unpack(forge(archive, changed_run(archive, result, n_tiles=8_139)))
 
 

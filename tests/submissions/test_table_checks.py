@@ -61,7 +61,7 @@ def test_an_honest_result_holds():
         ("cores", lambda table: table[len(CORES) :], "core table is of other pairs than its pair table"),
         ("cores", lambda table: table.with_columns(pl.col("scanner_b") + "x"), "core table is of other pairs"),
         ("cores", lambda table: pl.concat([table, table[:1]]), "not all the same cores"),
-        ("cores", lambda table: table.filter(core="01_liver"), "tiles of its cores are 100, and it says 400"),
+        ("cores", lambda table: table.filter(core="01_liver"), "tiles of its cores are 100, and it says 450"),
         ("summary", lambda table: table[1:], "other groups, metrics"),
         ("draws", lambda table: table[1:], "not 2,000 by core"),
         ("draws", lambda table: table.reverse(), "not 2,000 by core"),
