@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _LARGEST_BUBBLE, _SMALLEST_BUBBLE, _COST_MARK = 46, 9, 11  # pixels
+_HEIGHT = 460  # of the two figures that stand side by side
 _CORNER = (1.0, 0.0)  # of a collapsed model: all vectors alike, nothing found again
 _MOST_NAMES = 20  # written into the scatter plot; the others show theirs under the pointer
 _COSTS = {Cost.PARAMETERS: "Parameters", Cost.TIME: "Time a tile, H0-mini = 1"}
@@ -58,7 +59,7 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
     # Where all stand at that corner's side, plotly would show what no cosine and no accuracy can be.
     whole = {"range": [-0.05, 1.05]}
     figure.update_layout(
-        layout(height=460),
+        layout(height=_HEIGHT),
         showlegend=False,
         xaxis=axis("Cosine similarity, all pairs (median)") | (whole if {x for _, x, _ in points} == {1} else {}),
         yaxis=axis("Top-10 accuracy, cross-both (median)") | (whole if {y for _, _, y in points} == {0} else {}),
@@ -76,14 +77,16 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
     rows = [(row, row.score) for row in board.rows if row.score is not None]
     if not rows:
         return None
+    # Those without are left out: ends of a bar without length would be a bar across the mark.
+    by_slide = [(place, row, score) for place, (row, score) in enumerate(rows) if row.score_slide_low is not None]
     figure = go.Figure(
         go.Scatter(
-            x=[score for _, score in rows],
-            y=list(range(len(rows))),
+            x=[score for _, _, score in by_slide],
+            y=[place for place, _, _ in by_slide],
             mode="markers",
             marker={"size": 1, "color": ACCENT},
             error_x=error_bars(
-                [(score, row.score_slide_low, row.score_slide_high) for row, score in rows], ACCENT, 1, 8
+                [(score, row.score_slide_low, row.score_slide_high) for _, row, score in by_slide], ACCENT, 1, 8
             ),
             hoverinfo="skip",
         )
@@ -109,7 +112,7 @@ def forest_figure(board: Leaderboard) -> "Figure | None":
         )
     )
     figure.update_layout(
-        layout(height=110 + 24 * len(rows)),
+        layout(height=max(_HEIGHT, 110 + 24 * len(rows))),
         showlegend=False,
         xaxis=axis("Score"),
         yaxis=names_axis([row.name for row, _ in rows]),

@@ -69,9 +69,9 @@ def test_the_forest_shows_scores_and_intervals_the_best_on_top():
     rows = (row("a", 0.5, **known), row("b", 0.3, trained_on_plism=True), row("c", None))
     figure = forest_figure(Leaderboard("s", rows))
     by_slide, marks = figure.data
-    assert [*by_slide.error_x.arrayminus, *by_slide.error_x.array] == pytest.approx([0.2, 0, 0.4, 0])
+    assert [*by_slide.y, *by_slide.error_x.arrayminus, *by_slide.error_x.array] == pytest.approx([0, 0.2, 0.4])
     assert by_slide.error_x.thickness < marks.error_x.thickness
-    assert list(marks.x) == list(by_slide.x) == [0.5, 0.3]
+    assert (list(marks.x), list(by_slide.x)) == ([0.5, 0.3], [0.5])
     assert [marks.x[0] - marks.error_x.arrayminus[0], marks.x[0] + marks.error_x.array[0]] == pytest.approx([0.4, 0.7])
     assert (marks.error_x.array[1], marks.error_x.arrayminus[1]) == (0, 0)
     assert list(marks.marker.symbol) == ["circle", "diamond"]

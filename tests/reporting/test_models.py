@@ -36,6 +36,7 @@ def test_a_line_a_model_in_80_columns(tmp_path, monkeypatch):
     assert len(lines) == len(CATALOG) + 1
     by_name = {line.split()[0]: line.split() for line in lines}
     assert by_name["uni2-h"] == ["uni2-h", "Mahmood", "L…", "1,536", "681M", "9", "CC-BY-NC-ND", "gated"]
+    assert by_name["biomedclip"][-1] == "no"  # open to all, and not here
     assert by_name["lunit-resnet50-mocov2"][-2] == "non-comm."
     assert by_name["rudolfv-2-b"] == [
         "rudolfv-2-b", "Aignostics", "1,536", "–", "9", "non-comm.", "gated", "transformers",
@@ -92,6 +93,7 @@ def test_a_spec_is_told_field_by_field():
     text = spec_text(SPEC, TableFormat.CSV)
     assert 'dim,"1,536"' in text
     assert "gated,yes" in text
+    assert "gated,no" in spec_text(dataclasses.replace(SPEC, gated=False), TableFormat.CSV)
     assert f"fingerprint,{SPEC.fingerprint()}" in text
     unknown = dataclasses.replace(SPEC, weights="hf-hub:a/b")  # what it will be is not known
     assert "fingerprint,\n" in spec_text(unknown, TableFormat.CSV).replace("\r", "")
