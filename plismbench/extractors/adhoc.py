@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
-from plismbench.extractors.locations import FILE, TIMM_MODEL, beneath
+from plismbench.extractors.locations import TIMM_MODEL, beneath
 from plismbench.extractors.options import check_options
-from plismbench.extractors.spec import ExtractorSpec, Pooling
+from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling
 
 
 def timm_spec(text: str) -> ExtractorSpec:
@@ -113,11 +113,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
         InvalidInput: if that file or the one of the weights is not there, or a field is unknown, missing, or out of
             its range.
     """
-    file = _existing(path)
-    try:
-        told = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # Notepad may begin a file with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CorruptFile(f"{path} is not TOML: {error}.") from error
+    file, told = _existing(path), read_toml(path)
     fields = {field.name for field in dataclasses.fields(ExtractorSpec)}
     for key in told:
         if key not in fields:
@@ -136,11 +132,27 @@ def toml_spec(path: Path) -> ExtractorSpec:
         check_options(spec)
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
+    code, _, function = spec.loader.rpartition(":")
+    if code.endswith(".py"):
+        spec = _coded(spec, _existing(_beside(file, code), f"{path}: "), function)
     base = beneath(spec)
     if base is None or not base.weights.startswith(FILE):
         return spec
     adapts = {**spec.options["adapts"], "weights": f"{FILE}{_beside(file, base.weights)}"}
     return dataclasses.replace(spec, options={**spec.options, "adapts": adapts})
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        CorruptFile: if it is not TOML.
+        InvalidInput: if it is not there.
+    """
+    try:
+        return tomllib.loads(_existing(path).read_text(encoding="utf-8-sig"))  # Notepad may begin a file with a mark
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CorruptFile(f"{path} is not TOML: {error}.") from error
 
 
 def python_spec(path: Path, attribute: str) -> ExtractorSpec:
@@ -160,26 +172,25 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
     if not hasattr(module, attribute):
         raise UnknownName(f"attribute of {path.name}", attribute, [name for name in vars(module) if name[0] != "_"])
     given = getattr(module, attribute)
-    digest = _sha256(file)
     if isinstance(given, ExtractorSpec):
         own, _, function = given.loader.partition(":")
         if own not in (file.stem, module.__name__):
             return given
         # A loader of the same file is named by the file, as no one can import it otherwise.
-        loader = f"{file.resolve()}:{function}"
-        return dataclasses.replace(given, loader=loader, options={**given.options, "code": digest})
+        return _coded(given, file, function)
     if not callable(given):
         raise InvalidInput(f"{attribute} of {path} is {type(given).__name__}; a spec or a loader is expected.")
     from plismbench.extractors.loaders import load_module
 
-    spec = ExtractorSpec(
-        name=f"{file.stem}:{attribute}",
-        title=file.name,
-        loader=f"{file.resolve()}:{attribute}",
-        dim=1,
-        options={"code": digest},
-    )
+    spec = ExtractorSpec(name=f"{file.stem}:{attribute}", title=file.name, loader=f"file:{attribute}", dim=1)
+    spec = _coded(spec, file, attribute)
     return _seen(spec, load_module(spec))
+
+
+def _coded(spec: ExtractorSpec, file: Path, function: str) -> ExtractorSpec:
+    """The same with a loader of a Python file, and that file's hash."""
+    options = {**spec.options, CODE: _sha256(file)}
+    return dataclasses.replace(spec, loader=f"{file.resolve()}:{function}", options=options)
 
 
 def module_of_file(path: Path) -> ModuleType:

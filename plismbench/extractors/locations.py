@@ -9,9 +9,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.spec import FILE, ExtractorSpec
 
-HUB, TIMM, FILE = "hf-hub:", "timm:", "file:"
+HUB, TIMM = "hf-hub:", "timm:"
 ADDRESS = ("https://", "http://")
 SHARDS = ".safetensors.index.json"  # how the table is called that says which file of several holds a tensor
 USUAL = ("model.safetensors", "pytorch_model.bin", f"model{SHARDS}")

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from plismbench.errors import InvalidInput, Unavailable, UnknownName
-from plismbench.extractors.locations import ADDRESS, COMMIT, FILE, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, beneath
+from plismbench.extractors.locations import ADDRESS, COMMIT, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, beneath
 from plismbench.extractors.options import check_options
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.extractors.trial import tried_tower
 from plismbench.extractors.weights import file_of_address, file_sha256, hub_place, own_file
 from plismbench.hub import hub_errors

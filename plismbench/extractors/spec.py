@@ -4,10 +4,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from plismbench.errors import InvalidInput
@@ -24,6 +25,12 @@ class Pooling(StrEnum):
     MEAN = "mean"  # mean over the patch tokens; class and register tokens are left out
     CLS_MEAN = "cls+mean"  # both, concatenated: twice the width
 
+
+FILE = "file:"
+"""How weights begin that are a file of this machine."""
+
+CODE = "code"
+"""Option of a model whose loader is in a Python file: the SHA-256 of that file."""
 
 BATCH_SIZES = {"cpu": 32, "cuda": 256}
 """Tiles in a forward pass that keep a device busy; on a CPU more only cost memory. Help tells them without torch."""
@@ -194,11 +201,35 @@ class ExtractorSpec:
             )
         return changed
 
+    def recorded(self) -> "ExtractorSpec":
+        """The same as it is kept beside vectors and sent to others: files of this machine by their bare names."""
+        return self._with_files(lambda path: Path(path).name)
+
     def fingerprint(self) -> str:
-        """16 hex digits of the SHA-256 of the fields that decide a vector."""
-        told = {key: value for key, value in self.as_dict().items() if key not in _FOR_PEOPLE}
+        """16 hex digits of the SHA-256 of the fields that decide a vector; a file counts by its hash, not its place."""
+        told = {
+            key: value
+            for key, value in self._with_files(lambda _: "pinned").as_dict().items()
+            if key not in _FOR_PEOPLE
+        }
         canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def _with_files(self, told: Callable[[str], str]) -> "ExtractorSpec":
+        """The same with the path of each file whose hash is in the spec as ``told`` makes it of that path."""
+
+        def placed(weights: str, revision: str | None) -> str:
+            pinned = revision and weights.startswith(FILE)
+            return f"{FILE}{told(weights.removeprefix(FILE))}" if pinned else weights
+
+        options = dict(self.options)
+        adapts = options.get("adapts")
+        if isinstance(adapts, Mapping):  # of a file of someone's, perhaps not checked yet
+            where = placed(str(adapts.get("weights", "")), adapts.get("revision"))
+            options["adapts"] = {**adapts, "weights": where}
+        path, _, function = self.loader.rpartition(":")
+        loader = f"{told(path)}:{function}" if CODE in options and path.endswith(".py") else self.loader
+        return replace(self, weights=placed(self.weights, self.revision), loader=loader, options=options)
 
 
 def _plain(value: Any) -> Any:

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
-from plismbench.extractors.locations import ADDRESS, FILE, HUB, SHARDS, USUAL, cached_address
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address
+from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 

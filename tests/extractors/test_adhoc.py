@@ -1,3 +1,4 @@
+import shutil
 import sys
 
 import numpy as np
@@ -248,6 +249,27 @@ def test_a_python_file_gives_a_loader_or_a_spec(tmp_path):
     np.testing.assert_allclose(load_extractor(by_loader, "cpu", "fp32")(white)[0], expected, rtol=1e-3)
     path.write_text(PYTHON + "# changed\n")
     assert python_spec(path, "load").fingerprint() != by_loader.fingerprint()
+
+
+def test_a_file_that_was_moved_is_the_same_model(tmp_path):
+    checkpoint = tmp_path / "a/weights/x.pth"
+    checkpoint.parent.mkdir(parents=True)
+    torch.save(small().state_dict(), checkpoint)
+    (tmp_path / "a/mine.toml").write_text(TOML)
+    (tmp_path / "a/my_model.py").write_text(PYTHON)
+    (tmp_path / "a/coded.toml").write_text('dim = 3\nloader = "my_model.py:load"\n')
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+
+    def fingerprints(folder):
+        specs = (toml_spec(folder / "mine.toml"), toml_spec(folder / "coded.toml"),
+                 *(python_spec(folder / "my_model.py", name) for name in ("load", "SPEC")))  # fmt: skip
+        return [spec.fingerprint() for spec in specs]
+
+    assert fingerprints(tmp_path / "a") == fingerprints(tmp_path / "b")
+    before = fingerprints(tmp_path / "b")
+    (tmp_path / "b/my_model.py").write_text(PYTHON + "# changed\n")
+    assert [old == new for old, new in zip(before, fingerprints(tmp_path / "b"), strict=True)] == [True] + [False] * 3
+    assert isinstance(load_module(toml_spec(tmp_path / "b/coded.toml")), torch.nn.Module)
 
 
 @pytest.mark.parametrize(
