@@ -168,6 +168,7 @@ def plan_extraction(
     existing: Existing,
     commits: Mapping[str, str] | None = None,
     files: Mapping[Slide, str] | None = None,
+    asked: str = "",
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.
 
@@ -182,6 +183,7 @@ def plan_extraction(
         existing: what to do with slides that are there.
         commits: of each repository that the source reads; one store holds one commit of each.
         files: what stands for the files of each slide that the source reads; one that is there was made from the same.
+        asked: what ``--model`` takes for the spec in any folder, where that is not its name.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
@@ -190,11 +192,12 @@ def plan_extraction(
         StorageFailure: if the store cannot be written.
     """
     manifest = Manifest(
-        extractor=spec.as_dict(),
+        extractor=spec.recorded().as_dict(),
         fingerprint=spec.fingerprint(),
         dataset=source.dataset.name,
         revision=source.dataset.revision,
         dataset_option=source.dataset.option,
+        model_option="" if asked == spec.name else asked,
         precision=str(precision),
         device=device,
         versions=versions_of(spec),

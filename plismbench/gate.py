@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from plismbench.aggregation import TERMS
@@ -109,6 +109,20 @@ def checks(boards: Sequence[Leaderboard], required: Requirements) -> tuple[Check
     if not found:
         raise InvalidInput("There is no number to check.", hint="Run `plismbench evaluate` first.")
     return tuple(found)
+
+
+def of_models(boards: Sequence[Leaderboard], names: Collection[str]) -> tuple[Leaderboard, ...]:
+    """What the rankings say of some models, where they stand; of all if none is named.
+
+    Raises:
+        UnknownName: for a model that is not ranked.
+    """
+    known = {row.name for board in boards for row in board.rows}
+    for name in names:
+        if name not in known:
+            raise UnknownName("result", name, known)
+    chosen = (replace(board, rows=tuple(row for row in board.rows if row.name in (names or known))) for board in boards)
+    return tuple(board for board in chosen if board.rows)
 
 
 def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> Iterator[Check]:

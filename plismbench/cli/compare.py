@@ -23,10 +23,12 @@ def compare(
 ) -> None:
     """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
     from plismbench.differences import compare as compared
+    from plismbench.extractors.registry import called
     from plismbench.reporting.differences import comparison_tables, comparison_text
     from plismbench.reporting.printing import printable
     from plismbench.results import read_results
 
+    models = [called(name) for name in models]
     results = read_results(Workspace(root, find_dataset(dataset).name))
     known = {result.run.name for result in results}
     for name in models:

@@ -1,13 +1,14 @@
 """``plismbench evaluate``."""
 
 import shlex
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.errors import InvalidInput
+from plismbench.errors import InvalidInput, MissingEmbeddings
 from plismbench.machine import n_cpus
 from plismbench.metrics.protocol import OWKIN, PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
@@ -53,7 +54,10 @@ def evaluate(
     ] = None,
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:
-    """Compare every pair of slides: cosine similarity and top-k retrieval, medians and IQR a pair group."""
+    """Compare every pair of slides: cosine similarity and top-k retrieval, medians and IQR a pair group.
+
+    Without --model, a model that lacks slides is named at the end (exit code 2); the others are evaluated.
+    """
     from plismbench.embeddings.opening import extracted_stores
     from plismbench.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.tables import summary_table, summary_text
@@ -64,41 +68,50 @@ def evaluate(
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
     workspace = Workspace(root, registered.name)
     hint = f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}` first, or name its --root."
-    stores = extracted_stores(workspace, options.split_commas(model), hint=hint)
-    files = own_files(registered, chosen)
-    plans = [
-        plan_evaluation(
-            store,
-            registered,
-            chosen,
-            workspace,
-            n_tiles=registered.n_tiles if n_tiles is None else n_tiles,
-            ks=_numbers(ks),
-            engine_name=engine,
-            device=device,
-            protocol=protocol,
-            threads=n_cpus() if threads is None else threads,
-            memory=default_memory() if memory is None else int(memory * 10**9),
-            existing=existing,
-            files=files,
-        )
-        for store in stores
-    ]
-    for plan in plans:
-        if plan.finished:
-            say(f"{plan.run.name}: evaluated already, nothing to do.")
+    names = options.model_names(model)
+    stores = extracted_stores(workspace, names, hint=hint)
+    plan = partial(
+        plan_evaluation,
+        dataset=registered,
+        slides=chosen,
+        workspace=workspace,
+        n_tiles=registered.n_tiles if n_tiles is None else n_tiles,
+        ks=_numbers(ks),
+        engine_name=engine,
+        device=device,
+        protocol=protocol,
+        threads=n_cpus() if threads is None else threads,
+        memory=default_memory() if memory is None else int(memory * 10**9),
+        existing=existing,
+        files=own_files(registered, chosen),
+    )
+    plans, lacking = [], []
+    for store in stores:
+        try:
+            plans.append(plan(store))
+        except MissingEmbeddings as error:
+            if names:
+                raise
+            lacking.append(error)  # one unfinished model does not hold up the others
+    for evaluation in plans:
+        if evaluation.finished:
+            say(f"{evaluation.run.name}: evaluated already, nothing to do.")
             continue
-        with progress(plan.run.name, len(plan.todo), "pairs") as advance:
-            for _ in plan.evaluate():
+        with progress(evaluation.run.name, len(evaluation.todo), "pairs") as advance:
+            for _ in evaluation.evaluate():
                 advance(1)
-        say(f"{plan.run.name}: wrote {plan.folder}")
+        say(f"{evaluation.run.name}: wrote {evaluation.folder}")
     if by is not None and not any(pair.group is by.group for pair in slide_pairs(chosen)):
         say(f"--by {by} has nothing to show: no two of these slides differ in their {by} alone.")
-    results = told_apart(read_result(plan.folder) for plan in plans)
-    if table_format is TableFormat.TABLE:
+    results = told_apart(read_result(evaluation.folder) for evaluation in plans)
+    if results and table_format is TableFormat.TABLE:
         show(summary_table(results, by))
-    else:
+    elif results:
         show(summary_text(results, table_format, by))
+    for unfinished in lacking[:-1]:
+        say(str(unfinished))
+    if lacking:
+        raise lacking[-1]
 
 
 def _numbers(text: str) -> tuple[int, ...]:

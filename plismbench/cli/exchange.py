@@ -68,7 +68,7 @@ def export(
     if not results:
         raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
     names = {result.run.name for result in results}
-    wanted = options.split_commas(model) or sorted(names)
+    wanted = options.model_names(model) or sorted(names)
     for name in wanted:
         if name not in names:
             raise UnknownName("evaluated model", name, names)

@@ -79,7 +79,8 @@ def extract(
 
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
-    specs = [registry.get(name, pooling) for name in options.split_commas(model)]
+    names = options.split_commas(model)
+    specs = [registry.get(name, pooling) for name in names]
     _refuse_one_name_for_two(specs)
 
     from plismbench.embeddings.manifest import known_commits
@@ -94,7 +95,7 @@ def extract(
     if device == "auto":
         device = default_device()
     plans = []
-    for named in specs:
+    for name, named in zip(names, specs, strict=True):
         spec = pinned(named)  # other weights have another fingerprint
         plan = plan_extraction(
             spec,
@@ -107,6 +108,7 @@ def extract(
             existing=existing,
             commits=chosen_source.commits,
             files=chosen_source.files,
+            asked=registry.placed(name),
         )
         if dry_run:
             _show_needs(plan, chosen_source, len(plan.slides) * registered.tiles_per_slide)

@@ -45,7 +45,9 @@ def leaderboard(
         float | None,
         typer.Option(min=0, show_default="0.005", help="Gate: how far a number may fall below its baseline."),
     ] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Gate: only this model; may be repeated.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Gate, --write-baseline: only this model; may be repeated.")
+    ] = None,
     fail_under: Annotated[float | None, typer.Option(help="Gate: exit 1 if a score is below.")] = None,
     require_rank: Annotated[int | None, typer.Option(min=1, help="Gate: exit 1 if the model ranks below.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Gate: write its checks as JUnit.", dir_okay=False)] = None,
@@ -60,17 +62,18 @@ def leaderboard(
     """
     from plismbench.board_file import board_text, read_boards
     from plismbench.embeddings.efficiency import read_costs
-    from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks
+    from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
     from plismbench.leaderboard import leaderboards
     from plismbench.leaderboard import published as published_board
     from plismbench.reporting.printing import printable
     from plismbench.reporting.ranking import sorted_board, undefined_terms
     from plismbench.results import read_results
 
-    shown, models = options.split_commas(columns), options.split_commas(model)
+    shown, models = options.split_commas(columns), options.model_names(model)
     _refuse_what_does_not_fit(table_format, shown, sort, group)
     required = None
-    if baseline or models or junit or tolerance is not None or fail_under is not None or require_rank is not None:
+    demanded = baseline or junit or tolerance is not None or fail_under is not None or require_rank is not None
+    if demanded or (models and not write_baseline):
         required = Requirements(
             baseline=read_boards(baseline) if baseline else None,
             tolerance=DEFAULT_TOLERANCE if tolerance is None else tolerance,
@@ -96,6 +99,7 @@ def leaderboard(
         for sentence in undefined_terms(board):
             say(f"{printable(board.signature)}: {sentence}")
     found = checks(own, required) if required else ()
+    kept = of_models(own, models) if write_baseline else ()
     if group:
         deliver(_groups(results, published, table_format), output)
     else:
@@ -106,7 +110,7 @@ def leaderboard(
     if required:
         _judge(found, junit)
     if write_baseline:
-        write_text(write_baseline, board_text(own))
+        write_text(write_baseline, board_text(kept))
 
 
 def _mind_outdated(

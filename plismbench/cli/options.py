@@ -21,6 +21,13 @@ def split_commas(values: list[str] | None) -> list[str]:
     return list(dict.fromkeys(part.strip() for value in values or [] for part in value.split(",") if part.strip()))
 
 
+def model_names(values: list[str] | None) -> list[str]:
+    """The names of models that are evaluated: of a file that `extract` took, the name that it gives."""
+    from plismbench.extractors.registry import called
+
+    return [called(value) for value in split_commas(values)]
+
+
 def _absolute(root: Path) -> Path:
     return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
 

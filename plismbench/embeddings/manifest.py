@@ -26,6 +26,7 @@ class Manifest:
         device, versions: where it ran first; they do not decide whether vectors fit together.
         origin: where vectors that were not extracted here came from.
         dataset_option: what ``--dataset`` took, if not the name.
+        model_option: what ``--model`` took, if that is known and not the name: a file by its whole path.
         tiles_commit: the commit of each repository on the Hub that tiles were read from.
     """
 
@@ -38,6 +39,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     origin: str = ""
     dataset_option: str = ""
+    model_option: str = ""
     tiles_commit: dict[str, str] = field(default_factory=dict)
     schema: str = MANIFEST_SCHEMA
 
@@ -49,7 +51,15 @@ class Manifest:
     @property
     def choice(self) -> str:
         """The options of a command that say which extractor and data set this is."""
-        return f"--model {shlex.quote(self.name)} --dataset {shlex.quote(self.dataset_option or self.dataset)}"
+        pooling = self.extractor.get("pooling")
+        pooled = ["--pooling", str(pooling)] if self.model_option and self.name.endswith(f"+{pooling}") else []
+        model = ["--model", self.model_option or self.name, *pooled]
+        return shlex.join([*model, "--dataset", self.dataset_option or self.dataset])
+
+    @property
+    def published(self) -> Self:
+        """This manifest without what only says where files are on this machine."""
+        return replace(self, dataset_option="", model_option="")
 
     @property
     def dim(self) -> int:
@@ -108,9 +118,14 @@ def known_commits(stores: Iterable[Path]) -> dict[str, str]:
     return known
 
 
+def manifest_text(manifest: Manifest) -> str:
+    """A manifest as a file has it."""
+    return json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n"
+
+
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Writes a manifest, whole or not at all."""
-    write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+    write_text(path, manifest_text(manifest))
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -119,7 +119,7 @@ class EmbeddingStore:
             hint = "another --root, or drop what is there with --existing replace."
             hint = f"Use {hint}" if same else f"Its weights, settings or code were others: use {hint}"
             manifest.require_same(found, folder, hint=hint)
-            return store
+            return replace(store, manifest=replace(store.manifest, model_option=manifest.model_option))  # files move
         return cls(folder, manifest)
 
     def with_tiles_of(self, commits: Mapping[str, str]) -> Self:
@@ -189,7 +189,7 @@ class EmbeddingStore:
         self._check_dim(embeddings)
         dim = self.manifest.dim
         path = self.folder / MANIFEST_FILE
-        if not path.exists() or read_manifest(path).tiles_commit != self.manifest.tiles_commit:
+        if not path.exists() or read_manifest(path) != self.manifest:
             write_manifest(path, self.manifest)
         sweep(self.folder)
         told = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}

@@ -106,6 +106,43 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
     return _registered(entries, name, name).variant(pooling=pooling)
 
 
+def placed(asked: str) -> str:
+    """What ``--model`` took, as it takes it in any folder: a file by its whole path."""
+    before, path, after = _parts(asked)
+    return f"{before}{Path(path).expanduser().absolute()}{after}" if path else asked
+
+
+def called(asked: str) -> str:
+    """The name of the model that ``--model`` takes so: what a file says, without loading weights; any other as it is.
+
+    Raises:
+        PlismbenchError: if the file cannot be read, or its code does not run.
+    """
+    before, path, after = _parts(asked)
+    file = Path(path).expanduser()
+    if not path or not file.is_file():
+        return asked
+    from plismbench.extractors import adhoc
+
+    if before:
+        return f"{before}{file.stem}"
+    if not after:
+        return str(adhoc.read_toml(file).get("name", file.stem))
+    given = getattr(adhoc.module_of_file(file), after[1:], None)
+    return given.name if isinstance(given, ExtractorSpec) else f"{file.stem}{after}"
+
+
+def _parts(asked: str) -> tuple[str, str, str]:
+    """What stands before the path of a file in what names a model, the path, and what stands after; all empty else."""
+    if asked.startswith("timm:"):
+        before, at, path = asked.partition("@")
+        return (before + at, path, "") if path else ("", "", "")
+    path, colon, attribute = asked.rpartition(":")
+    if path.endswith(".py"):
+        return "", path, colon + attribute
+    return ("", asked, "") if asked.endswith(".toml") else ("", "", "")
+
+
 def _registered(entries: Iterable[Registration], name: str, asked: str) -> ExtractorSpec:
     every = [entry for entry in entries if entry.name == name]
     found = [entry for entry in every if entry.spec is not None] or every[:1]  # a broken one takes no other's name

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from plismbench.dataset import Slide, dataset_named
-from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
+from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest, write_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, PlismbenchError, RejectedSubmission
 from plismbench.results import Result, Run, begin_result, read_result, selection_name, write_result
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
@@ -38,10 +38,10 @@ def pack(folder: Path, manifest: Path, archive: Path) -> None:
         CorruptFile: if a file is missing or damaged.
         RejectedSubmission: if the result would be refused.
     """
-    result = read_result(folder)
-    _check(Submission(result, read_manifest(manifest)), result.run.signature)
+    result, told = read_result(folder), read_manifest(manifest).published
+    _check(Submission(result, told), result.run.signature)
     files = {name: (folder / name).read_bytes() for name in RESULT_FILES}
-    write_archive(archive, files | {MANIFEST_FILE: manifest.read_bytes()}, result.run.signature)
+    write_archive(archive, files | {MANIFEST_FILE: manifest_text(told).encode()}, result.run.signature)
 
 
 def unpack(archive: Path) -> Submission:

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from stores import make_store, make_vectors
 
 
 def test_every_extracted_model_is_evaluated_and_summed_up(run, extracted):
@@ -64,6 +65,30 @@ def test_a_missing_slide_is_named_and_what_is_there_can_be_evaluated(run, extrac
     assert outcome.code == 2
     assert "'good' lacks 1 of 6 slides: HR_P." in outcome.error
     assert run("evaluate", "--dataset", "tiny", "--stainings", "GM,MY").code == 0
+
+
+def test_an_unfinished_model_does_not_hold_up_the_others(run, extracted):
+    make_store(extracted.embeddings("also"), make_vectors(), name="also")
+    for name in ("also", "good"):
+        (extracted.embeddings(name) / "HR_P.parquet").unlink()
+    outcome = run("evaluate", "--dataset", "tiny", "--format", "csv")
+    assert outcome.code == 2
+    assert {line.split(",")[1] for line in outcome.out.splitlines()[1:]} == {"noise"}
+    assert (extracted.results("noise", "30-tiles") / "run.json").exists()
+    assert "\n'also' lacks 1 of 6 slides: HR_P." in outcome.err
+    assert outcome.error.startswith("plismbench: 'good' lacks 1 of 6 slides: HR_P.")
+    assert run("evaluate", "--dataset", "tiny", "--model", "good,noise", "--existing", "error").out == ""
+
+
+def test_a_model_is_named_by_the_file_that_extract_took(run, extracted, tmp_path):
+    (tmp_path / "good.toml").write_text("dim = 8\n")
+    (tmp_path / "v2.toml").write_text('name = "noise"\ndim = 8\n')
+    arguments = ("--dataset=tiny", "--format=json")
+    named = run("evaluate", *arguments, "--model=good,noise")
+    assert named.code == 0
+    assert run("evaluate", *arguments, f"--model={tmp_path}/good.toml,{tmp_path}/v2.toml").out == named.out
+    outcome = run("evaluate", *arguments, f"--model={tmp_path}/bad.toml")
+    assert "No extracted model named" in outcome.error
 
 
 def test_a_truncated_parquet_is_named(run, extracted):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,30 @@ def test_two_checkpoints_of_one_name_do_not_share_a_store(run, tiny, tmp_path):
     assert outcome.code == 2
     assert outcome.error.startswith("plismbench: 2 of these models are called 'timm:test_vit@last'. A checkpoint or a")
     assert not (tmp_path / "root").exists()
+
+
+def test_a_model_in_a_file_may_move_and_its_hint_can_be_pasted_anywhere(run, toy, tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    (here / "mine.py").write_text(
+        "from torch import nn\ndef load(spec): return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+    )
+    monkeypatch.chdir(here)
+    assert run("extract", "--model", "./mine.py:load", "--dataset", "tiny").code == 0
+    slide = tmp_path / "root/tiny/embeddings/mine%3Aload/HR_P.parquet"
+    slide.unlink()
+    hint = "plismbench extract --model {}/mine.py:load --dataset tiny"
+    assert hint.format(here) in run("evaluate", "--dataset", "tiny").error
+    shutil.move(here, there)
+    monkeypatch.chdir(there)
+    assert run("extract", "--model", "./mine.py:load", "--dataset", "tiny").code == 0
+    slide.unlink()
+    assert hint.format(there) in run("evaluate", "--dataset", "tiny").error
+    run("extract", "--model", "./mine.py:load", "--dataset", "tiny")
+    assert run("evaluate", "--dataset", "tiny").code == 0
+    assert run("submit", "pack", "./mine.py:load", "--dataset", "tiny", "--output", "mine.zip").code == 0
+    with zipfile.ZipFile("mine.zip") as archive:
+        assert not [name for name in archive.namelist() if str(tmp_path).encode() in archive.read(name)]
 
 
 def test_compiling_is_said_before_it_is_done_and_kept_with_the_speed(run, toy, tmp_path, monkeypatch):

@@ -250,6 +250,19 @@ def test_the_gate_leaves_files(gate, gated):
     assert json.loads(done.out)["boards"][0] == json.loads(new.read_text())["boards"][0]
 
 
+def test_a_baseline_may_be_of_one_model(gate, gated):
+    done = gate("--write-baseline", "one.json", "--model", "second")
+    assert (done.code, done.err) == (0, "")
+    boards = json.loads((gated / "one.json").read_text())["boards"]
+    assert [(row["name"], row["rank"]) for board in boards for row in board["rows"]] == [("second", 2)]
+    assert gate("--baseline", "one.json", "--model", "second", "--write-baseline", "again.json").code == 0
+    assert (gated / "again.json").read_text() == (gated / "one.json").read_text()
+    wrong = gate("--write-baseline", "none-such.json", "--model", "secnd")
+    assert wrong.code == 2
+    assert "Did you mean 'second'?" in wrong.error
+    assert not (gated / "none-such.json").exists()
+
+
 def test_a_result_of_vectors_that_are_gone_is_told_and_passes_no_gate(run, extracted):
     assert run("evaluate", "--dataset", "tiny", "--n-tiles", "30").code == 0
     assert run("leaderboard", "--dataset", "tiny").err == ""

@@ -36,6 +36,17 @@ def test_device_and_versions_do_not_matter():
     assert "device" not in manifest.identity
 
 
+def test_a_model_is_asked_for_as_it_was_named():
+    manifest = make_manifest()
+    assert manifest.choice == "--model toy --dataset tiny"
+    of_file = replace(manifest, model_option="/home/me/my model.py:load", dataset_option="/home/me/own.toml")
+    assert of_file.choice == "--model '/home/me/my model.py:load' --dataset /home/me/own.toml"
+    pooled = replace(of_file, extractor=manifest.extractor | {"name": "toy+mean", "pooling": "mean"})
+    assert pooled.choice.startswith("--model '/home/me/my model.py:load' --pooling mean --dataset")
+    assert of_file.identity == manifest.identity
+    assert of_file.published == manifest
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"extractor": 3}'])
 def test_damage_is_one_sentence(tmp_path, text):
     path = tmp_path / "manifest.json"

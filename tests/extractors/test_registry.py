@@ -57,6 +57,34 @@ def test_a_python_file_wants_the_name_of_a_function():
     assert "./mine.py:load" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("asked", "everywhere", "name"),
+    [
+        ("h0-mini", "h0-mini", "h0-mini"),
+        ("timm:resnet18", "timm:resnet18", "timm:resnet18"),
+        ("timm:resnet18@runs/step 1.pth", "timm:resnet18@{}/runs/step 1.pth", "timm:resnet18@step 1"),
+        ("./v1.toml", "{}/v1.toml", "v1"),
+        ("v2.toml", "{}/v2.toml", "mine"),
+        ("mine.py:load", "{}/mine.py:load", "mine:load"),
+        ("mine.py:SPEC", "{}/mine.py:SPEC", "ours"),
+        ("gone.toml", "{}/gone.toml", "gone.toml"),
+    ],
+)
+def test_a_file_is_named_from_anywhere_and_by_what_it_says(tmp_path, monkeypatch, asked, everywhere, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/step 1.pth").touch()
+    (tmp_path / "v1.toml").write_text("dim = 3\n")
+    (tmp_path / "v2.toml").write_text('name = "mine"\ndim = 3\nweights = "file:gone.pth"\n')
+    (tmp_path / "mine.py").write_text(
+        "from plismbench import ExtractorSpec\n"
+        "SPEC = ExtractorSpec(name='ours', loader='mine:load', dim=3)\n"
+        "def load(spec): raise ValueError('it is not called')\n"
+    )
+    assert registry.placed(asked) == everywhere.format(tmp_path)
+    assert registry.called(asked) == name
+
+
 @pytest.mark.slow
 def test_a_real_package_is_built_installed_and_used(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
