@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -47,7 +48,7 @@ app.command(name="doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(models.app, name="models", epilog=models.EXAMPLES)
 
 
-_INTERRUPTED = 130
+_INTERRUPTED, _UNREAD = 130, 141  # what a shell makes of SIGINT and of SIGPIPE
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,9 +75,10 @@ def _leave(code: int) -> NoReturn:
     """
     from plismbench.tiles.prefetch import THREAD_NAME
 
-    if code == _INTERRUPTED or any(thread.name == THREAD_NAME for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    if code in (_INTERRUPTED, _UNREAD) or any(thread.name == THREAD_NAME for thread in threading.enumerate()):
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -85,8 +87,19 @@ def main() -> None:
     """Runs the command line.
 
     Exit codes: 0 fine, 1 a gate failed, 2 misuse, 3 something must be installed, granted or
-    downloaded, 130 interrupted.
+    downloaded, 130 interrupted, 141 nobody reads on.
     """
+    try:
+        _run()
+    except BrokenPipeError:
+        _leave(_UNREAD)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # Typer and rich make exit code 1 of it, that of a gate
+            _leave(_UNREAD)
+        raise
+
+
+def _run() -> None:
     try:
         app()
     except PlismbenchError as error:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -97,6 +98,23 @@ def test_misuse_has_exit_code_2(run, arguments):
     assert outcome.code == 2
     assert outcome.out == ""
     assert "Error" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["leaderboard"], ["leaderboard", "--format=json"], ["evaluate", "--dataset=none-such"]]
+)
+def test_a_reader_that_has_enough_is_no_failed_gate(arguments, tmp_path):
+    """``plismbench leaderboard | head -1``: the exit code that a shell gives whom SIGPIPE ends, and no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "plismbench", *arguments]
+    kept = {"stderr": writer} if arguments[0] == "evaluate" else {"stderr": subprocess.PIPE}
+    with os.fdopen(writer, "w") as closed:
+        done = subprocess.run(
+            command, stdout=closed, text=True, env=os.environ | {"PLISMBENCH_ROOT": str(tmp_path)}, **kept
+        )
+    assert done.returncode == 141
+    assert (done.stderr or "") in ("", "No results here yet: this is the published table.\n")
 
 
 def test_who_interrupts_does_not_wait_for_the_process_to_be_taken_apart():
