@@ -26,6 +26,8 @@ bug of ours and keeps its traceback.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from traceback import walk_tb
 from typing import ClassVar
 
 
@@ -53,15 +55,17 @@ def _rebuild(kind: type[PlismbenchError], message: str, hint: str | None) -> Pli
     return error
 
 
-def words_of(error: BaseException, *, kind: bool = False) -> str:
+def words_of(error: BaseException, *, kind: bool = False, file: str = "") -> str:
     """What an exception says, on one line and without a full stop, to stand in a sentence of ours.
 
     Args:
         error: anyone's.
         kind: whether its class is named too.
+        file: whose line is named, the last one that led to it, if one did.
     """
-    told = f"{type(error).__name__}: {error}" if kind else str(error)
-    return " ".join(told.split()).rstrip(".")
+    told = " ".join((f"{type(error).__name__}: {error}" if kind else str(error)).split()).rstrip(".")
+    lines = [line for frame, line in walk_tb(error.__traceback__) if file and frame.f_code.co_filename == file]
+    return f"{told} ({PurePath(file).name}, line {lines[-1]})" if lines else told
 
 
 def first_line_of(error: BaseException) -> str:

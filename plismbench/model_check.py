@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from plismbench.errors import CorruptFile, ShapeMismatch
 from plismbench.extractors.devices import peak_memory
-from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.extractor import NOT_FINITE, Extractor, load_extractor
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.workspace import write_text
@@ -78,7 +78,7 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     # Before it is cast: a network that works in another type is not what fp32 asks for.
     yield Finding("dtype", given[-1], "float32", given[-1] == "float32")
     finite = bool(np.isfinite(vectors).all())
-    yield Finding("finite values", "all" if finite else "not all", "all", finite)
+    yield Finding("finite values", "all" if finite else NOT_FINITE, "all", finite)
     if not finite:
         return
     begun = time.perf_counter()

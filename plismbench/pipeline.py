@@ -20,6 +20,7 @@ from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
 from plismbench.execution.executor import UnderWay
 from plismbench.extractors.devices import device_title, peak_memory
+from plismbench.extractors.extractor import NOT_FINITE
 from plismbench.extractors.runner import Runner, VectorFutures
 from plismbench.extractors.spec import Precision
 from plismbench.tiles.readahead import Gap, ReadAhead
@@ -191,7 +192,7 @@ def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.floa
         x, y = batch.xy[np.argmin(finite)]
         extractor = runner.extractor
         raise NonFiniteValue(
-            f"'{extractor.spec.name}' in {extractor.precision} gives NaN, infinity or a value above 65,504"
+            f"'{extractor.spec.name}' in {extractor.precision} gives {NOT_FINITE}"
             f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
             hint=_finite_hint(extractor.precision),
         )

@@ -60,6 +60,11 @@ def test_what_is_wrong_is_found(tmp_path, change, wrong):
     assert failed(inspect(tmp_path, dataclasses.replace(SPEC, **change))) == wrong
 
 
+def test_what_float16_does_not_hold_is_named(tmp_path):
+    spec = dataclasses.replace(SPEC, loader="toy_loaders:spoilt", options={"value": "1e6"})
+    assert inspect(tmp_path, spec)["finite values"].value == "NaN, infinity or a value above 65,504"
+
+
 def test_what_is_not_repeatable_is_found(tmp_path, monkeypatch):
     spec = dataclasses.replace(SPEC, n_params=None)
     torch.manual_seed(0)

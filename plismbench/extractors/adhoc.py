@@ -13,7 +13,7 @@ from typing import Any
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
 from plismbench.extractors.locations import TIMM_MODEL, beneath
 from plismbench.extractors.options import check_options
-from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling
+from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
 
 
 def timm_spec(text: str) -> ExtractorSpec:
@@ -55,7 +55,7 @@ def timm_spec(text: str) -> ExtractorSpec:
     if path:
         file = _existing(path)
         spec = dataclasses.replace(
-            spec, name=f"timm:{name}@{file.stem}", title=f"{name}, {file.name}", weights=f"{FILE}{file.resolve()}",
+            spec, name=f"timm:{name}@{_stem(file)}", title=f"{name}, {file.name}", weights=f"{FILE}{file.resolve()}",
             revision=_sha256(file), options={"architecture": name, "num_classes": 0, "layout": "dino"},
             organisation="", license="", source="",
         )  # fmt: skip
@@ -120,7 +120,9 @@ def toml_spec(path: Path) -> ExtractorSpec:
             raise UnknownName(f"field of a spec, in {path.name},", key, fields)
     if "dim" not in told:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
-    told = {"name": file.stem, "loader": TIMM_MODEL} | told
+    told = {"loader": TIMM_MODEL} | told
+    if "name" not in told:
+        told["name"] = _stem(file)
     if str(told.get("weights", "")).startswith(FILE):
         weights = _existing(_beside(file, told["weights"]), f"{path}: ")
         digest = _sha256(weights)
@@ -182,7 +184,7 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
         raise InvalidInput(f"{attribute} of {path} is {type(given).__name__}; a spec or a loader is expected.")
     from plismbench.extractors.loaders import load_module
 
-    spec = ExtractorSpec(name=f"{file.stem}:{attribute}", title=file.name, loader=f"file:{attribute}", dim=1)
+    spec = ExtractorSpec(name=f"{_stem(file)}:{attribute}", title=file.name, loader=f"file:{attribute}", dim=1)
     spec = _coded(spec, file, attribute)
     return _seen(spec, load_module(spec))
 
@@ -213,7 +215,7 @@ def module_of_file(path: Path) -> ModuleType:
         hint = f"Install it: `pip install {package}`."
         raise MissingPackage(f"{path} does not import: {error}.", hint=hint) from error
     except (Exception, SystemExit) as error:  # a script that parses its arguments ends the process
-        raise InvalidInput(f"{path} does not run: {words_of(error, kind=True)}.") from error
+        raise InvalidInput(f"{path} does not run: {words_of(error, kind=True, file=str(found.origin))}.") from error
     return module
 
 
@@ -237,13 +239,16 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     """The same with the dim, the kind of pooling and the number of parameters of a network."""
     import torch
 
+    from plismbench.extractors.loaders import failure_of_network
+
     try:
         with torch.inference_mode():
             output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
     except Exception as error:
-        raise InvalidInput(
-            f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {words_of(error, kind=True)}."
-        ) from error
+        if CODE in spec.options:
+            raise failure_of_network(spec, error) from error
+        what = words_of(error, kind=True)
+        raise InvalidInput(f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {what}.") from error
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) not in (2, 3):
         raise InvalidInput(
@@ -267,6 +272,16 @@ def _three(values: Sequence[float]) -> tuple[float, float, float]:
 
 def _beside(file: Path, weights: str) -> Path:
     return (file.parent / Path(weights.removeprefix(FILE)).expanduser()).resolve()
+
+
+def _stem(file: Path) -> str:
+    """What a model is called that is called after its file."""
+    if not is_name(file.stem):
+        raise InvalidInput(
+            f"The model of {file.name} is called after the file, and a name may hold letters, digits and ._@+-.",
+            hint="Rename the file.",
+        )
+    return file.stem
 
 
 def _sha256(file: Path) -> str:

@@ -14,21 +14,22 @@ from torch.backends import cudnn
 from torch.nn import functional
 
 from plismbench.errors import (
-    BrokenPlugin,
     InvalidInput,
     NeedsAction,
     PlismbenchError,
     device_failed,
     first_line_of,
     lacks_memory,
-    words_of,
 )
-from plismbench.extractors.loaders import load_module
+from plismbench.extractors.loaders import failure_of_network, load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import BATCH_SIZES, ExtractorSpec, Precision
 from plismbench.machine import keep_freed_memory
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+NOT_FINITE = "NaN, infinity or a value above 65,504"
+"""What a float16 vector may not hold, in words; above it is the largest number that float16 has."""
+
 _PATCH = 8
 """Pixels of a ViT's patch, at least; the first layers of other networks take shorter steps."""
 
@@ -112,11 +113,7 @@ class Extractor:
                 raise  # no network's fault: `device_errors` names the device
             if self.compiled or self.spec.loader.startswith("plismbench."):
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
-            raise BrokenPlugin(
-                f"The network of extractor '{self.spec.name}' fails on tiles of {self.spec.image_size} pixels:"
-                f" {words_of(error, kind=True)}.",
-                hint="Mend it; finished slides are kept.",
-            ) from error
+            raise failure_of_network(self.spec, error) from error
 
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.

@@ -1,5 +1,7 @@
 """From a spec to a network."""
 
+import re
+import sys
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points, packages_distributions, version
@@ -17,7 +19,7 @@ from plismbench.extractors.lora import adapted_weights
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.registry import GROUP
-from plismbench.extractors.spec import ExtractorSpec
+from plismbench.extractors.spec import CODE, ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, named
 from plismbench.extractors.trial import tried_tower
 from plismbench.extractors.weights import read_checkpoint, read_weights
@@ -69,13 +71,30 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
     except (Exception, SystemExit) as error:
         if module_name.startswith("plismbench."):
             raise  # a bug of ours keeps its traceback
-        what = words_of(error, kind=True)
+        what = words_of(error, kind=True, file=_code_of(spec))
         raise BrokenPlugin(f"Loader {spec.loader} of extractor '{spec.name}' fails: {what}.") from error
     if not isinstance(module, nn.Module):
         raise BrokenPlugin(
             f"Loader {spec.loader} of extractor '{spec.name}' gives {type(module).__name__}, not a torch.nn.Module."
         )
     return module.eval().requires_grad_(False)
+
+
+def failure_of_network(spec: ExtractorSpec, error: Exception) -> BrokenPlugin:
+    """What to raise where a network that is not ours raises, with the line of its loader's file."""
+    return BrokenPlugin(
+        f"The network of extractor '{spec.name}' fails on tiles of {spec.image_size} pixels:"
+        f" {words_of(error, kind=True, file=_code_of(spec))}.",
+        hint="Mend it; slides that are there were made by the code as it was: begin anew with --existing replace."
+        if CODE in spec.options
+        else "Mend it; finished slides are kept.",
+    )
+
+
+def _code_of(spec: ExtractorSpec) -> str:
+    """The Python file that a loader is in; empty where that is not known."""
+    module = spec.loader.rpartition(":")[0]
+    return module if module.endswith(".py") else str(getattr(sys.modules.get(module), "__file__", ""))
 
 
 def timm_model(spec: ExtractorSpec) -> nn.Module:
@@ -99,7 +118,8 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         network = replace(network, options=hub_architecture(network) | dict(network.options))
     module = tried_tower(network)
     check_hub_config(network, module)  # before gigabytes are downloaded
-    drop = key_map_of(network).drop
+    prefix = re.escape(str(network.options.get("prefix", "")))
+    drop = rf"(?!{prefix})|{prefix}({key_map_of(network).drop})"
     weights = adapted_weights(spec, base, drop) if base else read_weights(spec, drop)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
         module = build_tower(network)

@@ -75,6 +75,7 @@ _ADAPTS = {
 TOWER = {
     "architecture": _TEXT,
     "layout": _TEXT,
+    "prefix": _TEXT,
     "position": _table(_POSITION, optional=_POSITION),
     "adapts": _table(_ADAPTS, optional=["prefix"]),
     "head": _list_of(_whole(1, 1_000_000), "a list of widths"),

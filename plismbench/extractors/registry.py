@@ -16,6 +16,7 @@ GROUP = "plismbench.extractors"
 
 _VARIANT = re.compile(r"(?P<base>.+?)(?:@(?P<size>\d+))?(?:\+(?P<pooling>cls\+mean|cls|mean))?")
 
+_CHECKPOINTS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
 _BUILT_IN = "plismbench"
 
 
@@ -73,9 +74,9 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
 
     Raises:
         UnknownName: if there is none.
-        DuplicateName: if two distributions bring it.
+        DuplicateName: if two distributions bring it, or a file takes the name of a registered one.
         BrokenPlugin: if its plug-in does not load.
-        InvalidInput: if it cannot be pooled so, or is a Python file without a function.
+        InvalidInput: if it cannot be pooled so, or is a Python file without a function or a checkpoint alone.
         PlismbenchError: as the functions of `plismbench.extractors.adhoc` do.
     """
     if name.endswith(".py"):
@@ -95,7 +96,13 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
             described = adhoc.toml_spec(Path(name))
         else:
             described = adhoc.python_spec(Path(path), attribute)
+        _refuse_taken(described.name, name)
         return described.variant(pooling=pooling)
+    if Path(name).suffix in _CHECKPOINTS:
+        raise InvalidInput(
+            f"'{name}' is a checkpoint; of which architecture, it does not say.",
+            hint=f"Write timm:ARCHITECTURE@{name}, or describe it in a .toml file.",
+        )
     entries = registered()
     match = _VARIANT.fullmatch(name)
     if match and not any(entry.name == name for entry in entries):
@@ -104,6 +111,15 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
             pooling = Pooling(match["pooling"])
         return base.variant(pooling=pooling, image_size=int(match["size"]) if match["size"] else None)
     return _registered(entries, name, name).variant(pooling=pooling)
+
+
+def _refuse_taken(name: str, asked: str) -> None:
+    match = _VARIANT.fullmatch(name)
+    if {name, match["base"] if match else name} & set(names()):
+        raise DuplicateName(
+            f"{asked} calls its model '{name}', and a registered model is called so.",
+            hint="Give it another `name` in the file.",
+        )
 
 
 def placed(asked: str) -> str:

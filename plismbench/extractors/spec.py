@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -124,7 +123,7 @@ class ExtractorSpec:
                 ) from None
         module, _, function = self.loader.partition(":")
         checks = (
-            (re.fullmatch(r"[\w.:/@+-]+", self.name), f"name may hold letters, digits and ._:/@+-; got {self.name!r}"),
+            (is_name(self.name), f"name may hold letters, digits and ._:/@+-; got {self.name!r}"),
             (module and function, f"loader is 'module:function'; got '{self.loader}'"),
             (1 <= self.dim <= _LARGEST_DIM, f"dim is from 1 to {_LARGEST_DIM:,}; got {self.dim}"),
             (
@@ -141,8 +140,8 @@ class ExtractorSpec:
                 f"pooling {self.pooling} needs a class token, which prefix_tokens counts; got {self.prefix_tokens}",
             ),
             (len(self.mean) == 3 and len(self.std) == 3, "mean and std have one value for each of 3 channels"),
-            (all(map(math.isfinite, self.mean)), f"mean is finite; got {self.mean}"),
-            (all(0 < value < math.inf for value in self.std), f"std is above 0; got {self.std}"),
+            (all(0 <= value <= 1 for value in self.mean), f"mean is from 0 to 1, {_SCALE}; got {self.mean}"),
+            (all(0 < value <= 1 for value in self.std), f"std is above 0 and up to 1, {_SCALE}; got {self.std}"),
             (
                 self.interpolation in ("bilinear", "bicubic"),
                 f"interpolation is bilinear or bicubic; got '{self.interpolation}'",
@@ -232,6 +231,11 @@ class ExtractorSpec:
         return replace(self, weights=placed(self.weights, self.revision), loader=loader, options=options)
 
 
+def is_name(text: str) -> bool:
+    """Whether a model may be called so."""
+    return re.fullmatch(r"[\w.:/@+-]+", text) is not None
+
+
 def _plain(value: Any) -> Any:
     """Tables of any kind as dicts, so that they can be written and sent to other processes."""
     if isinstance(value, Mapping):
@@ -239,6 +243,7 @@ def _plain(value: Any) -> Any:
     return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
+_SCALE = "of pixels in [0, 1] (divide what is of 0 to 255 by 255)"
 _LARGEST_DIM, _LARGEST_SIDE = 1_000_000, 10_000  # beyond any network; a slip of the keyboard would fill the memory
 # The recommended precision is a wish; the precision used is recorded beside the fingerprint.
 _FOR_PEOPLE = {

@@ -14,6 +14,7 @@ from torch.nn import functional
 from plismbench.errors import InvalidInput, UnknownName, few_of, words_of
 from plismbench.extractors.key_maps import key_map_of, rearranged
 from plismbench.extractors.options import TOWER, check_options
+from plismbench.extractors.prefixes import beneath_prefix, fitting_prefixes, usual_prefix
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.views import VIEWS, turn_in_bfloat16
 
@@ -69,21 +70,23 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
 def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) -> nn.Module:
     """The same network with a checkpoint's weights, every one of them, on the CPU in the network's own types.
 
-    ``options["layout"]`` names the table of keys; ``options["position"]`` says how position
-    embeddings of another grid are fitted, by default bicubic with antialiasing, as timm does.
+    ``options["layout"]`` names the table of keys, ``options["prefix"]`` what stands before them, where the
+    checkpoint holds more than this network; ``options["position"]`` says how position embeddings of another
+    grid are fitted, by default bicubic with antialiasing, as timm does.
 
     Raises:
         InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
     """
     wanted = module.state_dict()
-    found, origins = rearranged(state, key_map_of(spec), wanted)
+    prefix, key_map = str(spec.options.get("prefix") or usual_prefix(state)), key_map_of(spec)
+    found, origins = rearranged(beneath_prefix(state, prefix), key_map, wanted)
     trunk = "trunk." if "trunk.pos_embed" in wanted else ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
         _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
     missing = [key for key in wanted if key not in found]
-    unexpected = [origins[key] for key in found if key not in wanted]
+    unexpected = [prefix + origins[key] for key in found if key not in wanted]
     unlike = [
-        f"{origins[key]} is {tuple(found[key].shape)} where {tuple(value.shape)} is expected"
+        f"{prefix}{origins[key]} is {tuple(found[key].shape)} where {tuple(value.shape)} is expected"
         for key, value in wanted.items()
         if key in found and found[key].shape != value.shape
     ]
@@ -93,9 +96,12 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         if keys
     ]
     if faults:
+        fitting = " or ".join(f'prefix = "{fit}"' for fit in fitting_prefixes(state, key_map, wanted) if fit != prefix)
         raise InvalidInput(
             f"Weights of {spec.weights} do not fit extractor '{spec.name}': {'; '.join(faults)}.",
-            hint="Compare architecture, options and layout of the spec with the page of the model.",
+            hint=f"With option {fitting} all keys fit."
+            if fitting
+            else "Compare architecture, options and layout of the spec with the page of the model.",
         )
     # Takes the tensors as they are, so that a network on the meta device need not be allocated first.
     module.load_state_dict({key: value.to(wanted[key].dtype) for key, value in found.items()}, assign=True)

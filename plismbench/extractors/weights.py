@@ -244,15 +244,19 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
             hint="Save its state_dict alone, best as safetensors.",
         ) from error
     except Exception as error:
-        # A system's error too: where a short file's end is looked for, torch seeks to before its beginning.
         if not isinstance(error, OSError) and type(error).__name__ not in (
             "SafetensorError",
             "RuntimeError",
             "EOFError",
         ):
             raise
+        # torch looks for its table of contents at the end, and before the beginning of a short file.
+        short = ("Invalid argument", "central directory", "not fully covered")
+        what = words_of(error)
+        if not what or any(words in what for words in short):
+            what = "it ends too early"
         raise CorruptFile(
-            f"{path} cannot be read: {words_of(error) or 'it ends too early'}.",
+            f"{path} cannot be read: {what}.",
             # The Hub's cache has a link, and takes what it leads to as downloaded.
             hint="Copy it again, whole."
             if spec.weights.startswith(FILE)

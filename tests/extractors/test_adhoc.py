@@ -8,7 +8,7 @@ import torch
 from checkpoints import SMALL, dino_training_state, publish, randomised
 from loopback_hub import LoopbackHub
 
-from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName
+from plismbench.errors import BrokenPlugin, CorruptFile, InvalidInput, MissingPackage, UnknownName
 from plismbench.extractors.adhoc import hub_spec, python_spec, timm_spec, toml_spec
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
@@ -234,6 +234,16 @@ def volume(spec):
 
 def broken(spec):
     return torch.nn.Linear(7, 7)
+
+class Picky(torch.nn.Module):
+    def forward(self, image):
+        return {}["pixel_values"]
+
+def inside(spec):
+    return torch.nn.Sequential(Picky())
+
+def fails(spec):
+    raise ValueError("no")
 """
 
 
@@ -272,12 +282,28 @@ def test_a_file_that_was_moved_is_the_same_model(tmp_path):
     assert isinstance(load_module(toml_spec(tmp_path / "b/coded.toml")), torch.nn.Module)
 
 
+def test_a_file_that_no_model_can_be_called_after(tmp_path):
+    path = tmp_path / "my model.py"
+    path.write_text(PYTHON)
+    (tmp_path / "my model.toml").write_text("dim = 3\n")
+    for describe in (lambda: python_spec(path, "load"), lambda: toml_spec(path.with_suffix(".toml"))):
+        with pytest.raises(InvalidInput, match=r"The model of my model\.\w+ is called after the file") as caught:
+            describe()
+        assert caught.value.hint == "Rename the file."
+
+
 @pytest.mark.parametrize(
     ("attribute", "kind", "words"),
     [
         ("lod", UnknownName, "Did you mean 'load'"),
         ("NUMBER", InvalidInput, "is int; a spec or a loader is expected"),
-        ("broken", InvalidInput, r"'my_model:broken' fails on a tile of 224 pixels: RuntimeError"),
+        (
+            "broken",
+            BrokenPlugin,
+            r"'my_model:broken' fails on tiles of 224 pixels: RuntimeError.*begin anew with --exis",
+        ),
+        ("inside", BrokenPlugin, r"fails on tiles of 224 pixels: KeyError: 'pixel_values' \(my_model\.py, line 23\)\."),
+        ("fails", BrokenPlugin, r"Loader .*my_model\.py:fails of .*: ValueError: no \(my_model\.py, line 29\)\."),
         ("volume", InvalidInput, r"gives \(1, 3, 224, 224\); \(n, dim\)"),
     ],
 )

@@ -57,6 +57,21 @@ def test_a_python_file_wants_the_name_of_a_function():
     assert "./mine.py:load" in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["v1.pth", "./runs/v1.ckpt", "v1.safetensors"])
+def test_a_checkpoint_wants_an_architecture(name):
+    with pytest.raises(InvalidInput, match="is a checkpoint; of which architecture") as caught:
+        registry.get(name)
+    assert f"timm:ARCHITECTURE@{name}" in caught.value.hint
+
+
+@pytest.mark.parametrize(("file", "text"), [("uni", ""), ("mine", 'name = "h0-mini"'), ("mine", 'name = "conch@448"')])
+def test_a_file_does_not_take_the_name_of_a_registered_model(tmp_path, file, text):
+    path = tmp_path / f"{file}.toml"
+    path.write_text(f'{text}\ndim = 3\nloader = "a:b"\n')
+    with pytest.raises(DuplicateName, match=r"and a registered model is called so\. Give it another `name`"):
+        registry.get(str(path))
+
+
 @pytest.mark.parametrize(
     ("asked", "everywhere", "name"),
     [

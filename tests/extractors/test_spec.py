@@ -102,7 +102,12 @@ def test_every_field_is_tried_above():
         ({"image_size": 0}, "image_size"),
         ({"resize": 200}, "resize is 0, or from image_size 224 to 10,000; got 200"),
         ({"mean": (0, 0)}, "3 channels"),
-        ({"mean": (0, 0, float("nan"))}, "mean is finite"),
+        ({"mean": (0, 0, float("nan"))}, "mean is from 0 to 1"),
+        (
+            {"mean": (127.5, 127.5, 127.5)},
+            r"mean is from 0 to 1, of pixels in .* \(divide what is of 0 to 255 by 255\)",
+        ),
+        ({"std": (58, 57, 57)}, "std is above 0 and up to 1, of pixels in"),
         ({"std": (1, 0, 1)}, "std is above 0"),
         ({"interpolation": "lanczos"}, "bilinear or bicubic; got 'lanczos'"),
         ({"options": {"layer": object()}}, "plain JSON"),
