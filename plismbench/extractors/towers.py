@@ -99,7 +99,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         fitting = " or ".join(f'prefix = "{fit}"' for fit in fitting_prefixes(state, key_map, wanted) if fit != prefix)
         raise InvalidInput(
             f"Weights of {spec.weights} do not fit extractor '{spec.name}': {'; '.join(faults)}.",
-            hint=f"With option {fitting} all keys fit."
+            hint=f"All keys fit with {fitting} among the options of a .toml file."
             if fitting
             else "Compare architecture, options and layout of the spec with the page of the model.",
         )

@@ -50,10 +50,12 @@ def test_the_prefixes_that_fit_are_told_and_one_is_taken(tmp_path):
     }  # fmt: skip
     with pytest.raises(InvalidInput, match="missing cls_token") as caught:
         load(tmp_path / "x.pth", state)
-    assert caught.value.hint == 'With option prefix = "student." or prefix = "teacher.net." all keys fit.'
+    assert caught.value.hint == (
+        'All keys fit with prefix = "student." or prefix = "teacher.net." among the options of a .toml file.'
+    )
     found = load(tmp_path / "x.pth", state, prefix="teacher.net.").state_dict()
     assert all(torch.equal(value, teacher[key]) for key, value in found.items())
-    with pytest.raises(InvalidInput, match="With option prefix = "):
+    with pytest.raises(InvalidInput, match="All keys fit with prefix = "):
         load(tmp_path / "x.pth", state, prefix="studnt.")
     del state["student.norm.weight"], state["teacher.net.norm.weight"]
     with pytest.raises(InvalidInput, match="Compare architecture"):
