@@ -280,7 +280,7 @@ def test_existing_slides_are_replaced_or_refused_when_asked(tmp_path):
 
 def test_a_store_of_something_else_is_not_mixed(tmp_path):
     run(plan(tmp_path, slides=SLIDES[:2]))
-    other = dataclasses.replace(SPEC, std=(2, 2, 2))
+    other = dataclasses.replace(SPEC, std=(0.5, 0.5, 0.5))
     with pytest.raises(FingerprintMismatch, match="--existing replace"):
         plan(tmp_path, other)
     with pytest.raises(FingerprintMismatch, match="precision fp32, not bf16"):
