@@ -108,8 +108,10 @@ def _run() -> None:
     except MemoryError:
         say("plismbench: This machine has too little free memory. Ask for less at once; what was finished is kept.")
         _leave(NeedsAction.exit_code)
-    except SystemExit as stop:
-        if stop.code == _INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if (
+            isinstance(stop, KeyboardInterrupt) or stop.code == _INTERRUPTED
+        ):  # Typer makes it of Ctrl-C, and says nothing
             say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
             _leave(_INTERRUPTED)
         raise

@@ -81,6 +81,32 @@ def test_ctrl_c_is_one_line_and_its_own_exit_code(monkeypatch, run):
     assert outcome.error.startswith("plismbench: Interrupted. What was finished is kept")
 
 
+@pytest.mark.parametrize("module", ["plismbench.cli.app", "plismbench.cli.extract", "typer"])
+def test_ctrl_c_while_it_starts_is_one_line_too(module):
+    code = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from plismbench.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "plismbench: Interrupted.\n")
+
+
+def test_ctrl_c_between_start_and_command(monkeypatch, run):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "app", interrupt)
+    outcome = run()
+    assert outcome.code == 130
+    assert outcome.error.startswith("plismbench: Interrupted. What was finished is kept")
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch, run):
     def fail():
         raise ZeroDivisionError
