@@ -109,9 +109,8 @@ def _run() -> None:
         say("plismbench: This machine has too little free memory. Ask for less at once; what was finished is kept.")
         _leave(NeedsAction.exit_code)
     except (KeyboardInterrupt, SystemExit) as stop:
-        if (
-            isinstance(stop, KeyboardInterrupt) or stop.code == _INTERRUPTED
-        ):  # Typer makes it of Ctrl-C, and says nothing
+        # Of Ctrl-C in a command Typer makes an exit, and says nothing.
+        if isinstance(stop, KeyboardInterrupt) or stop.code == _INTERRUPTED:
             say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
             _leave(_INTERRUPTED)
         raise
