@@ -19,6 +19,7 @@ def result():
 
 
 def test_metrics_have_the_columns_and_every_digit_of_every_pair(result):
+    assert "\r" not in metrics_csv(result) + results_csv(result)
     rows = list(csv.DictReader(io.StringIO(metrics_csv(result))))
     assert list(rows[0]) == [
         "slide_a", "features_path_a", "staining_a", "scanner_a", "slide_b", "features_path_b", "staining_b",
