@@ -9,7 +9,7 @@ from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.plism_benchmark import features_files, read_features
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import CorruptFile, MissingEmbeddings, few_of
+from plismbench.errors import CorruptFile, FingerprintMismatch, MissingEmbeddings, few_of
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.digests import digest_of
@@ -79,8 +79,8 @@ def plan_import(
     Raises:
         MissingEmbeddings: if the folder, or a slide, is not there.
         AlreadyExists: if a slide is in the store and ``existing`` is ``error``.
-        FingerprintMismatch: if the store holds vectors that something else made, or a slide that stays there is
-            another in the folder.
+        FingerprintMismatch: if the store holds vectors that something else made, or a slide that the folder
+            lacks, or that stays there and is another in the folder.
         StorageFailure: if the store cannot be written.
     """
     inner = folder / name
@@ -103,6 +103,12 @@ def plan_import(
     )
     digests = {slide: digest_of(path) for slide, path in found.items()}  # of all: those that stay go with the new ones
     opened = open_for_writing(workspace.embeddings(name), manifest, slides, existing, digests)
+    staying = [slide for slide in dataset.slides if opened.store.has(slide) and slide not in found]
+    if staying:
+        raise FingerprintMismatch(
+            f"{opened.store.folder} has {len(staying)} slides that {folder} lacks: {few_of(list(map(str, staying)))}.",
+            hint="Import into another --root or under another --model, or remove the store first.",
+        )
     files = {slide: found[slide] for slide in opened.todo}
     return Import(opened.store, dataset, files, opened.skipped, opened.unlike)
 

@@ -30,7 +30,7 @@ from plismbench.workspace import (
     writing,
 )
 
-RUN_SCHEMA = "plismbench.run/2"
+RUN_SCHEMA = "plismbench.run/3"
 
 REPORT_SCHEMA: Schema = SUMMARY_SCHEMA | INTERVAL_SCHEMA
 """Columns of ``summary.parquet``: every statistic with the interval of its median."""

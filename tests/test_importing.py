@@ -49,6 +49,15 @@ def test_the_folder_of_all_extractors_will_do_and_so_will_one_that_was_moved(tmp
     assert len(list(plan(tmp_path, tmp_path / "moved", "features").run())) == 2
 
 
+def test_two_models_do_not_become_one_slide_by_slide(tmp_path, folder):
+    list(plan(tmp_path, folder, slides=SLIDES[:2]).run())
+    others = dict(list(make_vectors(seed=1).items())[2:])
+    write_features(tmp_path / "others", others, make_xy(30))
+    for existing in (Existing.SKIP, Existing.REPLACE):
+        with pytest.raises(FingerprintMismatch, match=f"has 2 slides that .*others lacks: {SLIDES[0]}, {SLIDES[1]}"):
+            plan(tmp_path, tmp_path / "others", slides=SLIDES[2:], existing=existing)
+
+
 def test_a_registered_name_keeps_what_is_known_of_it(tmp_path):
     slides = SLIDES[:1]
     write_features(tmp_path / "features", {slides[0]: np.ones((30, 768))}, make_xy(30))

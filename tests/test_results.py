@@ -119,7 +119,7 @@ def test_damage_is_named(tmp_path, result, name, damage):
     ("change", "words"),
     [
         ({"n_tiles": 460}, "says signature .*tiles:8139.*, its fields say .*tiles:460"),
-        ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/2"),
+        ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/3"),
         ({"unheard": 1}, "unheard"),
     ],
 )

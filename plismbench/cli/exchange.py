@@ -86,7 +86,7 @@ def export(
             continue
         run, hint = result.run, options.one_of_signatures(each.run.signature for each in (result, *others))
         several = f"'{run.name}' has {1 + len(others)} results of {run.n_tiles:,} tiles, which would have one name."
-        if model or len(found) == 1:
+        if model or not any(len(alone) == 1 for alone in found.values()):
             raise AlreadyExists(several, hint=hint)
         say(f"Left out: {several} {hint}")
     for path, text in files.items():

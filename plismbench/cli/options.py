@@ -25,7 +25,7 @@ def model_names(values: list[str] | None) -> list[str]:
     """The names of models that are evaluated: of a file that `extract` took, the name that it gives."""
     from plismbench.extractors.registry import called
 
-    return [called(value) for value in split_commas(values)]
+    return list(dict.fromkeys(map(called, split_commas(values))))
 
 
 def _absolute(root: Path) -> Path:

@@ -119,7 +119,10 @@ class EmbeddingStore:
             hint = "another --root, or drop what is there with --existing replace."
             hint = f"Use {hint}" if same else f"Its weights, settings or code were others: use {hint}"
             manifest.require_same(found, folder, hint=hint)
-            return replace(store, manifest=replace(store.manifest, model_option=manifest.model_option))  # files move
+            moved = replace(  # as files do
+                store.manifest, model_option=manifest.model_option, dataset_option=manifest.dataset_option
+            )
+            return replace(store, manifest=moved)
         return cls(folder, manifest)
 
     def with_tiles_of(self, commits: Mapping[str, str]) -> Self:

@@ -1,5 +1,6 @@
 """A folder with an image file for each tile."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,14 @@ _NAME = re.compile(r"(?:.*_)?(\d{1,6})_(\d{1,6})")
 
 def image_files(folder: Path) -> list[Path]:
     """The images in a folder, by name; a hidden file is none, such as macOS's ``._8_20.png`` beside ``8_20.png``."""
-    return [
-        file
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and not file.is_dir()
-    ]
+    with os.scandir(folder) as entries:  # which knows what is a folder without asking for each of many files
+        return sorted(
+            folder / entry.name
+            for entry in entries
+            if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES
+            and not entry.name.startswith(".")
+            and not entry.is_dir()
+        )
 
 
 class ImagePlace(NamedTuple):

@@ -86,6 +86,14 @@ def test_a_model_of_two_results_does_not_keep_the_others_from_export(run, extrac
     assert "Left out: 'good' has 2 results of 30 tiles" in outcome.err
 
 
+def test_where_every_model_has_two_results_one_must_be_named(run, extracted, tmp_path):
+    for ks in ("1,2,3", "1,2"):
+        run("evaluate", "--dataset=tiny", f"--ks={ks}")
+    outcome = run("export", "--dataset=tiny", "--to", tmp_path / "metrics")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "has 2 results of 30 tiles, which would have one name. Add --signature with one" in outcome.error
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -1,6 +1,6 @@
 import pytest
 
-from plismbench.cli.options import evaluate_first, split_commas
+from plismbench.cli.options import evaluate_first, model_names, split_commas
 
 
 @pytest.mark.parametrize(
@@ -9,6 +9,11 @@ from plismbench.cli.options import evaluate_first, split_commas
 )
 def test_values_may_be_repeated_or_separated_by_commas(given, expected):
     assert split_commas(given) == expected
+
+
+def test_a_model_is_named_once_by_its_file_and_its_name(tmp_path):
+    (tmp_path / "net.toml").write_text('name = "mine"')
+    assert model_names([f"{tmp_path}/net.toml,mine", "other"]) == ["mine", "other"]
 
 
 def test_a_hint_can_be_pasted_whatever_the_path():

@@ -71,6 +71,17 @@ def test_the_hint_for_data_of_ones_own_names_the_file_that_describes_them(tmp_pa
     assert "`plismbench extract --model toy --dataset '/data/my slides/own.toml'`" in caught.value.hint
 
 
+def test_a_description_that_moved_is_named_where_it_is(tmp_path):
+    manifest = replace(make_manifest(dataset="rescans"), dataset_option="/old/own.toml")
+    first, second = (Embeddings(slide, make_xy(30), vectors) for slide, vectors in list(make_vectors().items())[:2])
+    EmbeddingStore.create(tmp_path, manifest).write(first)
+    moved = replace(manifest, dataset_option="/new/own.toml", model_option="/new/net.toml")
+    store = EmbeddingStore.create(tmp_path, moved)
+    assert store.manifest.choice == "--model /new/net.toml --dataset /new/own.toml"
+    store.write(second)
+    assert EmbeddingStore.open(tmp_path).manifest == store.manifest
+
+
 def test_nothing_is_written_before_the_first_slide(tmp_path):
     EmbeddingStore.create(tmp_path / "new", make_manifest())
     assert not (tmp_path / "new").exists()
