@@ -69,6 +69,24 @@ def test_another_file_is_noticed_though_it_has_the_same_size(file: Path) -> None
     assert digest_of(file) != before
 
 
+@pytest.mark.parametrize("block", range(16))
+def test_a_change_anywhere_in_a_large_file_is_noticed(file: Path, block: int) -> None:
+    # A change of a sixteenth, as another slide of the same size is one of all.
+    before, sixteenth = digest_of(file), file.stat().st_size // 16
+    with file.open("r+b") as opened:
+        opened.seek(block * sixteenth)
+        opened.write(b"\0" * sixteenth)
+    assert digest_of(file) != before
+
+
+@pytest.mark.parametrize("part", range(16))
+def test_a_change_anywhere_in_a_folder_is_noticed(folder: Path, part: int) -> None:
+    before, images = digest_of(folder), sorted(folder.iterdir())
+    for image in images[part * 40 // 16 : -(-(part + 1) * 40 // 16)]:
+        image.write_bytes(b"\xff" * 20_000)
+    assert digest_of(folder) != before
+
+
 def test_of_a_large_file_little_is_read(file: Path) -> None:
     with file.open("r+b") as opened:
         opened.truncate(2**40)
