@@ -4,6 +4,7 @@ import pickle
 from types import MappingProxyType
 
 import pytest
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from plismbench.errors import InvalidInput
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
@@ -15,6 +16,10 @@ def test_it_is_plain_json_and_comes_back():
     told = json.loads(json.dumps(SPEC.as_dict()))
     assert ExtractorSpec(**told) == SPEC
     assert told["pooling"] == "output"
+
+
+def test_a_spec_that_says_nothing_is_normalised_as_timm_and_torchvision_do_for_imagenet():
+    assert (SPEC.mean, SPEC.std) == (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
 
 
 def test_a_table_of_any_kind_is_plain_json_too():
