@@ -140,9 +140,9 @@ def n_drawn(n_units: int) -> int:
 
     As many draws as units scatter too little, by (n − 1) / n, and their percentiles take the normal
     distribution's tails where Student's are due (Hesterberg 2015, What Teachers Should Know About the
-    Bootstrap, section 3.2): 95 % intervals of 7 scanners would hold 88 %. The scatter grows as fewer
-    are drawn: (n − 1) (z / t)² of them, with the 97.5th percentiles z and t (n − 1 degrees of freedom),
-    make up for both.
+    Bootstrap): intervals would be too short. The scatter grows as fewer are drawn: (n − 1) (z / t)² of
+    them, with the 97.5th percentiles z and t (n − 1 degrees of freedom), make up for both. How often
+    intervals then hold what is true: ``benchmarks/coverage.py``.
     """
     from scipy.special import ndtri, stdtrit  # loaded where it is needed: rankings ask for intervals alone
 
