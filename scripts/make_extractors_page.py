@@ -95,7 +95,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     numbers = {"parameters", "dim", "px", "prefix tokens"}
     cells = [[cell.replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in rows]
     alignment = ["right" if heading in numbers else "left" for heading in headings]
-    return tabulate(cells, headers=headings, tablefmt="github", disable_numparse=True, colalign=alignment)
+    return tabulate(cells, headers=headings, tablefmt="pipe", disable_numparse=True, colalign=alignment)
 
 
 if __name__ == "__main__":

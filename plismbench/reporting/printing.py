@@ -138,7 +138,7 @@ def document(
     marks = {Emphasis.NONE: "{}", Emphasis.BEST: "**{}**", Emphasis.SECOND: "<ins>{}</ins>"}
     words = [[marks[cell.emphasis].format(_escaped(cell.text, _MARKDOWN)) for cell in row] for row in cells]
     alignment = ["left" if name in left else "right" for name in headings]
-    return tabulate(words, headers=list(headings), tablefmt="github", disable_numparse=True, colalign=alignment)
+    return tabulate(words, headers=list(headings), tablefmt="pipe", disable_numparse=True, colalign=alignment)
 
 
 def caption(text: str, table_format: TableFormat) -> str:

@@ -49,6 +49,14 @@ def test_what_is_not_known():
     assert parameters(1_134_774_272) == "1,134.8 M"
 
 
+def test_markdown_numbers_end_under_one_another():
+    head, rule, *_ = document(["model", "score"], [["a", ".5"]], TableFormat.MARKDOWN).splitlines()
+    left, right = rule.strip("|").split("|")
+    assert (left[0], right[-1]) == (":", ":")
+    assert left[-1] == right[0] == "-"
+    assert len(head) == len(rule)
+
+
 def test_markdown_cells_cannot_leave_their_cell():
     lines = document(["model", "score"], [["a|b <i>\n", ".5"]], TableFormat.MARKDOWN).splitlines()
     assert lines[0].split("|")[1].strip() == "model"
