@@ -20,10 +20,10 @@ from itertools import product
 import numpy as np
 import polars as pl
 
-from plismbench.aggregation import PAIR, TERMS, core_schema, pair_schema
 from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
 from plismbench.pairs import PairGroup, slide_pairs
-from plismbench.uncertainty import (
+from plismbench.results.aggregation import PAIR, TERMS, core_schema, pair_schema
+from plismbench.results.uncertainty import (
     N_DRAWS,
     SEED,
     core_medians,

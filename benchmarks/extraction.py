@@ -4,7 +4,7 @@
         [--tiles 128] [--slides 3] [--rounds 3]
 
 Tiles of the section that ships with the package, as PNG files in memory, go through
-`plismbench.extraction` into a store in a temporary folder: decoding, normalising, forward pass, pooling,
+`plismbench.extraction.extraction` into a store in a temporary folder: decoding, normalising, forward pass, pooling,
 conversion, writing. The bare forward pass is the network alone on tensors that are on the device
 already, in the same batches and precision.
 Both run in turns, so that what else the machine does hits both: half of a round's bare tiles before
@@ -33,7 +33,7 @@ from PIL import Image
 from plismbench.dataset import DEMO, TILE_SIZE, RegisteredDataset
 from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.execution.local import LocalExecutor
-from plismbench.extraction import extract_together, plan_extraction
+from plismbench.extraction.extraction import extract_together, plan_extraction
 from plismbench.extractors import registry
 from plismbench.extractors.extractor import default_batch_size, default_device, default_precision, load_extractor
 from plismbench.extractors.spec import Precision

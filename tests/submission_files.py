@@ -11,7 +11,7 @@ from synthetic_results import CORES, make_result
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest, write_manifest
-from plismbench.results import read_result, write_result
+from plismbench.results.result import read_result, write_result
 from plismbench.submissions.submission import pack
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))

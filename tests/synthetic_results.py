@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from plismbench.aggregation import PAIR, core_schema, pair_schema, summarise, top_k_metric
 from plismbench.dataset import PLISM
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.pairs import slide_pairs
-from plismbench.results import Result, Run
-from plismbench.uncertainty import bootstrap
+from plismbench.results.aggregation import PAIR, core_schema, pair_schema, summarise, top_k_metric
+from plismbench.results.result import Result, Run
+from plismbench.results.uncertainty import bootstrap
 
 CORES = {"01_liver": 100, "02_lung": 40, "03_skin": 80, "04_colon": 120, "05_spleen": 60, "06_kidney": 50}
 

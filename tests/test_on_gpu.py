@@ -15,15 +15,15 @@ from vectors import PAIRS, random_pair
 
 from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.evaluation import plan_evaluation
+from plismbench.evaluation.evaluation import plan_evaluation
 from plismbench.execution.local import LocalExecutor
-from plismbench.extraction import extract_together, plan_extraction
+from plismbench.extraction.extraction import extract_together, plan_extraction
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.extractor import load_extractor
 from plismbench.extractors.runner import make_runner, noise_tiles
 from plismbench.extractors.spec import Precision
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
-from plismbench.results import read_result
+from plismbench.results.result import read_result
 from plismbench.search.torch_matmul import TorchEngine
 from plismbench.search.vectors import SlideVectors
 from plismbench.workspace import Existing, Workspace

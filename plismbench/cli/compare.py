@@ -22,11 +22,11 @@ def compare(
     output: options.Output = None,
 ) -> None:
     """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
-    from plismbench.differences import compare as compared
     from plismbench.extractors.registry import called
+    from plismbench.leaderboard.differences import compare as compared
     from plismbench.reporting.differences import comparison_tables, comparison_text
     from plismbench.reporting.printing import printable
-    from plismbench.results import read_results
+    from plismbench.results.result import read_results
 
     models = [called(name) for name in models]
     results = read_results(Workspace(root, find_dataset(dataset).name))

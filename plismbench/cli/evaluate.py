@@ -59,9 +59,9 @@ def evaluate(
     Without --model, a model that lacks slides is named at the end (exit code 2); the others are evaluated.
     """
     from plismbench.embeddings.opening import extracted_stores
-    from plismbench.evaluation import default_memory, plan_evaluation
+    from plismbench.evaluation.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.tables import summary_table, summary_text
-    from plismbench.results import read_result, told_apart
+    from plismbench.results.result import read_result, told_apart
     from plismbench.tiles import own_files
 
     registered = find_dataset(dataset)

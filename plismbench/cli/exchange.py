@@ -14,7 +14,7 @@ from plismbench.own_dataset import find_dataset
 from plismbench.workspace import Existing, Workspace, folder_name, write_text
 
 if TYPE_CHECKING:
-    from plismbench.results import Result
+    from plismbench.results.result import Result
 
 IMPORT_EXAMPLES = (
     "plismbench import --from features/h0_mini --model h0-mini\n\nplismbench evaluate --model h0-mini --n-tiles 8139"
@@ -37,7 +37,7 @@ def import_features(
     existing: options.OnExisting = Existing.SKIP,
 ) -> None:
     """Take over vectors that plism-benchmark extracted, so that they can be evaluated here."""
-    from plismbench.importing import plan_import
+    from plismbench.extraction.importing import plan_import
 
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
@@ -61,7 +61,7 @@ def export(
 ) -> None:
     """Write results as plism-benchmark writes them, and print the paths."""
     from plismbench.reporting.plism_benchmark import METRICS_FILE, RESULTS_FILE, metrics_csv, results_csv
-    from plismbench.results import read_results
+    from plismbench.results.result import read_results
 
     registered = find_dataset(dataset)
     results = read_results(Workspace(root, registered.name))

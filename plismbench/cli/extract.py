@@ -20,7 +20,7 @@ from plismbench.workspace import Existing, Workspace
 
 if TYPE_CHECKING:
     from plismbench.execution.executor import Executor
-    from plismbench.extraction import Extraction
+    from plismbench.extraction.extraction import Extraction
     from plismbench.tiles import ChosenSource
 
 EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
@@ -84,7 +84,7 @@ def extract(
     _refuse_one_name_for_two(specs)
 
     from plismbench.embeddings.manifest import known_commits
-    from plismbench.extraction import extract_together, plan_extraction
+    from plismbench.extraction.extraction import extract_together, plan_extraction
     from plismbench.extractors.extractor import default_device, default_precision
     from plismbench.extractors.pinning import pinned
     from plismbench.tiles import tile_source
@@ -157,8 +157,8 @@ def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
 
 def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> None:
     """Shows what so many tiles would take."""
-    from plismbench.extraction import written_bytes
-    from plismbench.profiling import profile_model
+    from plismbench.extraction.extraction import written_bytes
+    from plismbench.extraction.profiling import profile_model
     from plismbench.reporting.printing import duration, size
 
     name, device, precision = plan.spec.name, plan.device, plan.precision

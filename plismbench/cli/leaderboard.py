@@ -18,9 +18,9 @@ from plismbench.workspace import Workspace, write_text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from plismbench.gate import Check, Requirements
-    from plismbench.leaderboard import Leaderboard
-    from plismbench.results import Result
+    from plismbench.leaderboard.gate import Check, Requirements
+    from plismbench.leaderboard.leaderboard import Leaderboard
+    from plismbench.results.result import Result
 
 EXAMPLES = "plismbench leaderboard --no-published\n\nplismbench leaderboard --dataset demo --format markdown"
 
@@ -60,14 +60,14 @@ def leaderboard(
     With --baseline, --fail-under or --require-rank it is a gate: exit code 1, and a line on stderr
     for each number that is worse than allowed.
     """
-    from plismbench.board_file import board_text, read_boards
     from plismbench.embeddings.efficiency import read_costs
-    from plismbench.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
-    from plismbench.leaderboard import leaderboards
-    from plismbench.leaderboard import published as published_board
+    from plismbench.leaderboard.board_file import board_text, read_boards
+    from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
+    from plismbench.leaderboard.leaderboard import leaderboards
+    from plismbench.leaderboard.leaderboard import published as published_board
     from plismbench.reporting.printing import printable
     from plismbench.reporting.ranking import sorted_board, undefined_terms
-    from plismbench.results import read_results
+    from plismbench.results.result import read_results
 
     shown, models = options.split_commas(columns), options.model_names(model)
     _refuse_what_does_not_fit(table_format, shown, sort, group)
@@ -122,7 +122,7 @@ def _mind_outdated(
         FingerprintMismatch: if the gate would judge one of them.
     """
     from plismbench.reporting.printing import printable
-    from plismbench.results import is_outdated
+    from plismbench.results.result import is_outdated
 
     for name in sorted({result.run.name for result in results if is_outdated(result.run, workspace)}):
         again = f"Run `plismbench evaluate --dataset {shlex.quote(dataset)} --model {shlex.quote(name)}`."
@@ -180,7 +180,7 @@ def _rankings(
 
 
 def _groups(results: "list[Result]", published: bool, table_format: TableFormat) -> "list[RenderableType | str]":
-    from plismbench.group_tables import group_tables, published_groups
+    from plismbench.leaderboard.group_tables import group_tables, published_groups
     from plismbench.reporting.groups import group_notes, groups_table, groups_text
     from plismbench.reporting.printing import printable
 

@@ -59,9 +59,9 @@ def check(
     spec = registry.get(name)
 
     from plismbench.dataset import DEMO
+    from plismbench.extraction.model_check import inspect_extractor, record_vectors
     from plismbench.extractors.extractor import default_device
     from plismbench.extractors.pinning import pinned
-    from plismbench.model_check import inspect_extractor, record_vectors
     from plismbench.reporting.models import findings_table, findings_text
     from plismbench.tiles.demo import DemoTiles
 

@@ -25,8 +25,8 @@ def profile(
 
     specs = [registry.get(name) for name in options.split_commas(model)]
 
+    from plismbench.extraction.profiling import profile_model
     from plismbench.extractors.extractor import default_device, default_precision
-    from plismbench.profiling import profile_model
     from plismbench.reporting.efficiency import profile_table, profile_text
 
     if device == "auto":

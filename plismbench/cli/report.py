@@ -13,7 +13,7 @@ from plismbench.own_dataset import find_dataset
 from plismbench.workspace import Workspace, write_text
 
 if TYPE_CHECKING:
-    from plismbench.failures import Failures
+    from plismbench.evaluation.failures import Failures
 
 EXAMPLES = "plismbench report --dataset demo\n\nplismbench report --output robustness.html"
 
@@ -37,11 +37,11 @@ def report(
 ) -> None:
     """Write one self-contained HTML file with tables and plots, and print its path."""
     from plismbench.embeddings.efficiency import read_costs
-    from plismbench.failures import find_failures, pair_named
-    from plismbench.leaderboard import leaderboards, published
+    from plismbench.evaluation.failures import find_failures, pair_named
+    from plismbench.leaderboard.leaderboard import leaderboards, published
     from plismbench.reporting.pictures import write_pictures
     from plismbench.reporting.report import report_html
-    from plismbench.results import read_results
+    from plismbench.results.result import read_results
 
     registered = find_dataset(dataset)
     named = failures not in ("hardest", "none")

@@ -30,7 +30,7 @@ def pack(
 ) -> None:
     """Write one archive with everything that follows from the embeddings, and print its path."""
     from plismbench.extractors.registry import called
-    from plismbench.results import read_result
+    from plismbench.results.result import read_result
     from plismbench.submissions.archive import SUFFIX
     from plismbench.submissions.submission import pack as write
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from plismbench.differences import Comparison, Duel
+from plismbench.leaderboard.differences import Comparison, Duel
 from plismbench.pairs import Axis
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark
 from plismbench.reporting.terminal import TerminalTable
-from plismbench.uncertainty import FEWEST
+from plismbench.results.uncertainty import FEWEST
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from plismbench.failures import Failures, Query, Tile
+from plismbench.evaluation.failures import Failures, Query, Tile
 from plismbench.reporting.printing import number
 
 BUDGET = 4_000_000

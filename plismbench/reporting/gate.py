@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from plismbench.gate import Check, Demand
+from plismbench.leaderboard.gate import Check, Demand
 from plismbench.reporting.printing import UNKNOWN, number, printable
 
 

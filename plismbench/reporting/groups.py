@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from plismbench.group_tables import GroupTable
+from plismbench.leaderboard.group_tables import GroupTable
 from plismbench.pairs import PairGroup
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, caption, csv_text, document, number, remark

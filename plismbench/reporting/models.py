@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from plismbench.extraction.model_check import Finding
     from plismbench.extractors.spec import ExtractorSpec
-    from plismbench.model_check import Finding
 
 MODELS_SCHEMA = "plismbench.models/1"
 CHECK_SCHEMA = "plismbench.check/1"

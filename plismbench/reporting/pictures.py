@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from plismbench.errors import MissingPackage
-from plismbench.leaderboard import Leaderboard
+from plismbench.leaderboard.leaderboard import Leaderboard
 from plismbench.reporting.figure_style import markup
 from plismbench.reporting.report import report_sections
-from plismbench.results import Result
+from plismbench.results.result import Result
 from plismbench.workspace import writing
 
 _WIDTH, _SCALE = 900, 2

@@ -4,9 +4,9 @@ import csv
 import io
 from typing import Any
 
-from plismbench.aggregation import top_k_metric
 from plismbench.pairs import PairGroup
-from plismbench.results import Result
+from plismbench.results.aggregation import top_k_metric
+from plismbench.results.result import Result
 
 METRICS_FILE = "metrics.csv"
 RESULTS_FILE = "results.csv"

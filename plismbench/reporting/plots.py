@@ -7,11 +7,11 @@ Backgrounds are transparent and text is left to the style sheet of the page, for
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plismbench.aggregation import medians_between
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.figure_style import axis, error_bars, layout, markup, names_axis, whole_name
 from plismbench.reporting.printing import number
-from plismbench.results import Result
+from plismbench.results.aggregation import medians_between
+from plismbench.results.result import Result
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from plismbench.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
 from plismbench.errors import UnknownName
-from plismbench.leaderboard import Leaderboard, LeaderboardRow
+from plismbench.leaderboard.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
+from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import (
     UNKNOWN,
@@ -20,7 +20,7 @@ from plismbench.reporting.printing import (
     remark,
 )
 from plismbench.reporting.terminal import TerminalTable
-from plismbench.uncertainty import FEWEST
+from plismbench.results.uncertainty import FEWEST
 
 _BAR_WIDTH = 5
 _PLISM_MARK = "†"

@@ -6,10 +6,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from plismbench import __version__
-from plismbench.aggregation import Hardest, hardest_between, top_k_metric
 from plismbench.dataset import DEMO, PLISM
-from plismbench.failures import Failures
-from plismbench.leaderboard import Cost, Leaderboard
+from plismbench.evaluation.failures import Failures
+from plismbench.leaderboard.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
 from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
 from plismbench.reporting.failures import FailurePanel, failure_panels
@@ -17,7 +16,8 @@ from plismbench.reporting.plots import distribution_figure, groups_figure, matri
 from plismbench.reporting.printing import interval_text, number, parameters, printable
 from plismbench.reporting.ranking import notes, rank, times, undefined_terms
 from plismbench.reporting.tables import Cells, summary_cells
-from plismbench.results import Result
+from plismbench.results.aggregation import Hardest, hardest_between, top_k_metric
+from plismbench.results.result import Result
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

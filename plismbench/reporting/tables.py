@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from plismbench.aggregation import top_k_metric
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, csv_text, document, number
 from plismbench.reporting.terminal import TerminalTable
-from plismbench.results import Result
+from plismbench.results.aggregation import top_k_metric
+from plismbench.results.result import Result
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,7 +11,7 @@ from plismbench.extractors.locations import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
-from plismbench.results import Run
+from plismbench.results.result import Run
 
 _WORD = re.compile(r"[\w.+-]{1,100}")  # no bar: a signature is split by them
 _REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")

@@ -12,7 +12,7 @@ import polars as pl
 from plismbench.dataset import Slide, dataset_named
 from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest, write_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, PlismbenchError, RejectedSubmission
-from plismbench.results import Result, Run, begin_result, read_result, selection_name, write_result
+from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, write_result
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables

@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import polars as pl
 
-from plismbench.aggregation import PAIR, core_metrics, metric_names, top_k_metric
 from plismbench.dataset import Slide
 from plismbench.errors import RejectedSubmission
 from plismbench.metrics.protocol import OWKIN
 from plismbench.pairs import slide_pairs
-from plismbench.results import Result, summed_up
-from plismbench.uncertainty import INTERVAL_SCHEMA, tiles_per_count
+from plismbench.results.aggregation import PAIR, core_metrics, metric_names, top_k_metric
+from plismbench.results.result import Result, summed_up
+from plismbench.results.uncertainty import INTERVAL_SCHEMA, tiles_per_count
 
 _CLOSE = 1e-9  # of sums in another order
 _CLOSE_OWKIN = 1e-3  # its mean cosine is a float16

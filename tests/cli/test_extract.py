@@ -272,7 +272,7 @@ def test_a_dry_run_says_what_it_can_before_it_loads_the_model_and_leaves_nothing
     def fail(*_, **__):
         raise Unavailable("no network")
 
-    monkeypatch.setattr("plismbench.profiling.load_extractor", fail)
+    monkeypatch.setattr("plismbench.extraction.profiling.load_extractor", fail)
     told = run("extract", "--model=toy", "--dataset=tiny", "--dry-run")
     assert told.code == 3
     assert [line.split()[0] for line in told.out.splitlines()] == ["toy:", "fetch", "write"]

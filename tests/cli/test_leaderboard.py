@@ -11,7 +11,7 @@ from stores import make_store, make_vectors
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
-from plismbench.results import write_result
+from plismbench.results.result import write_result
 from plismbench.workspace import Workspace
 
 PUBLISHED = "plism@published|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|owkin-fp16"

@@ -2,7 +2,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.errors import MissingPackage
-from plismbench.results import write_result
+from plismbench.results.result import write_result
 from plismbench.workspace import Workspace
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))

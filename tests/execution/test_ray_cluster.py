@@ -27,11 +27,11 @@ import ray
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from small_tiles import TILES, SlowTiles
-from test_extraction import COLOUR, SPEC, plan
+from small_extraction import COLOUR, SPEC, plan
 import small_work
 from plismbench.execution.executor import UnderWay
 from plismbench.execution.ray_cluster import RayExecutor
-from plismbench.extraction import extract_together
+from plismbench.extraction.extraction import extract_together
 
 seen = {}
 impatient = {f"health_check_{word}": value for word, value in
@@ -99,9 +99,9 @@ cluster.shutdown()
 @needs_ray
 @pytest.mark.slow
 def test_what_a_killed_node_had_goes_elsewhere_and_the_store_is_the_same(tmp_path):
+    from small_extraction import COLOUR, SPEC, contents, plan, run
     from small_tiles import TILES
     from stores import SLIDES
-    from test_extraction import COLOUR, SPEC, contents, plan, run
 
     whole = [plan(tmp_path / "whole", spec) for spec in (SPEC, COLOUR)]
     for extraction in whole:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
-from plismbench.results import Run
+from plismbench.results.result import Run
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
-from plismbench.differences import Comparison, compare
+from plismbench.leaderboard.differences import Comparison, compare
 from plismbench.reporting.differences import comparison_tables, comparison_text
 from plismbench.reporting.formats import TableFormat
 

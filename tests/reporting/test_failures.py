@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from plismbench.dataset import Slide
-from plismbench.failures import Failures, Query, Tile
+from plismbench.evaluation.failures import Failures, Query, Tile
 from plismbench.pairs import Axis, SlidePair
 from plismbench.reporting.failures import failure_panels
 

@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from plismbench.gate import Check, Demand
+from plismbench.leaderboard.gate import Check, Demand
 from plismbench.reporting.gate import check_line, junit
 
 

@@ -6,10 +6,10 @@ import json
 from huggingface_hub import constants
 from rich.console import Console
 
+from plismbench.extraction.model_check import Finding
 from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.registry import Registration
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.model_check import Finding
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.models import findings_text, models_table, models_text, spec_text
 

@@ -12,13 +12,13 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 from synthetic_results import make_result
 
-from plismbench.aggregation import hardest_between
 from plismbench.dataset import DEMO, PLISM, Slide
-from plismbench.failures import Failures, Query, Tile
-from plismbench.leaderboard import leaderboards, published
+from plismbench.evaluation.failures import Failures, Query, Tile
+from plismbench.leaderboard.leaderboard import leaderboards, published
 from plismbench.pairs import Axis, SlidePair
 from plismbench.reporting.printing import number
 from plismbench.reporting.report import report_html, report_sections
+from plismbench.results.aggregation import hardest_between
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
 

@@ -6,7 +6,7 @@ from submission_files import changed_json, changed_run, changed_table, forge, ma
 
 from plismbench.embeddings.manifest import read_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, RejectedSubmission, StorageFailure
-from plismbench.results import read_result, write_result
+from plismbench.results.result import read_result, write_result
 from plismbench.submissions.submission import add, pack, unpack
 from plismbench.workspace import Existing
 

@@ -5,10 +5,10 @@ import pytest
 from submission_files import SLIDES
 from synthetic_results import CORES, make_result
 
-from plismbench.aggregation import summarise
 from plismbench.errors import RejectedSubmission
+from plismbench.results.aggregation import summarise
+from plismbench.results.uncertainty import bootstrap
 from plismbench.submissions.table_checks import check_tables
-from plismbench.uncertainty import bootstrap
 
 
 def whole(**changes):

@@ -1,0 +1,291 @@
+"""Vectors to numbers, pair by pair, into a result."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+
+import polars as pl
+
+from plismbench.dataset import RegisteredDataset, Slide, TileSubset
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
+from plismbench.evaluation.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
+from plismbench.evaluation.partial_results import Parts, drop_parts
+from plismbench.execution.threads import ThreadExecutor, thread_budget
+from plismbench.machine import hardware, memory_bytes
+from plismbench.metrics.protocol import OWKIN, PROTOCOL, PROTOCOLS
+from plismbench.metrics.retrieval import check_cutoffs
+from plismbench.pairs import SlidePair, slide_pairs
+from plismbench.results.aggregation import PAIR
+from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, summed_up, write_result
+from plismbench.search.engine import AUTO, engine, engine_for
+from plismbench.search.vectors import keeps_directions
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, require_writable, storage_errors
+
+PAIRS_PER_PART = 32
+"""Pairs that are written together: the most that an interruption loses."""
+
+_READ_AT_ONCE = 2**26
+"""Bytes of slides, as stored, that are read and searched side by side, a thread each.
+
+A slide of a few hundred tiles keeps one core busy, a large one keeps all; and what is read has to fit
+beside the slides that are held.
+"""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One extractor over all pairs of some slides: what is to do, and how.
+
+    Args:
+        store: the vectors.
+        dataset: whose tiles they are.
+        run: what the result will say of itself.
+        subset: the tiles.
+        n_pairs: of all slides asked for.
+        todo: the pairs that no earlier, interrupted run has left behind; none if ``finished``.
+        folder: where the result goes.
+        slides_in_memory: how many slides are held at once, at least 2.
+        threads: for everything together.
+        finished: the result is there already, and is kept.
+    """
+
+    store: EmbeddingStore
+    dataset: RegisteredDataset
+    run: Run
+    subset: TileSubset
+    n_pairs: int
+    todo: tuple[SlidePair, ...]
+    folder: Path
+    slides_in_memory: int
+    threads: int
+    finished: bool
+
+    def evaluate(self) -> Iterator[SlidePair]:
+        """Evaluates what is to do and writes the result; yields each pair when it is done.
+
+        Raises:
+            PlismbenchError: if the vectors cannot be read or do not belong together.
+        """
+        if self.finished:
+            return
+        begun = time.perf_counter()
+        parts = Parts.of(self.folder, self.run)
+        rows: list[dict[str, object]] = []
+        for pair, row in self._compared():
+            rows.append(row)
+            if len(rows) == PAIRS_PER_PART:
+                parts.write(rows)
+                rows = []
+            yield pair
+        if rows:
+            parts.write(rows)
+        seconds = time.perf_counter() - begun
+        # The bootstrap's products are flat: a second thread of BLAS only waits, on a busy machine for seconds.
+        with thread_budget(1):
+            self._finish(parts.read(), seconds)
+
+    def _compared(self) -> Iterator[tuple[SlidePair, dict[str, object]]]:
+        """Every pair that is to do with its row, in an order in which few slides are read twice."""
+        if not self.todo:  # it ended between the last pair and the result
+            return
+        ks, search = self.run.ks, engine(self.run.engine, self.run.device)
+        names = sorted({slide for pair in self.todo for slide in (pair.a, pair.b)})
+        stored = self.dataset.tiles_per_slide * self.store.manifest.dim * 2
+        pairs_at_once = self.threads if search.concurrent else 1
+        slides_at_once = max(1, min(pairs_at_once, _READ_AT_ONCE // stored))
+        readers, executor = (ThreadExecutor(self.threads, at_once) for at_once in (slides_at_once, pairs_at_once))
+        # Ties that rounding makes fall as the tiles lie.
+        rows = self.subset.drawn() if self.run.protocol == OWKIN else self.subset.rows()
+        slides = Slides(self.store, self.dataset, names, rows, max(ks), search, readers, self.slides_in_memory)
+        measure = PairMetrics(ks, self.run.protocol, search, slides.tissue)
+        for wanted, batch in _batches(self.todo, self.slides_in_memory, slides_at_once):
+            with thread_budget(self.threads):
+                yield from zip(batch, executor.map(measure, slides.both(batch, wanted)), strict=True)
+
+    def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
+        if len(parts) != self.n_pairs:
+            raise CorruptFile(
+                f"{self.folder} has {len(parts)} of {self.n_pairs} pairs.", hint="Run the same command again."
+            )
+        ks = self.run.ks
+        pairs, cores = pairs_of(parts, ks), cores_of(parts, ks)
+        summary, draws = summed_up(pairs, cores, ks)
+        rate = len(self.todo) / seconds if self.todo else 0.0
+        run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
+        begin_result(self.folder)
+        with storage_errors(self.folder):
+            (self.folder / MANIFEST_FILE).unlink(missing_ok=True)  # of a submission, whose place this takes
+        write_result(self.folder, Result(run, pairs, summary, cores, draws))
+        drop_parts(self.folder)
+
+
+def plan_evaluation(
+    store: EmbeddingStore,
+    dataset: RegisteredDataset,
+    slides: tuple[Slide, ...],
+    workspace: Workspace,
+    *,
+    n_tiles: int,
+    ks: tuple[int, ...],
+    engine_name: str,
+    memory: int,
+    threads: int,
+    existing: Existing,
+    device: str = AUTO,
+    protocol: str = PROTOCOL,
+    files: Mapping[Slide, str] | None = None,
+) -> Evaluation:
+    """Checks that there is everything to evaluate, and finds out which pairs are to do.
+
+    Args:
+        store: one extractor's vectors.
+        dataset: whose slides they are.
+        slides: those to pair with each other.
+        workspace: where the result goes.
+        n_tiles: size of the tile subset.
+        ks: cut-offs.
+        engine_name: see ``plismbench.search.engine``.
+        memory: bytes that slides may take at once; on a GPU half of what is free there, if that is less.
+        threads: for everything together.
+        existing: what to do with a result that is there.
+        device: where the engine searches.
+        protocol: see ``plismbench.metrics.protocol``.
+        files: what stands for the files of each slide of one's own; vectors extracted from others are refused.
+
+    Raises:
+        AlreadyExists: if the result is there and ``existing`` is ``error``.
+        MissingEmbeddings: if a slide is not in the store.
+        InvalidInput: if there are fewer than two slides, memory for fewer, or a number is out of its range.
+        UnknownName: if there is no such engine or protocol.
+        NeedsAction: if the engine cannot use the device.
+        FingerprintMismatch: if the store is of another data set or revision, or was extracted from other files.
+        StorageFailure: if the result could not be written.
+    """
+    if len(slides) < 2:
+        raise InvalidInput("A pair needs two slides; only one is left by this choice.")
+    if threads < 1:
+        raise InvalidInput(f"Cannot work with {threads} threads.")
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
+    subset = TileSubset(n_tiles, dataset.tiles_per_slide)
+    check_cutoffs(ks, n_tiles)
+    engine_name = engine_for(engine_name, device)
+    search = engine(engine_name, device)
+    store.require(slides)
+    manifest = store.manifest
+    replace(manifest, dataset=dataset.name, revision=dataset.revision).require_same(
+        manifest.identity, store.folder, hint="Extract again with --existing replace."
+    )
+    if not manifest.origin:
+        store.require_made_from(files or {})
+    run = Run(
+        extractor=manifest.extractor,
+        fingerprint=manifest.fingerprint,
+        dataset=dataset.name,
+        revision=dataset.revision,
+        slides=tuple(sorted(map(str, slides))),
+        all_slides=set(slides) == set(dataset.slides),
+        n_tiles=n_tiles,
+        seed=subset.seed,
+        ks=tuple(sorted(ks)),
+        precision=manifest.precision,
+        vectors=store.content(slides),
+        tiles_commit=manifest.tiles_commit | _own_tiles(store, slides),
+        protocol=protocol,
+        engine=engine_name,
+        device=search.device,
+        hardware=hardware() | {"threads": threads},
+        versions={name: version(name) for name in ("plismbench", "numpy", "polars", "pyarrow")} | search.versions,
+    )
+    memory = memory if search.room is None else min(memory, search.room)
+    in_memory = slides_that_fit(memory, len(slides), n_tiles, manifest.dim, max(ks))
+    folder = workspace.results(manifest.name, selection_name(dataset, slides, n_tiles, ks, protocol))
+    finished = _is_finished(folder, run, existing)
+    pairs = slide_pairs(slides)
+    todo: tuple[SlidePair, ...] = ()
+    if not finished:
+        require_writable(folder)
+        parts = Parts.of(folder, run)
+        drop_parts(folder, but=None if existing is Existing.REPLACE else parts)
+        done = set(parts.read().select(PAIR).iter_rows())
+        todo = tuple(pair for pair in pairs if pair.codes not in done)
+    return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, finished)
+
+
+def default_memory() -> int:
+    """Half of the machine's memory, in bytes."""
+    return memory_bytes() // 2
+
+
+def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: int) -> int:
+    """How many slides are held at once.
+
+    Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
+    float16 as stored, float32 turned, three float64 a tile, and its float64 directions if it keeps them.
+
+    Raises:
+        InvalidInput: if not even two fit.
+    """
+    neighbors = n_slides * n_tiles * (limit + 1) * 8
+    per_number = 2 + 4 + (8 if keeps_directions(n_tiles, dim) else 0)
+    per_slide = n_tiles * (dim * per_number + 4 + 3 * 8)
+    fit = (memory - neighbors) // per_slide
+    if fit < 2:
+        raise InvalidInput(
+            f"Two slides of {n_tiles:,} tiles at dim {dim:,} need {(neighbors + 2 * per_slide) / 1e9:.2g} GB;"
+            f" {memory / 1e9:.2g} GB are allowed.",
+            hint="Raise --memory, or ask for fewer tiles with --n-tiles.",
+        )
+    return min(n_slides, fit)
+
+
+def _own_tiles(store: EmbeddingStore, slides: Sequence[Slide]) -> dict[str, str]:
+    """What stands for the files that the tiles of some slides were read from, under the name of their data set.
+
+    Nothing for tiles of the Hub or the demo, for vectors that others made, or where a slide does not say.
+    """
+    made_from = store.made_from(sorted(slides))
+    if store.manifest.origin or len(made_from) < len(slides):
+        return {}
+    return {store.manifest.dataset: hashlib.sha256("\n".join(made_from.values()).encode()).hexdigest()[:40]}
+
+
+def _batches(pairs: Sequence[SlidePair], in_memory: int, at_once: int) -> Iterator[tuple[list[Slide], list[SlidePair]]]:
+    """The pairs, those together that the next slides complete, with the slides that are needed for a while.
+
+    Where not all slides fit, two blocks of them serve all pairs between them before the next is read.
+    """
+    slides = sorted({slide for pair in pairs for slide in (pair.a, pair.b)})
+    block = in_memory if len(slides) <= in_memory else in_memory // 2
+    place = {slide: number for number, slide in enumerate(slides)}
+    ordered = sorted(pairs, key=lambda pair: (place[pair.a] // block, place[pair.b], pair.a))
+    for (first, last, _), batch in groupby(
+        ordered, key=lambda pair: (place[pair.a] // block, place[pair.b] // block, place[pair.b] // at_once)
+    ):
+        yield [slide for slide in slides if place[slide] // block in (first, last)], list(batch)
+
+
+def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:
+    """Whether the same result is there and to be kept; one of other vectors or cut-offs is not the same."""
+    if existing is Existing.REPLACE or not (folder / RUN_FILE).exists():
+        return False
+    if existing is Existing.ERROR:
+        raise AlreadyExists(
+            f"'{run.name}' is evaluated already: {folder}.",
+            hint="Keep it with --existing skip, or evaluate again with --existing replace.",
+        )
+    try:
+        there = read_result(folder).run
+    except CorruptFile:
+        return False
+    if (there.signature, there.fingerprint, there.vectors) != (run.signature, run.fingerprint, run.vectors):
+        return False
+    if not there.tiles_commit.items() <= run.tiles_commit.items():  # other tiles may give the same vectors
+        return False
+    drop_parts(folder)  # of an evaluation that was killed between its last two steps
+    return True

@@ -1,0 +1,73 @@
+"""The pairs of an evaluation under way, some to a file, so that an interruption loses few."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from plismbench.errors import CorruptFile, StorageFailure
+from plismbench.evaluation.pair_metrics import part_schema
+from plismbench.results.aggregation import PAIR, check_schema
+from plismbench.results.result import Run, write_table
+from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was compared so far of one result.
+
+    Args:
+        folder: of these vectors and cut-offs only; parts of others lie beside it.
+        ks: cut-offs.
+    """
+
+    folder: Path
+    ks: tuple[int, ...]
+
+    @classmethod
+    def of(cls, folder: Path, run: Run) -> "Parts":
+        """The parts of a result that goes to a folder."""
+        return cls(folder / PARTS_FOLDER / _digest(f"{run.signature} {run.fingerprint} {run.vectors}"), run.ks)
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        """Writes some pairs to a file of their own, whole or not at all."""
+        schema = part_schema(self.ks)
+        table = pl.DataFrame({name: [row[name] for row in rows] for name in schema}, schema=schema)
+        write_table(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet", table)
+
+    def read(self) -> pl.DataFrame:
+        """Every pair once, sorted; no rows if there are no parts. What is damaged goes, and is done again.
+
+        Raises:
+            StorageFailure: if a file cannot be read for a reason that may pass.
+        """
+        tables = [pl.DataFrame(schema=part_schema(self.ks))]
+        for path in sorted(self.folder.glob("*.parquet")):
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise StorageFailure(
+                    f"Cannot read {path}: {error.strerror or error}.", hint="Run the same command again."
+                ) from error
+            try:
+                tables.append(check_schema(pl.read_parquet(content), part_schema(self.ks), path))
+            except (pl.exceptions.PolarsError, CorruptFile):
+                path.unlink()
+        return pl.concat(tables).unique(PAIR).sort(PAIR)
+
+
+def drop_parts(folder: Path, but: Parts | None = None) -> None:
+    """Removes what interrupted evaluations left for a folder, all or all but one."""
+    if but is None:
+        remove_folder(folder / PARTS_FOLDER)
+        return
+    for path in (folder / PARTS_FOLDER).glob("*"):
+        if path != but.folder:
+            remove_folder(path)
+    sweep(but.folder)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

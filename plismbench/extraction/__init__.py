@@ -1,0 +1,1 @@
+"""Tiles to stored vectors: the pipeline, its speed, a check of a model, and vectors from elsewhere."""

@@ -1,0 +1,210 @@
+"""Tiles to vectors, slide by slide, into a store."""
+
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from plismbench.dataset import Slide
+from plismbench.embeddings.efficiency import Efficiency, total, write_efficiency
+from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.opening import open_for_writing
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import StorageFailure, WorkerLost
+from plismbench.execution.executor import Executor, UnderWay
+from plismbench.extraction.pipeline import Pipeline, SlideExtracted, Task
+from plismbench.extractors.devices import set_threads
+from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.loaders import versions_of
+from plismbench.extractors.locations import TRUST
+from plismbench.extractors.runner import make_runner
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.source import TileSource
+from plismbench.workspace import Existing, Workspace, remove_folder, sweep
+
+DEFAULT_WORKERS = 2
+"""Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
+
+
+def count_nothing(n_tiles: int) -> None:
+    """Takes a count of tiles and forgets it: a progress bar that is not there."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One extractor over some slides: what is to do, and how. Small; it travels to workers.
+
+    Args:
+        spec: the model.
+        source: the tiles.
+        store: where the vectors go.
+        slides: those asked for that the store does not have yet.
+        skipped: those asked for that it has.
+        device: a torch device, ``cpu`` or ``cuda``.
+        precision: of the forward pass.
+        batch_size: tiles a forward pass; None for what suits model and device.
+        unlike: something else made what the store holds; it goes when the work begins.
+    """
+
+    spec: ExtractorSpec
+    source: TileSource
+    store: EmbeddingStore
+    slides: tuple[Slide, ...]
+    skipped: tuple[Slide, ...]
+    device: str
+    precision: Precision
+    batch_size: int | None
+    unlike: bool = False
+
+
+def extract_together(
+    plans: Sequence[Extraction],
+    executor: Executor,
+    on_tiles: Callable[[int], None] = count_nothing,
+    *,
+    workers: int = DEFAULT_WORKERS,
+    compiled: bool = False,
+    threads: int | None = None,
+) -> Iterator[SlideExtracted]:
+    """Runs several extractors in one pass over the tiles: each is read and decoded once.
+
+    Args:
+        plans: extractors over the same source; each gets those slides that its store lacks.
+        executor: where the work runs.
+        on_tiles: told how many more tiles were done, by one extractor or another, wherever they work; less than
+            none where slides of a lost worker begin anew.
+        workers: slides that are read and decoded at once.
+        compiled: fuse the operations of the networks with ``torch.compile``.
+        threads: of arithmetic on a CPU, for each worker of the executor; torch's choice if left out.
+
+    Yields:
+        Each slide of each extractor, now in its store. How fast those were lies beside its manifest
+        at the end, and also after an interruption; after a kill, how fast the first slide of all was.
+    """
+    for plan in plans:
+        if plan.unlike:
+            remove_folder(plan.store.folder)
+    tasks = [
+        Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
+        for slide in sorted({slide for plan in plans for slide in plan.slides})
+    ]
+    start = partial(_start, tuple(plans), workers, compiled, threads, os.environ.get(TRUST))
+    costs: dict[str, list[Efficiency]] = {}
+    begun = math.inf
+    told: Counter[Task] = Counter()
+    try:
+        for slides in executor.run(start, tasks):
+            if isinstance(slides, UnderWay):
+                on_tiles(slides.n_done - told[slides.item])
+                told[slides.item] = slides.n_done
+                continue
+            for done in slides:
+                begun = min(begun, done.begun)
+                costs.setdefault(done.efficiency.extractor, []).append(done.efficiency)
+            yield from slides
+    except BaseException as error:
+        with suppress(StorageFailure):  # why it ended comes first
+            _leave(plans, costs, begun, executor.n_workers)
+        if isinstance(error, ChildProcessError):
+            raise WorkerLost(
+                f"{error}; what it had begun is lost.",
+                hint="Finished slides are kept; the same command goes on from there. If memory ran out,"
+                " use a smaller --batch-size or fewer --processes.",
+            ) from error
+        raise
+    _leave(plans, costs, begun, executor.n_workers)
+
+
+def _leave(plans: Sequence[Extraction], costs: dict[str, list[Efficiency]], begun: float, n_devices: int) -> None:
+    """Removes what a killed worker was writing, and writes what the slides cost."""
+    for plan in plans:
+        sweep(plan.store.folder)
+        if plan.spec.name in costs:
+            cost = replace(total(costs[plan.spec.name]), wall_seconds=time.time() - begun, n_devices=n_devices)
+            write_efficiency(plan.store.folder, cost)
+
+
+def _start(
+    plans: tuple[Extraction, ...],
+    workers: int,
+    compiled: bool,
+    threads: int | None,
+    trust: str | None,
+    device: str,
+) -> Pipeline:
+    """What a worker runs, once its networks are on its device: an empty name stands for the plans' own."""
+    if trust is not None:  # it was given to the command; another machine does not know
+        os.environ[TRUST] = trust
+    if threads is not None:
+        set_threads(threads)
+    runners = {
+        plan.spec.name: make_runner(
+            load_extractor(plan.spec, device or plan.device, plan.precision, compiled=compiled), plan.batch_size
+        )
+        for plan in plans
+    }
+    stores = {plan.spec.name: plan.store for plan in plans}
+    return Pipeline(plans[0].source, runners, stores, workers)
+
+
+def written_bytes(spec: ExtractorSpec, n_tiles: int) -> int:
+    """What the vectors of so many tiles take: for each, float16 numbers and two coordinates of int32."""
+    return n_tiles * (2 * spec.dim + 8)
+
+
+def plan_extraction(
+    spec: ExtractorSpec,
+    source: TileSource,
+    slides: tuple[Slide, ...],
+    workspace: Workspace,
+    *,
+    device: str,
+    precision: Precision,
+    batch_size: int | None,
+    existing: Existing,
+    commits: Mapping[str, str] | None = None,
+    files: Mapping[Slide, str] | None = None,
+    asked: str = "",
+) -> Extraction:
+    """Opens or makes the store and finds out which slides are to do.
+
+    Args:
+        spec: the model.
+        source: the tiles.
+        slides: those asked for.
+        workspace: where the store is.
+        device: a torch device, ``cpu`` or ``cuda``.
+        precision: of the forward pass.
+        batch_size: tiles a forward pass.
+        existing: what to do with slides that are there.
+        commits: of each repository that the source reads; one store holds one commit of each.
+        files: what stands for the files of each slide that the source reads; one that is there was made from the same.
+        asked: what ``--model`` takes for the spec in any folder, where that is not its name.
+
+    Raises:
+        AlreadyExists: if a slide is there and ``existing`` is ``error``.
+        FingerprintMismatch: if the store holds vectors that something else made, and it is not
+            replaced as a whole; if a slide that stays was made from other files.
+        StorageFailure: if the store cannot be written.
+    """
+    manifest = Manifest(
+        extractor=spec.recorded().as_dict(),
+        fingerprint=spec.fingerprint(),
+        dataset=source.dataset.name,
+        revision=source.dataset.revision,
+        dataset_option=source.dataset.option,
+        model_option="" if asked == spec.name else asked,
+        precision=str(precision),
+        device=device,
+        versions=versions_of(spec),
+        tiles_commit=dict(commits or {}),
+    )
+    opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, files)
+    store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
+    return Extraction(
+        spec, source, store, opened.todo, opened.skipped, device, precision, batch_size, opened.unlike
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Results set against one another: rankings, groups, differences, and the gate."""

@@ -1,0 +1,104 @@
+"""Rankings as a file for other programs: ``plismbench.leaderboard/1``, described in docs/leaderboard.md."""
+
+import json
+import reprlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from plismbench.errors import CorruptFile
+from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
+from plismbench.results.aggregation import TERMS
+
+LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
+
+_HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
+_KINDS = {"name": str, "title": str, "license": str, "published": bool, "trained_on_plism": bool}
+_ADDED = ("score_slide_low", "score_slide_high")  # files of earlier days lack them
+_LARGEST = 1e15  # no number of a ranking comes near
+
+
+def board_text(boards: Sequence[Leaderboard]) -> str:
+    """Rankings as JSON, with every field and digit."""
+    told = [
+        {
+            "signature": board.signature,
+            "chance": board.chance,
+            "timed_on": board.timed_on,
+            "rows": [row_fields(row) for row in board.rows],
+        }
+        for board in boards
+    ]
+    return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2) + "\n"
+
+
+def row_fields(row: LeaderboardRow) -> dict[str, Any]:
+    """Every field of a row, flat; None where it is not known."""
+    told = asdict(row)
+    intervals = told.pop("intervals")
+    bounds = {}
+    for term in TERMS:
+        bounds[f"{term}_low"], bounds[f"{term}_high"] = intervals.get(term, (None, None))
+    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **told, **bounds}
+
+
+def read_boards(path: Path) -> tuple[Leaderboard, ...]:
+    """The rankings in a file of ``board_text``; fields that this version does not know are passed over.
+
+    Raises:
+        CorruptFile: if there is none, or it is something else.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["schema"] != LEADERBOARD_SCHEMA:
+            raise CorruptFile(
+                f"{path} is {reprlib.repr(told['schema'])}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT
+            )
+        boards = tuple(
+            Leaderboard(
+                _kept("signature", board["signature"], str),
+                tuple(map(_row, board["rows"])),
+                _number("chance", board.get("chance")),  # files of earlier days lack these two
+                _kept("timed_on", board.get("timed_on", ""), str),
+            )
+            for board in told["boards"]
+        )
+    except OSError as error:
+        raise CorruptFile(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
+    except KeyError as error:
+        raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: it has no {error}.", hint=_HINT) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: {error}.", hint=_HINT) from error
+    places = Counter((row.name, board.signature) for board in boards for row in board.rows)
+    for (name, signature), count in places.items():
+        if count > 1:
+            raise CorruptFile(f"{path} has '{name}' of {signature} twice.", hint=_HINT)
+    return boards
+
+
+def _row(told: Mapping[str, Any]) -> LeaderboardRow:
+    found: dict[str, Any] = {}
+    for field in fields(LeaderboardRow):
+        name = field.name
+        if name != "intervals":
+            value = told.get(name) if name in _ADDED else told[name]
+            found[name] = _kept(name, value, _KINDS[name]) if name in _KINDS else _number(name, value)
+    bounds = {term: (_number(term, told[f"{term}_low"]), _number(term, told[f"{term}_high"])) for term in TERMS}
+    found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
+    return LeaderboardRow(**found)
+
+
+def _kept(name: str, value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not {kind.__name__}")
+    return value
+
+
+def _number(name: str, value: Any) -> int | float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not a number that can be")
+    return value

@@ -1,0 +1,283 @@
+"""One evaluated extractor: its tables, what made them, and their place on the disk."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import CorruptFile, DuplicateName
+from plismbench.metrics.protocol import PROTOCOL
+from plismbench.metrics.retrieval import DEFAULT_KS
+from plismbench.results.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
+from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
+from plismbench.workspace import (
+    CORES_FILE,
+    DRAWS_FILE,
+    PAIRS_FILE,
+    RUN_FILE,
+    SUMMARY_FILE,
+    Workspace,
+    storage_errors,
+    write_text,
+    writing,
+)
+
+RUN_SCHEMA = "plismbench.run/3"
+
+REPORT_SCHEMA: Schema = SUMMARY_SCHEMA | INTERVAL_SCHEMA
+"""Columns of ``summary.parquet``: every statistic with the interval of its median."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What made a result: ``run.json``.
+
+    Args:
+        extractor: every field of the extractor's spec, as plain JSON.
+        fingerprint: of the spec.
+        dataset, revision: of the tiles.
+        slides: names of the slides that were paired, sorted.
+        all_slides: whether these are all slides of the data set.
+        n_tiles, seed: the tile subset.
+        ks: cut-offs of the retrieval accuracies.
+        vectors: what stands for the vectors that were compared, see ``EmbeddingStore.content``.
+        tiles_commit: of each repository on the Hub that tiles were read from; of a data set of one's own, under
+            its name, what stands for its files; see `told_apart`.
+        precision: of the forward pass.
+        protocol: name of the definitions of the numbers.
+        engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
+            how long the slides were read and compared since it was last resumed, which is neither the
+            start of the command nor the bootstrap; not part of the signature.
+    """
+
+    extractor: dict[str, Any]
+    fingerprint: str
+    dataset: str
+    revision: str
+    slides: tuple[str, ...]
+    all_slides: bool
+    n_tiles: int
+    seed: int
+    ks: tuple[int, ...]
+    precision: str
+    vectors: str = ""
+    tiles_commit: dict[str, str] = field(default_factory=dict)
+    engine: str
+    device: str
+    hardware: dict[str, str | int | float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    pairs_per_second: float = 0.0
+    protocol: str = PROTOCOL
+    schema: str = RUN_SCHEMA
+
+    @property
+    def shown_k(self) -> int:
+        """The cut-off that pictures and comparisons are about: 10, or the largest."""
+        return 10 if 10 in self.ks else max(self.ks)
+
+    @property
+    def name(self) -> str:
+        """Name of the extractor."""
+        return str(self.extractor["name"])
+
+    @property
+    def signature(self) -> str:
+        """One line; results are comparable if, and only if, their signatures are equal.
+
+        For example ``plism@main|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|plism-1``.
+        """
+        count = str(len(self.slides)) if self.all_slides else f"{len(self.slides)}-{slides_digest(self.slides)}"
+        return "|".join(
+            (
+                f"{self.dataset}@{self.revision}",
+                f"slides:{count}",
+                f"tiles:{self.n_tiles}",
+                f"seed:{self.seed}",
+                f"k:{','.join(map(str, self.ks))}",
+                self.precision,
+                self.protocol,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """One extractor on one selection of slides and tiles.
+
+    Args:
+        run: what made it.
+        pairs: one row a pair of slides, of ``pair_schema(run.ks)``.
+        summary: one row a group and metric, of ``REPORT_SCHEMA``.
+        cores: one row a pair and core, of ``core_schema(run.ks)``.
+        draws: one row a draw of the bootstrap, of ``DRAWS_SCHEMA``.
+    """
+
+    run: Run
+    pairs: pl.DataFrame
+    summary: pl.DataFrame
+    cores: pl.DataFrame
+    draws: pl.DataFrame
+
+
+def is_outdated(run: Run, workspace: Workspace) -> bool:
+    """Whether the store's vectors have changed since this result; False without a store that can be read."""
+    try:
+        store = EmbeddingStore.open(workspace.embeddings(run.name))
+        slides = list(map(Slide.parse, run.slides))
+        if all(store.has(slide) for slide in slides):
+            return bool(run.vectors) and store.content(slides) != run.vectors
+    except CorruptFile:  # nothing is extracted here, or it cannot be read: who needs it will say so
+        return False
+    return store.manifest.fingerprint != run.fingerprint
+
+
+def told_apart(results: Iterable[Result]) -> list[Result]:
+    """Results, those of one signature and unlike tiles, by what ``tiles_commit`` says, under signatures of their own.
+
+    Where a revision such as ``main`` stood for more than one commit, it is called ``main:COMMIT``, with
+    twelve digits. Two repositories that publish the same tiles do not contradict each other, nor do
+    vectors that others made and that no commit is known of.
+    """
+    results = list(results)
+    commits: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for result in results:
+        for repo, commit in result.run.tiles_commit.items():
+            commits[result.run.signature, repo].add(commit)
+    return [_named_by_commit(result, commits) for result in results]
+
+
+def _named_by_commit(result: Result, commits: Mapping[tuple[str, str], set[str]]) -> Result:
+    run = result.run
+    own = [commit[:12] for repo, commit in sorted(run.tiles_commit.items()) if len(commits[run.signature, repo]) > 1]
+    return replace(result, run=replace(run, revision=":".join([run.revision, *own])))
+
+
+def summed_up(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The summary and the draws that follow from a pair table and its core table."""
+    intervals, draws = bootstrap(pairs, cores, ks)
+    return summarise(pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left"), draws
+
+
+def slides_digest(slides: Sequence[str]) -> str:
+    """Six hex digits that stand for a choice of slides."""
+    return hashlib.sha256("\n".join(sorted(slides)).encode()).hexdigest()[:6]
+
+
+def selection_name(
+    dataset: RegisteredDataset, slides: Sequence[Slide], n_tiles: int, ks: Sequence[int], protocol: str = PROTOCOL
+) -> str:
+    """Folder of a selection: ``8139-tiles``, then the slides, cut-offs and protocol that are not the usual ones."""
+    name = f"{n_tiles}-tiles"
+    if set(slides) != set(dataset.default_slides):
+        name += f"-{len(slides)}-slides-{slides_digest([str(slide) for slide in slides])}"
+    if set(ks) != set(DEFAULT_KS):
+        name += f"-k-{'-'.join(map(str, sorted(ks)))}"
+    if protocol != PROTOCOL:
+        name += f"-{protocol}"
+    return name
+
+
+def begin_result(folder: Path) -> None:
+    """Takes the mark of completeness from a result that is about to change."""
+    with storage_errors(folder):
+        (folder / RUN_FILE).unlink(missing_ok=True)
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Writes the files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
+    begin_result(folder)
+    tables = {
+        PAIRS_FILE: result.pairs,
+        SUMMARY_FILE: result.summary,
+        CORES_FILE: result.cores,
+        DRAWS_FILE: result.draws,
+    }
+    for name, schema in _schemas(result.run.ks).items():
+        write_table(folder / name, check_schema(tables[name], schema, name))
+    run = asdict(result.run) | {"signature": result.run.signature}
+    write_text(folder / RUN_FILE, json.dumps(run, indent=2, sort_keys=True) + "\n")
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Writes a table as parquet, whole or not at all.
+
+    Raises:
+        StorageFailure: if it cannot be written.
+    """
+    content = BytesIO()  # of a full disk polars itself raises no OSError
+    table.write_parquet(content)
+    with writing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def read_result(folder: Path) -> Result:
+    """The result in a folder.
+
+    Raises:
+        CorruptFile: if a file is missing, damaged or of another version.
+    """
+    run_file = folder / RUN_FILE
+    try:
+        told = json.loads(run_file.read_text(encoding="utf-8"))
+        if not isinstance(told, dict):
+            raise TypeError("it is no JSON object")
+        if told["schema"] != RUN_SCHEMA:
+            raise CorruptFile(
+                f"{run_file} is {told['schema']}; this version reads {RUN_SCHEMA}.",
+                hint="Run `plismbench evaluate` again.",
+            )
+        signature = told.pop("signature")
+        run = Run(**told | {"slides": tuple(told["slides"]), "ks": tuple(told["ks"])})
+        _ = run.name, run.signature
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFile(f"Cannot read {run_file}: {error}.", hint="Run `plismbench evaluate` again.") from error
+    if run.signature != signature:
+        raise CorruptFile(f"{run_file} says signature {signature}, its fields say {run.signature}.")
+    tables = {name: _read_table(folder / name, schema) for name, schema in _schemas(run.ks).items()}
+    return Result(run, tables[PAIRS_FILE], tables[SUMMARY_FILE], tables[CORES_FILE], tables[DRAWS_FILE])
+
+
+def read_results(workspace: Workspace) -> list[Result]:
+    """Every whole result of a data set, by name; unlike states of the data are told apart.
+
+    Raises:
+        CorruptFile: if one is damaged.
+        DuplicateName: if two are of one model under one signature, as a copied folder is.
+    """
+    folders = list(workspace.evaluated())
+    results = told_apart(map(read_result, folders))
+    owners: dict[tuple[str, str], Path] = {}
+    for folder, result in zip(folders, results, strict=True):
+        owner = owners.setdefault((result.run.name, result.run.signature), folder)
+        if owner != folder:
+            raise DuplicateName(
+                f"{owner} and {folder} are both results of '{result.run.name}' with signature {result.run.signature}.",
+                hint="Move one of them elsewhere.",
+            )
+    return results
+
+
+def _schemas(ks: Sequence[int]) -> dict[str, Schema]:
+    return {
+        PAIRS_FILE: pair_schema(ks),
+        SUMMARY_FILE: REPORT_SCHEMA,
+        CORES_FILE: core_schema(ks),
+        DRAWS_FILE: DRAWS_SCHEMA,
+    }
+
+
+def _read_table(path: Path, schema: Schema) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Run `plismbench evaluate` again.") from error
+    return check_schema(table, schema, path)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+
+from plismbench.extraction.profiling import profile_model
+from plismbench.extractors import devices, runner
+from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.extractors.transfer import Computed
+
+SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
+
+
+@pytest.mark.parametrize(("n_tiles", "batch_size", "timed"), [(10, 4, 12), (8, 4, 8), (1, 3, 3), (40, None, 64)])
+def test_whole_batches_are_timed(n_tiles, batch_size, timed):
+    cost = profile_model(SPEC, device="cpu", precision=Precision.BF16, batch_size=batch_size, n_tiles=n_tiles)
+    assert (cost.extractor, cost.n_tiles, cost.batch_size) == ("toy", timed, batch_size or 32)
+    assert (cost.precision, cost.n_params, cost.peak_memory, cost.compiled) == ("bf16", 48 * 8, None, False)
+    assert cost.forward_seconds > 0
+    assert cost.wall_seconds is None
+
+
+def test_the_batch_that_warms_up_does_not_count(monkeypatch):
+    calls = []
+    forward = torch.nn.functional.adaptive_avg_pool2d
+    monkeypatch.setattr(
+        torch.nn.functional, "adaptive_avg_pool2d", lambda image, size: calls.append(len(image)) or forward(image, size)
+    )
+    assert profile_model(SPEC, device="cpu", precision=Precision.FP32, batch_size=4, n_tiles=8).n_tiles == 8
+    assert calls == [4, 4, 4]
+
+
+def test_only_some_batches_are_on_the_device_at_once(monkeypatch):
+    """However many tiles are asked for: each batch that waits takes memory there and here."""
+    sent, computed, most = [], [], []
+
+    class VectorFuture:
+        def result(self):
+            computed.append(self)
+            return Computed(np.zeros((4, 8), np.float16), 1.0)
+
+    class Transfer:
+        def submit(self, forward, pixels):
+            sent.append(pixels)
+            most.append(len(sent) - len(computed))
+            return VectorFuture()
+
+    monkeypatch.setattr(runner, "transfer_to", lambda device: Transfer())
+    cost = profile_model(SPEC, device="cpu", precision=Precision.FP32, batch_size=4, n_tiles=100)
+    assert (cost.n_tiles, cost.forward_seconds) == (100, 25.0)
+    assert max(most) == 3
+
+
+def test_memory_of_the_model_before_does_not_count(monkeypatch):
+    told = []
+    monkeypatch.setattr(devices, "checked_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: told.append("known"))  # before it, torch refuses "cuda:1"
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: told.append("freed"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", told.append)
+    devices.forget_peak_memory("cuda:1")
+    devices.forget_peak_memory("cpu")
+    assert told == ["known", "freed", "cuda:1"]

@@ -1,0 +1,161 @@
+import dataclasses
+import json
+import os
+
+import pytest
+from extras import needs_dev_full
+from stores import SLIDES, make_store, make_vectors
+from synthetic_results import make_result
+
+from plismbench.dataset import DEMO, PLISM, Slide
+from plismbench.errors import CorruptFile, DuplicateName, StorageFailure
+from plismbench.results.result import (
+    is_outdated,
+    read_result,
+    read_results,
+    selection_name,
+    slides_digest,
+    told_apart,
+    write_result,
+)
+from plismbench.workspace import Workspace
+
+
+@pytest.fixture
+def result():
+    return make_result()
+
+
+def test_it_reads_back(tmp_path, result):
+    write_result(tmp_path / "new", result)
+    back = read_result(tmp_path / "new")
+    assert back.run == result.run
+    assert back.pairs.equals(result.pairs)
+    for table in ("pairs", "summary", "cores", "draws"):
+        assert getattr(back, table).equals(getattr(result, table))
+
+
+@needs_dev_full
+def test_a_full_disk_is_one_sentence_that_names_the_table_and_leaves_no_mark_of_completeness(
+    tmp_path, result, monkeypatch
+):
+    write_result(tmp_path, result)
+
+    def full(folder):
+        path = folder / ".x.part"
+        path.symlink_to("/dev/full")
+        return os.open(path, os.O_WRONLY), path
+
+    monkeypatch.setattr("plismbench.workspace._locked_part", full)
+    with pytest.raises(StorageFailure, match=r"The disk is full: could not write .*/pairs\.parquet"):
+        write_result(tmp_path, result)
+    assert not (tmp_path / "run.json").exists()
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_the_signature_is_one_line_of_what_must_be_equal(result):
+    assert result.run.signature == "plism@main|slides:91|tiles:8139|seed:42|k:1,10|fp16|plism-1"
+    changes = [
+        {"dataset": "x"}, {"revision": "2"}, {"n_tiles": 460}, {"seed": 1}, {"ks": (1,)}, {"precision": "bf16"},
+        {"protocol": "plism-2"}, {"slides": result.run.slides[:5], "all_slides": False},
+    ]  # fmt: skip
+    signatures = {dataclasses.replace(result.run, **change).signature for change in changes}
+    assert len(signatures | {result.run.signature}) == len(changes) + 1
+    same = dataclasses.replace(result.run, engine="exact", device="cuda", pairs_per_second=3.0, fingerprint="0")
+    assert same.signature == result.run.signature
+
+
+def test_unlike_commits_of_one_repository_are_told_apart_and_nothing_else():
+    commits = {
+        "a": {"o/tiles": "1" * 40},
+        "b": {"o/tiles": "1" * 40, "o/h5": "5" * 40},
+        "c": {"o/tiles": "2" * 40},
+        "h5": {"o/h5": "5" * 40},
+        "imported": {},
+    }
+    results = [make_result(name, tiles_commit=known) for name, known in commits.items()]
+    alike = [result for result in results if result.run.name != "c"]
+    assert told_apart(alike) == alike
+    assert [result.run.signature.partition("|")[0] for result in told_apart(results)] == [
+        "plism@main:111111111111",
+        "plism@main:111111111111",
+        "plism@main:222222222222",
+        "plism@main",
+        "plism@main",
+    ]
+    other_tiles = make_result("c", n_tiles=460, tiles_commit=commits["c"])  # another signature anyway
+    assert told_apart([results[0], other_tiles]) == [results[0], other_tiles]
+
+
+def test_a_choice_of_slides_has_its_own_folder():
+    assert selection_name(PLISM, PLISM.slides, 8_139, (1, 3, 5, 10)) == "8139-tiles"
+    assert selection_name(PLISM, PLISM.slides, 460, (10, 5, 3, 1)) == "460-tiles"
+    some = selection_name(DEMO, DEMO.slides[:5], 256, (1, 3, 5, 10))
+    assert some.startswith("256-tiles-5-slides-")
+    assert some != selection_name(DEMO, DEMO.slides[1:6], 256, (1, 3, 5, 10))
+    assert selection_name(PLISM, PLISM.slides, 460, (7, 2)) == "460-tiles-k-2-7"
+    assert selection_name(PLISM, PLISM.slides, 460, (1, 3, 5, 10), "owkin-fp16") == "460-tiles-owkin-fp16"
+
+
+def test_a_digest_does_not_depend_on_the_order():
+    assert slides_digest(["a", "b"]) == slides_digest(["b", "a"]) != slides_digest(["a", "c"])
+
+
+@pytest.mark.parametrize("name", ["pairs.parquet", "summary.parquet", "cores.parquet", "draws.parquet", "run.json"])
+@pytest.mark.parametrize("damage", ["truncate", "remove"])
+def test_damage_is_named(tmp_path, result, name, damage):
+    write_result(tmp_path, result)
+    path = tmp_path / name
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(CorruptFile, match=name) as caught:
+        read_result(tmp_path)
+    assert "plismbench evaluate" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_tiles": 460}, "says signature .*tiles:8139.*, its fields say .*tiles:460"),
+        ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/3"),
+        ({"unheard": 1}, "unheard"),
+    ],
+)
+def test_a_run_that_contradicts_itself_is_refused(tmp_path, result, change, words):
+    write_result(tmp_path, result)
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CorruptFile, match=words):
+        read_result(tmp_path)
+
+
+def test_results_are_read_from_a_workspace(tmp_path):
+    workspace = Workspace(tmp_path, "plism")
+    for name in ("b", "a"):
+        write_result(workspace.results(name, "8139-tiles"), make_result(name))
+    assert [result.run.name for result in read_results(workspace)] == ["a", "b"]
+
+
+def test_a_copied_folder_is_no_second_opinion(tmp_path):
+    workspace = Workspace(tmp_path, "plism")
+    slides = (Slide("GM", "AT2"), Slide("HR", "AT2"))
+    for selection, level in (("8139-tiles", 0.5), ("8139-tiles.old", 0.4)):
+        write_result(workspace.results("a", selection), make_result("a", level, slides))
+    with pytest.raises(DuplicateName, match=r"8139-tiles and .*8139-tiles.old are both results of 'a'"):
+        read_results(workspace)
+
+
+def test_a_result_is_outdated_once_its_vectors_are_others(tmp_path):
+    workspace = Workspace(tmp_path, "tiny")
+    store = make_store(workspace.embeddings("toy"), make_vectors(), name="toy")
+    run = make_result("toy", slides=SLIDES).run
+    run = dataclasses.replace(run, vectors=store.content(SLIDES), fingerprint=store.manifest.fingerprint)
+    assert not is_outdated(run, workspace)
+    assert is_outdated(dataclasses.replace(run, vectors="0" * 16), workspace)
+    assert not is_outdated(dataclasses.replace(run, vectors=""), workspace)  # an older version did not tell
+    assert not is_outdated(run, Workspace(tmp_path, "elsewhere"))  # a submission comes without vectors
+    store.path(SLIDES[2]).unlink()
+    assert not is_outdated(run, workspace)
+    assert is_outdated(dataclasses.replace(run, fingerprint="other"), workspace)  # a replacement is under way
