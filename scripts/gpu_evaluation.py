@@ -86,7 +86,7 @@ def check_pairs(
         seconds = time.perf_counter() - begun
         accuracy = np.mean([accuracy for _, accuracy in found])
         yield at_most(f"{len(found):,} pairs × {n_tiles:,} × {dim}, like {title}", seconds, SECONDS, " s")
-        yield Finding("  of it its slides", f"{placing:.3g} s; top-{K} of the pairs {accuracy:.3f}")
+        yield Finding("  of which its slides", f"{placing:.3g} s; top-{K} of the pairs {accuracy:.3f}")
     yield from check_reference(slides[:2], found[0], seconds / len(found))
 
 
