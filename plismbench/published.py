@@ -28,6 +28,11 @@ def published_times() -> dict[str, float]:
     return {row["name"]: row["relative_time"] for row in _published()["inference_time"]["rows"]}
 
 
+def published_names() -> set[str]:
+    """Models of which there is a published PLISM result; their specs pool and see tiles as it did."""
+    return {row["name"] for table in ("leaderboard", "later") for row in _published()[table]["rows"]}
+
+
 @cache
 def _published() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(

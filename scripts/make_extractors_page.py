@@ -15,6 +15,7 @@ from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.catalog.remote import REMOTE
 from plismbench.extractors.locations import beneath
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.published import published_names
 from plismbench.reporting.printing import UNKNOWN, parameters
 
 TARGET = Path(__file__).parents[1] / "docs" / "extractors.md"
@@ -73,7 +74,7 @@ def _remote() -> str:
 
 
 def _model(spec: ExtractorSpec) -> tuple[str, ...]:
-    pooling = f"**{spec.pooling}**" if spec.published else str(spec.pooling)
+    pooling = f"**{spec.pooling}**" if spec.name in published_names() else str(spec.pooling)
     licence = spec.license + (", gated" if spec.gated else "")
     return (
         f"`{spec.name}`", f"[{spec.title}]({spec.source})", spec.organisation, parameters(spec.n_params),
@@ -82,7 +83,7 @@ def _model(spec: ExtractorSpec) -> tuple[str, ...]:
 
 
 def _input(spec: ExtractorSpec) -> tuple[str, ...]:
-    size = f"**{spec.image_size}**" if spec.published else str(spec.image_size)
+    size = f"**{spec.image_size}**" if spec.name in published_names() else str(spec.image_size)
     parts = [each for each in (spec, beneath(spec)) if each]
     weights = ", a change to ".join(f"`{each.weights}`" for each in parts)
     revision = ", ".join(f"`{each.revision[:8]}`" if each.revision else UNKNOWN for each in parts)

@@ -1,4 +1,4 @@
-from plismbench.published import published_rows, published_statistics, published_times
+from plismbench.published import published_names, published_rows, published_statistics, published_times
 
 
 def test_the_table_of_the_readme():
@@ -8,6 +8,12 @@ def test_the_table_of_the_readme():
         "name": "h0-mini", "title": "H0-Mini", "cosine": 0.8, "top10_cross_scanner": 0.864,
         "top10_cross_staining": 0.318, "top10_cross_both": 0.183, "score": 0.541,
     }  # fmt: skip
+
+
+def test_who_has_a_published_result():
+    names = published_names()
+    assert {row["name"] for row in published_rows()} | {"genbio-pathfm"} == names
+    assert {row["name"] for row in published_statistics()} | set(published_times()) <= names
 
 
 def test_table_3_of_the_paper():

@@ -66,7 +66,6 @@ class ExtractorSpec:
         options: what the loader needs besides; plain JSON.
         precision: what the authors recommend on a GPU.
         trained_on_plism: such a model is not comparable with the others.
-        published: whether the published PLISM result pooled so and saw tiles of this size.
         differs: what the configuration beside the weights says otherwise, and is known to say wrongly
             or for another use, such as ``mean``; any other contradiction is an error.
         title, organisation, n_params, license, gated, source: for people; ``source`` is the page
@@ -91,7 +90,6 @@ class ExtractorSpec:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     precision: Precision = Precision.FP16
     trained_on_plism: bool = False
-    published: bool = False
     differs: tuple[str, ...] = ()
     title: str = ""
     organisation: str = ""
@@ -181,7 +179,6 @@ class ExtractorSpec:
                 resize=0,
                 options={**self.options, "img_size": image_size} if fixed else self.options,
                 n_params=None if fixed else self.n_params,
-                published=False,
                 differs=(*self.differs, "input_size"),
             )
         if pooling is not None and pooling is not self.pooling:
@@ -196,7 +193,6 @@ class ExtractorSpec:
                 name=f"{changed.name}+{pooling}",
                 pooling=pooling,
                 dim=width * (2 if pooling is Pooling.CLS_MEAN else 1),
-                published=False,
             )
         return changed
 
@@ -247,8 +243,7 @@ _SCALE = "of pixels in [0, 1] (divide what is of 0 to 255 by 255)"
 _LARGEST_DIM, _LARGEST_SIDE = 1_000_000, 10_000  # beyond any network; a slip of the keyboard would fill the memory
 # The recommended precision is a wish; the precision used is recorded beside the fingerprint.
 _FOR_PEOPLE = {
-    "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "published",
-    "differs",
+    "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "differs",
 }  # fmt: skip
 # Values from TOML, JSON or a plug-in are of any kind.
 _KINDS: tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...] = (
@@ -256,7 +251,7 @@ _KINDS: tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...] = (
     (("dim", "image_size", "resize", "prefix_tokens"), (int,), "a whole number"),
     (("n_params",), (int, type(None)), "a whole number"),
     (("revision",), (str, type(None)), "text"),
-    (("trained_on_plism", "published", "gated"), (bool,), "true or false"),
+    (("trained_on_plism", "gated"), (bool,), "true or false"),
     (("options",), (Mapping,), "a table"),
     (("mean", "std", "differs"), (list, tuple), "a list"),
 )

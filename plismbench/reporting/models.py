@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.extractors.locations import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
+from plismbench.published import published_names
 from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import UNKNOWN, csv_text, document, printable
 from plismbench.reporting.terminal import TerminalTable, plain_table
@@ -27,8 +28,8 @@ _LISTED = {
 _SPEC = ("field", "value")
 _CHECK = ("what", "found", "expected", "verdict")
 _FIELDS = (
-    "name", "title", "organisation", "dim", "pooling", "prefix_tokens", "image_size", "n_params", "precision",
-    "license", "gated", "published", "trained_on_plism", "source",
+    "title", "organisation", "dim", "pooling", "prefix_tokens", "image_size", "n_params", "precision",
+    "license", "gated", "published", "trained_on_plism", "source", "extra", "cached",
 )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def spec_table(spec: "ExtractorSpec") -> "Table":
 def spec_text(spec: "ExtractorSpec", table_format: TableFormat) -> str:
     """The same as Markdown, CSV or JSON."""
     if table_format is TableFormat.JSON:
-        return json.dumps({"schema": MODELS_SCHEMA, "models": [_told(spec)]}, indent=2)
+        return json.dumps({"schema": MODELS_SCHEMA, "models": [_facts(spec)]}, indent=2)
     return _text(_SPEC, _fields(spec), table_format)
 
 
@@ -109,17 +110,18 @@ def findings_text(findings: Sequence["Finding"], table_format: TableFormat) -> s
     return _text(_CHECK, [_finding(finding) for finding in findings], table_format)
 
 
-def _told(spec: "ExtractorSpec") -> dict[str, Any]:
-    # Without a revision the fingerprint is not known before the weights are looked up.
+def _facts(spec: "ExtractorSpec") -> dict[str, Any]:
     return spec.as_dict() | {
+        # Without a revision the fingerprint is not known before the weights are looked up.
         "fingerprint": spec.fingerprint() if is_pinned(spec) else None,
+        "published": spec.name in published_names(),
         "extra": extra_of(spec),
         "cached": is_cached(spec),
     }
 
 
 def _fields(spec: "ExtractorSpec") -> list[tuple[str, str]]:
-    return [(name, _word(value)) for name, value in _told(spec).items()]
+    return [(name, _word(value)) for name, value in _facts(spec).items()]
 
 
 def _finding(finding: "Finding") -> tuple[str, ...]:
@@ -150,9 +152,6 @@ def _text(headings: Sequence[str], rows: Sequence[Sequence[str]], table_format: 
 
 
 def _row(entry: Registration) -> dict[str, Any]:
-    told = {} if entry.spec is None else entry.spec.as_dict()
-    facts = {field: told.get(field) for field in _FIELDS[1:]}
-    facts |= {"extra": None, "cached": None}
-    if entry.spec is not None:
-        facts |= {"extra": extra_of(entry.spec), "cached": is_cached(entry.spec)}
-    return {"name": entry.name, "owner": entry.owner, "problem": entry.problem, **facts}
+    facts = {} if entry.spec is None else _facts(entry.spec)
+    known = {field: facts.get(field) for field in _FIELDS}
+    return {"name": entry.name, "owner": entry.owner, "problem": entry.problem, **known}

@@ -54,7 +54,7 @@ def test_what_decides_a_vector_changes_the_fingerprint(change):
     "change",
     [
         {"title": "T"}, {"organisation": "O"}, {"n_params": 3}, {"license": "MIT"}, {"gated": True}, {"source": "s"},
-        {"precision": "fp32"}, {"trained_on_plism": True}, {"published": True}, {"differs": ["mean"]},
+        {"precision": "fp32"}, {"trained_on_plism": True}, {"differs": ["mean"]},
     ],
 )  # fmt: skip
 def test_what_is_for_people_does_not(change):
@@ -89,7 +89,7 @@ def test_a_file_without_a_hash_counts_by_its_place():
 
 
 def test_every_field_is_tried_above():
-    assert len(dataclasses.fields(ExtractorSpec)) == 13 + 10
+    assert len(dataclasses.fields(ExtractorSpec)) == 13 + 9
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,12 @@ def test_bad_values_are_refused(change, words):
 
 
 TOKENS = ExtractorSpec(name="t", loader="a:b", dim=4, pooling="cls", prefix_tokens=1, options={"img_size": 224},
-                       n_params=3, published=True)  # fmt: skip
+                       n_params=3)  # fmt: skip
 
 
 def test_another_pooling_is_another_extractor():
     both = TOKENS.variant(pooling=Pooling.CLS_MEAN)
     assert (both.name, both.dim, both.pooling) == ("t+cls+mean", 8, Pooling.CLS_MEAN)
-    assert not both.published
     back = dataclasses.replace(both, name="t").variant(pooling=Pooling.MEAN)
     assert (back.name, back.dim) == ("t+mean", 4)
     assert len({spec.fingerprint() for spec in (TOKENS, both, back)}) == 3

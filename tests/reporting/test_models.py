@@ -97,3 +97,9 @@ def test_a_spec_is_told_field_by_field():
     assert f"fingerprint,{SPEC.fingerprint()}" in text
     unknown = dataclasses.replace(SPEC, weights="hf-hub:a/b")  # what it will be is not known
     assert "fingerprint,\n" in spec_text(unknown, TableFormat.CSV).replace("\r", "")
+
+
+def test_a_published_result_is_that_of_a_name():
+    base = next(spec for spec in CATALOG if spec.name == "h0-mini")
+    for spec, published in ((base, True), (base.variant(image_size=448), False), (SPEC, False)):
+        assert json.loads(spec_text(spec, TableFormat.JSON))["models"][0]["published"] is published

@@ -17,11 +17,11 @@ _PLIP = ExtractorSpec(
     weights="hf-hub:vinid/plip/pytorch_model.bin", revision="67ade53ddd32195868f422585f72698ef5d15094", dim=512,
     options={"architecture": "vit_base_patch32_clip_quickgelu_224", "layout": "transformers-clip", "num_classes": 0,
              "img_size": 224, "head": [512]},
-    precision=Precision.FP32, **CLIP, n_params=87_849_216, license="MIT", published=True,
+    precision=Precision.FP32, **CLIP, n_params=87_849_216, license="MIT",
     source="https://huggingface.co/vinid/plip",
 )  # fmt: skip
 _QUILT = replace(
-    _PLIP, name="quiltnet-b32", title="QuiltNet-B-32", organisation="University of Washington", published=False,
+    _PLIP, name="quiltnet-b32", title="QuiltNet-B-32", organisation="University of Washington",
     weights="hf-hub:wisdomik/QuiltNet-B-32/open_clip_pytorch_model.bin",
     revision="8ce77289ce35a90b2f1db1137dfa4bc2df175e33", source="https://huggingface.co/wisdomik/QuiltNet-B-32",
     options={**_PLIP.options, "architecture": "vit_base_patch32_clip_224", "layout": "open-clip"},
@@ -50,12 +50,12 @@ LANGUAGE = (
     replace(_QUILT, name="quiltnet-b16-pmb", title="QuiltNet-B-16-PMB", **_QUILT_16, revision=None,
             weights="hf-hub:wisdomik/QuiltNet-B-16-PMB/open_clip_pytorch_model.bin",
             source="https://huggingface.co/wisdomik/QuiltNet-B-16-PMB"),
-    replace(_PLIP, name="biomedclip", title="BiomedCLIP", organisation="Microsoft", published=False,
+    replace(_PLIP, name="biomedclip", title="BiomedCLIP", organisation="Microsoft",
             weights="hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224/open_clip_pytorch_model.bin",
             revision="9f341de24bfb00180f1b847274256e9b65a3a32e", n_params=86_191_872,
             options={**_PLIP.options, "architecture": "vit_base_patch16_224", "layout": "open-clip"},
             source="https://huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"),
-    replace(_PLIP, name="keep", title="KEEP", organisation="SJTU, MAGIC-AI4Med", published=False, dim=768,
+    replace(_PLIP, name="keep", title="KEEP", organisation="SJTU, MAGIC-AI4Med", dim=768,
             mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), n_params=304_728_576,
             weights="hf-hub:Astaxanthin/KEEP", revision="28a25d95cc6ba27a7e6fab3f144e13dbafd8b21e",
             options={"architecture": "vit_large_patch16_224", "layout": "keep", "num_classes": 0, "img_size": 224,
@@ -79,7 +79,7 @@ LANGUAGE = (
             options={"architecture": "vit_large_patch14_clip_quickgelu_336", "layout": "isight", "num_classes": 1024,
                      "img_size": 336, "global_pool": "avg", "pool_include_prefix": True, "final_norm": False,
                      "fc_norm": False},
-            precision=Precision.FP16, n_params=304_555_008, license="see card", published=False,
+            precision=Precision.FP16, n_params=304_555_008, license="see card",
             source="https://github.com/zhihuanglab/iSight"),
     # SigLIP's pooler, not of unit length. Its card enlarges tiles bilinearly, or as the processor does. No commit is
     # known.

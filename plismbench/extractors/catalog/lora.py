@@ -20,7 +20,7 @@ def _seal(name: str, title: str, file: str, base: ExtractorSpec, block: str, pre
     return replace(
         base, name=name, title=title, options={**base.options, "adapts": adapts},
         weights=f"hf-hub:MahmoodLab/SEAL/{file}", revision="c20762e7a04551e21e62c083a9c443bdbc48cb89",
-        license="CC-BY-NC-ND-4.0", published=False, source=HUB_PAGE + "MahmoodLab/SEAL",
+        license="CC-BY-NC-ND-4.0", source=HUB_PAGE + "MahmoodLab/SEAL",
     )  # fmt: skip
 
 

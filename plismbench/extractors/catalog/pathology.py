@@ -15,12 +15,12 @@ _GIANT = "vit_giant_patch14_reg4_dinov2"
 _H_OPTIMUS_0 = vit(
     "h-optimus-0", "H-Optimus-0", _GIANT, {**LAYER_SCALE, "dynamic_img_size": False}, organisation="Bioptimus",
     weights="hf-hub:bioptimus/H-optimus-0", revision="b145cc1e6c6b30d3251aa8b1f844e6974188a743",
-    dim=1536, prefix_tokens=5, **BIOPTIMUS, n_params=1_134_774_272, license="Apache-2.0", gated=True, published=True,
+    dim=1536, prefix_tokens=5, **BIOPTIMUS, n_params=1_134_774_272, license="Apache-2.0", gated=True,
 )  # fmt: skip
 _UNI = vit(
     "uni", "UNI", "vit_large_patch16_224", {**LAYER_SCALE, **DYNAMIC, "patch_size": 16}, organisation="Mahmood Lab",
     weights="hf-hub:MahmoodLab/UNI", revision="b55a5ec6cade1a39edfe6534189a9b8ca7a022f0",
-    dim=1024, interpolation="bilinear", n_params=303_350_784, license=_NO_DERIVATIVES, gated=True, published=True,
+    dim=1024, interpolation="bilinear", n_params=303_350_784, license=_NO_DERIVATIVES, gated=True,
 )  # fmt: skip
 _VIRCHOW = vit(
     "virchow", "Virchow", "vit_huge_patch14_224", {**LAYER_SCALE, **SWIGLU, "mlp_ratio": 5.3375},
@@ -34,15 +34,15 @@ TIMM_HUB = (
         organisation="Bioptimus, Owkin",
         weights="hf-hub:bioptimus/H0-mini", revision="5b5cc0505d19ae558270045eb0df8c34df4d9609",
         dim=768, prefix_tokens=5, **BIOPTIMUS,
-        n_params=85_739_520, license=_NO_DERIVATIVES, gated=True, published=True),
+        n_params=85_739_520, license=_NO_DERIVATIVES, gated=True),
     _H_OPTIMUS_0,
     # Same tower as H-Optimus-0; without published PLISM results, as access was not granted.
-    replace(_H_OPTIMUS_0, name="h-optimus-1", title="H-Optimus-1", license=_NO_DERIVATIVES, published=False,
+    replace(_H_OPTIMUS_0, name="h-optimus-1", title="H-Optimus-1", license=_NO_DERIVATIVES,
             weights="hf-hub:bioptimus/H-optimus-1", revision="3592cb220dec7a150c5d7813fb56e68bd57473b9",
             source="https://huggingface.co/bioptimus/H-optimus-1"),
     _VIRCHOW,
     # Its registers have position embeddings (261 rows), unlike those of the other models with registers.
-    replace(_VIRCHOW, name="virchow2", title="Virchow2", published=True, prefix_tokens=5,
+    replace(_VIRCHOW, name="virchow2", title="Virchow2", prefix_tokens=5,
             options={**_VIRCHOW.options, "reg_tokens": 4},
             weights="hf-hub:paige-ai/Virchow2", revision="3158645804b69e3f3bc4439d4116edddf0840a72",
             n_params=631_239_424, license=_NO_DERIVATIVES, source="https://huggingface.co/paige-ai/Virchow2"),
@@ -53,13 +53,13 @@ TIMM_HUB = (
         organisation="Mahmood Lab",
         weights="hf-hub:MahmoodLab/UNI2-h", revision="d517a8dd47902dd7c308b3c36f63bce47e7b9a43",
         dim=1536, prefix_tokens=9, interpolation="bilinear", precision=Precision.BF16,
-        n_params=681_394_176, license=_NO_DERIVATIVES, gated=True, published=True),
+        n_params=681_394_176, license=_NO_DERIVATIVES, gated=True),
     # timm's name says patch 14; the model has patches of 16. Its recipe enlarges tiles and cuts out the centre.
     vit("prov-gigapath", "Prov-GigaPath", "vit_giant_patch14_dinov2",
         {**LAYER_SCALE, "patch_size": 16, "embed_dim": 1536, "depth": 40, "num_heads": 24, "mlp_ratio": 5.33334},
         organisation="Microsoft Research, Providence",
         weights="hf-hub:prov-gigapath/prov-gigapath", revision="eba85dd46097c3eedfcc2a3a9a930baecb6bcc19",
-        dim=1536, resize=256, n_params=1_134_953_984, license="Apache-2.0, research only", gated=True, published=True),
+        dim=1536, resize=256, n_params=1_134_953_984, license="Apache-2.0, research only", gated=True),
     # Its own package registers the architecture that its configuration names.
     vit("gigapath-flash", "GigaPath-Flash", "vit_small_patch16_224",
         {**LAYER_SCALE, **SWIGLU, "mlp_ratio": 5.333333333333333}, organisation="Microsoft Research, Providence",
@@ -69,15 +69,15 @@ TIMM_HUB = (
     # The configuration of mSTAR has the mean and std of timm's architecture; its card normalises as ImageNet.
     replace(_UNI, name="mstar", title="mSTAR", organisation="HKUST SmartLab",
             weights="hf-hub:Wangyh/mSTAR", revision="162ae5da9897d4ff8b9a4c2daea175ae45012ef7",
-            precision=Precision.FP32, published=False, differs=("mean", "std"),
+            precision=Precision.FP32, differs=("mean", "std"),
             source="https://huggingface.co/Wangyh/mSTAR"),
     replace(_UNI, name="pathorchestra", title="PathOrchestra", organisation="AI4Pathology",
             weights="hf-hub:AI4Pathology/PathOrchestra", revision="8280b11a63919f25e4610f3315c2646b5f38bbb5",
-            precision=Precision.FP32, published=False, source="https://huggingface.co/AI4Pathology/PathOrchestra"),
+            precision=Precision.FP32, source="https://huggingface.co/AI4Pathology/PathOrchestra"),
     # Its authors' code names the tower and the normalisation; no commit is known.
     replace(_UNI, name="digepath", title="Digepath", organisation="Tsinghua University",
             weights="hf-hub:xtxx/Digepath", revision=None, options={**_UNI.options, "layout": "dino"},
-            precision=Precision.FP32, published=False, license="CC-BY-NC-4.0",
+            precision=Precision.FP32, license="CC-BY-NC-4.0",
             source="https://github.com/lingxitong/Digepath"),
     vit("sp22m", "SP22M", "vit_small_patch16_224", {"layout": "encoder"}, organisation="Mount Sinai",
         weights="hf-hub:MountSinaiCompPath/SP22M/pytorch_model.bin",
