@@ -92,10 +92,10 @@ def device_failed(error: BaseException) -> bool:
     return any(words in str(error) for words in _FAILED)
 
 
-def few_of(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{rest}"
+def few_of(things: Sequence[object], most: int = 5) -> str:
+    """The first of them by name, and how many more there are."""
+    rest = f" and {len(things) - most:,} more" if len(things) > most else ""
+    return f"{', '.join(map(str, things[:most]))}{rest}"
 
 
 class GateFailed(PlismbenchError):

@@ -16,6 +16,7 @@ from plismbench.errors import (
     FingerprintMismatch,
     MissingEmbeddings,
     UnknownName,
+    few_of,
 )
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, require_writable
 
@@ -68,7 +69,7 @@ def open_for_writing(
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
         raise AlreadyExists(
-            f"'{manifest.name}' has {len(there)} of these slides already: {there[0]}{', …' if len(there) > 1 else ''}.",
+            f"'{manifest.name}' has {len(there)} of these slides already: {few_of(there)}.",
             hint="Keep them with --existing skip, or drop them with --existing replace.",
         )
     skipped = there if existing is Existing.SKIP else ()
@@ -121,7 +122,7 @@ def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> b
     if lost:
         raise FingerprintMismatch(
             f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
-            f" asked for: {lost[0]}{', …' if len(lost) > 1 else ''}.",
+            f" asked for: {few_of(lost)}.",
             hint="Ask for all of its slides, or use another --root.",
         )
     return True

@@ -17,7 +17,7 @@ from plismbench.execution.threads import ThreadExecutor
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.metrics.protocol import OWKIN
-from plismbench.metrics.retrieval import OwnNeighbors, SearchedSlide, counterpart_ranks, searched_slide
+from plismbench.metrics.retrieval import OwnNeighbors, SearchedSlide, counterpart_ranks, searched_slide, top_k_accuracy
 from plismbench.pairs import SlidePair
 from plismbench.results.aggregation import PAIR, Schema, core_metrics, core_schema, pair_schema, top_k_metric
 from plismbench.search.engine import Engine
@@ -79,12 +79,11 @@ class PairMetrics:
             ranks = counterpart_ranks(a, b, cosines.matched, max(self.ks), self.engine)
             cosine, matched = float(cosines.matched.mean()), cosines.matched
             hits = {k: ranks.hits(k) for k in self.ks}
-        n_tiles = len(a.vectors)
         return {
             **dict(zip(PAIR, pair.codes, strict=True)),
             "group": str(pair.group),
             "cosine": cosine,
-            **{top_k_metric(k): int(hits[k].sum()) / (2 * n_tiles) for k in self.ks},
+            **{top_k_metric(k): top_k_accuracy(hits[k]) for k in self.ks},
             "random_cosine": cosines.random,
             "cosine_lift": cosines.lift,
             "centred_cosine": float(cosines.centred.mean()),
@@ -133,7 +132,7 @@ class Slides:
         self._limit, self._engine, self._executor, self._capacity = limit, engine, executor, capacity
         self._finding_axes = Lock()
         self._loaded: dict[Slide, SearchedSlide] = {}
-        self._own: dict[Slide, OwnNeighbors] = {}  # small and dear: stay when the vectors go
+        self._own: dict[Slide, OwnNeighbors] = {}  # small and costly to recompute: kept when vectors are evicted
 
     @cached_property
     def tissue(self) -> Tissue:

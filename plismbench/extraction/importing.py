@@ -106,7 +106,7 @@ def plan_import(
     staying = [slide for slide in dataset.slides if opened.store.has(slide) and slide not in found]
     if staying:
         raise FingerprintMismatch(
-            f"{opened.store.folder} has {len(staying)} slides that {folder} lacks: {few_of(list(map(str, staying)))}.",
+            f"{opened.store.folder} has {len(staying)} slides that {folder} lacks: {few_of(staying)}.",
             hint="Import into another --root or under another --model, or remove the store first.",
         )
     files = {slide: found[slide] for slide in opened.todo}

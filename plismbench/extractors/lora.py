@@ -4,7 +4,7 @@ import re
 
 from torch import Tensor
 
-from plismbench.errors import InvalidInput
+from plismbench.errors import InvalidInput, few_of
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import read_weights
 
@@ -70,7 +70,7 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
 
 
 def _refuse(spec: ExtractorSpec, faults: dict[str, list[str]]) -> None:
-    named = "; ".join(f"{what} {', '.join(keys[:4])}" for what, keys in faults.items() if keys)
+    named = "; ".join(f"{what} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
     if named:
         raise InvalidInput(
             f"Weights of {spec.weights} do not change {spec.options['adapts']['weights']} as extractor '{spec.name}'"

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from plismbench.errors import InvalidInput, NeedsAction, Unavailable
+from plismbench.errors import InvalidInput, NeedsAction, Unavailable, few_of
 from plismbench.extractors.locations import COMMIT, TRUST
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.weights import hub_json, hub_place
@@ -60,7 +60,7 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
     except OSError as error:  # transformers says so of what is not there, such as weights that are no safetensors
         raise Unavailable(f"transformers does not load {repo}: {' '.join(str(error).split())}") from error
     faults = {what: sorted(map(str, told[what])) for what in ("missing_keys", "unexpected_keys", "mismatched_keys")}
-    named = "; ".join(f"{what.replace('_', ' ')} {', '.join(keys[:4])}" for what, keys in faults.items() if keys)
+    named = "; ".join(f"{what.replace('_', ' ')} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
     if named:
         raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {named}.")
     return RemoteNetwork(network, str(spec.options["output"]))

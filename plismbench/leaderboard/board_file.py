@@ -16,7 +16,6 @@ LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
 
 _HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
 _KINDS = {"name": str, "title": str, "license": str, "published": bool, "trained_on_plism": bool}
-_ADDED = ("score_slide_low", "score_slide_high")  # files of earlier days lack them
 _LARGEST = 1e15  # no number of a ranking comes near
 
 
@@ -60,8 +59,8 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
             Leaderboard(
                 _kept("signature", board["signature"], str),
                 tuple(map(_row, board["rows"])),
-                _number("chance", board.get("chance")),  # files of earlier days lack these two
-                _kept("timed_on", board.get("timed_on", ""), str),
+                _number("chance", board["chance"]),
+                _kept("timed_on", board["timed_on"], str),
             )
             for board in told["boards"]
         )
@@ -83,8 +82,7 @@ def _row(told: Mapping[str, Any]) -> LeaderboardRow:
     for field in fields(LeaderboardRow):
         name = field.name
         if name != "intervals":
-            value = told.get(name) if name in _ADDED else told[name]
-            found[name] = _kept(name, value, _KINDS[name]) if name in _KINDS else _number(name, value)
+            found[name] = _kept(name, told[name], _KINDS[name]) if name in _KINDS else _number(name, told[name])
     bounds = {term: (_number(term, told[f"{term}_low"]), _number(term, told[f"{term}_high"])) for term in TERMS}
     found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
     return LeaderboardRow(**found)

@@ -83,13 +83,14 @@ class CounterpartRanks:
             raise InvalidInput(f"Ranks were counted up to {self.limit}; cannot tell hits at k = {k}.")
         return (self.a < k).astype(np.int64) + (self.b < k)
 
-    def accuracy(self, k: int) -> float:
-        """Top-k accuracy: hits of both slides over 2 n_tiles.
 
-        Raises:
-            InvalidInput: if k is above ``limit``.
-        """
-        return int(self.hits(k).sum()) / (2 * len(self.a))
+def top_k_accuracy(hits: Int64) -> float:
+    """Hits of both slides over 2 n_tiles.
+
+    Args:
+        hits: (n_tiles,) int64, ``CounterpartRanks.hits``.
+    """
+    return int(hits.sum()) / (2 * len(hits))
 
 
 def chance(k: int, n_tiles: int) -> float:

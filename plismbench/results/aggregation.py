@@ -36,8 +36,6 @@ TERMS = {
 }
 """The four medians whose mean is the score of plism-benchmark's leaderboard: of which pairs, of what."""
 
-BETWEEN_SCHEMA: Schema = {"a": pl.String(), "b": pl.String(), "n_pairs": pl.Int64(), "median": pl.Float64()}
-
 
 def top_k_metric(k: int) -> str:
     """Column name of the top-k accuracy: ``top_10``."""
@@ -135,7 +133,7 @@ def medians_between(summary: pl.DataFrame, axis: Axis, metric: str) -> pl.DataFr
         metric: one of its metrics.
 
     Returns:
-        A table of ``BETWEEN_SCHEMA``, sorted, each two codes once, ``a < b``.
+        A table of ``a``, ``b``, ``n_pairs``, ``median``, sorted, each two codes once, ``a < b``.
     """
     codes = pl.col("group").str.strip_prefix(f"{axis} ").str.splitn("-", 2).struct
     return (

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from plismbench.errors import RejectedSubmission
+from plismbench.errors import RejectedSubmission, few_of
 from plismbench.workspace import (
     CORES_FILE,
     DRAWS_FILE,
@@ -79,8 +79,7 @@ def _members(path: Path) -> dict[str, bytes]:
                 raise RejectedSubmission("It is packed otherwise than by `plismbench submit pack`.")
             unknown, missing = sorted(set(names) - expected), sorted(expected - set(names))
             if unknown or missing or len(names) > len(expected):
-                more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
-                holds = [f"holds {', '.join(map(repr, unknown[:_NAMED]))}{more}"] if unknown else []
+                holds = [f"holds {few_of(list(map(repr, unknown)), _NAMED)}"] if unknown else []
                 lacks = [f"lacks {', '.join(missing)}"] if missing else []
                 raise RejectedSubmission(f"It {' and '.join(holds + lacks) or 'holds a file twice'}.")
             files = {}

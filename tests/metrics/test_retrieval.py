@@ -7,7 +7,14 @@ from vectors import PAIRS, collapsed_pair, random_pair
 
 from plismbench.errors import InvalidInput, ShapeMismatch
 from plismbench.metrics import retrieval
-from plismbench.metrics.retrieval import chance, check_cutoffs, counterpart_ranks, exact_ranks, searched_slide
+from plismbench.metrics.retrieval import (
+    chance,
+    check_cutoffs,
+    counterpart_ranks,
+    exact_ranks,
+    searched_slide,
+    top_k_accuracy,
+)
 from plismbench.search.engine import ENGINES, engine
 from plismbench.search.exact import ExactEngine
 from plismbench.search.vectors import PrincipalAxes, SlideVectors, principal_axes
@@ -34,7 +41,7 @@ def test_ranks_are_those_of_the_oracle(pair, limit, name, lead):
     np.testing.assert_array_equal(found.a, np.minimum(expected_a, limit))
     np.testing.assert_array_equal(found.b, np.minimum(expected_b, limit))
     for k in {1, limit}:
-        assert found.accuracy(k) == pytest.approx(oracle.accuracy(a, b, k), abs=1e-12)
+        assert top_k_accuracy(found.hits(k)) == pytest.approx(oracle.accuracy(a, b, k), abs=1e-12)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -69,15 +76,15 @@ def test_four_tiles_by_hand():
     assert found.a.tolist() == [0, 2, 2, 2]
     # b1 ~ a1: .539; the four tiles near the third axis: a3 and b2 at .471, a2 and b3 at .243: rank 0.
     assert found.b.tolist() == [0, 0, 2, 2]
-    assert found.accuracy(1) == 3 / 8
-    assert found.accuracy(3) == 1.0
+    assert top_k_accuracy(found.hits(1)) == 3 / 8
+    assert top_k_accuracy(found.hits(3)) == 1.0
 
 
 def test_a_collapsed_model_scores_zero_and_identical_slides_score_one():
     a, b = collapsed_pair()
-    assert compute_ranks(a, b, 10).accuracy(10) == 0
+    assert top_k_accuracy(compute_ranks(a, b, 10).hits(10)) == 0
     distinct, _ = random_pair()
-    assert compute_ranks(distinct, distinct, 10).accuracy(1) == 1
+    assert top_k_accuracy(compute_ranks(distinct, distinct, 10).hits(1)) == 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -139,7 +146,7 @@ def test_hits_are_told_for_each_place():
 
 def test_chance_is_that_of_random_vectors():
     random = np.random.default_rng(0)
-    rates = [compute_ranks(*random.standard_normal((2, 100, 400)), 10).accuracy(10) for _ in range(40)]
+    rates = [top_k_accuracy(compute_ranks(*random.standard_normal((2, 100, 400)), 10).hits(10)) for _ in range(40)]
     assert np.mean(rates) == pytest.approx(chance(10, 100), abs=0.01)
     assert chance(10, 8_139) == pytest.approx(6.1e-4, abs=1e-5)
     assert chance(99, 50) == 1
@@ -157,7 +164,7 @@ def test_cut_offs_that_mean_nothing_are_refused(ks, words):
 def test_ranks_are_not_told_beyond_what_was_counted():
     a, b = random_pair()
     with pytest.raises(InvalidInput, match="k = 11"):
-        compute_ranks(a, b, 10).accuracy(11)
+        top_k_accuracy(compute_ranks(a, b, 10).hits(11))
 
 
 def test_slides_that_do_not_match_are_refused():
