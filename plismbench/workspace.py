@@ -166,6 +166,23 @@ def remove_folder(path: Path) -> None:
             shutil.rmtree(path)
 
 
+@contextlib.contextmanager
+def taking_turns(folder: Path) -> Iterator[None]:
+    """Lets processes that change what is in a folder do so one after the other, where the file system has locks.
+
+    Raises:
+        StorageFailure: if the folder cannot be made.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(handle, wait=True)
+        yield
+    finally:
+        os.close(handle)
+
+
 def sweep(folder: Path) -> None:
     """Removes the temporary files that killed processes left in ``folder``, not those being written.
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from plismbench.workspace import (
     remove_folder,
     require_writable,
     sweep,
+    taking_turns,
     write_text,
     writing,
 )
@@ -117,6 +119,23 @@ def test_what_a_killed_process_left_is_swept_but_not_what_is_being_written(tmp_p
         sweep(tmp_path)
         assert list(tmp_path.iterdir()) == [temporary]
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_who_changes_a_folder_waits_for_its_turn(tmp_path):
+    turns = []
+
+    def take(name):
+        with taking_turns(tmp_path / "new"):
+            turns.append(name)
+            time.sleep(0.05)
+            turns.append(name)
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert turns in (["a", "a", "b", "b"], ["b", "b", "a", "a"])
 
 
 def test_what_another_machine_writes_is_swept_only_when_it_is_old(tmp_path):

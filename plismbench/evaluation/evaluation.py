@@ -21,10 +21,18 @@ from plismbench.metrics.protocol import OWKIN, PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.results.aggregation import PAIR
-from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, summed_up, write_result
+from plismbench.results.result import Result, Run, begin_result, is_finished, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
 from plismbench.search.vectors import keeps_directions
-from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, require_writable, storage_errors
+from plismbench.workspace import (
+    MANIFEST_FILE,
+    RUN_FILE,
+    Existing,
+    Workspace,
+    require_writable,
+    storage_errors,
+    taking_turns,
+)
 
 PAIRS_PER_PART = 32
 """Pairs that are written together: the most that an interruption loses."""
@@ -51,7 +59,8 @@ class Evaluation:
         folder: where the result goes.
         slides_in_memory: how many slides are held at once, at least 2.
         threads: for everything together.
-        finished: the result is there already, and is kept.
+        existing: what to do with a result that is there.
+        finished: it is there already, and is kept.
     """
 
     store: EmbeddingStore
@@ -63,10 +72,13 @@ class Evaluation:
     folder: Path
     slides_in_memory: int
     threads: int
+    existing: Existing
     finished: bool
 
     def evaluate(self) -> Iterator[SlidePair]:
         """Evaluates what is to do and writes the result; yields each pair when it is done.
+
+        Where another process has finished the same result meanwhile, that is kept.
 
         Raises:
             PlismbenchError: if the vectors cannot be read or do not belong together.
@@ -75,19 +87,21 @@ class Evaluation:
             return
         begun = time.perf_counter()
         parts = Parts.of(self.folder, self.run)
+        tables = [parts.read()]  # in memory too: another process at this result drops the parts when it is finished
         rows: list[dict[str, object]] = []
         for pair, row in self._compared():
             rows.append(row)
             if len(rows) == PAIRS_PER_PART:
-                parts.write(rows)
+                tables.append(parts.write(rows))
                 rows = []
             yield pair
         if rows:
-            parts.write(rows)
+            tables.append(parts.write(rows))
         seconds = time.perf_counter() - begun
         # The bootstrap's products are flat: a second thread of BLAS only waits, on a busy machine for seconds.
-        with thread_budget(1):
-            self._finish(parts.read(), seconds)
+        with thread_budget(1), taking_turns(self.folder):
+            self._finish(pl.concat(tables).unique(PAIR).sort(PAIR), seconds)
+        drop_parts(self.folder)
 
     def _compared(self) -> Iterator[tuple[SlidePair, dict[str, object]]]:
         """Every pair that is to do with its row, in an order in which few slides are read twice."""
@@ -108,6 +122,8 @@ class Evaluation:
                 yield from zip(batch, executor.map(measure, slides.both(batch, wanted)), strict=True)
 
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
+        if self.existing is not Existing.REPLACE and is_finished(self.folder, self.run):
+            return
         if len(parts) != self.n_pairs:
             raise CorruptFile(
                 f"{self.folder} has {len(parts)} of {self.n_pairs} pairs.", hint="Run the same command again."
@@ -121,7 +137,6 @@ class Evaluation:
         with storage_errors(self.folder):
             (self.folder / MANIFEST_FILE).unlink(missing_ok=True)  # of a submission, whose place this takes
         write_result(self.folder, Result(run, pairs, summary, cores, draws))
-        drop_parts(self.folder)
 
 
 def plan_evaluation(
@@ -205,16 +220,23 @@ def plan_evaluation(
     memory = memory if search.room is None else min(memory, search.room)
     in_memory = slides_that_fit(memory, len(slides), n_tiles, manifest.dim, max(ks))
     folder = workspace.results(manifest.name, selection_name(dataset, slides, n_tiles, ks, protocol))
-    finished = _is_finished(folder, run, existing)
+    if existing is Existing.ERROR and (folder / RUN_FILE).exists():
+        raise AlreadyExists(
+            f"'{run.name}' is evaluated already: {folder}.",
+            hint="Keep it with --existing skip, or evaluate again with --existing replace.",
+        )
+    finished = existing is not Existing.REPLACE and is_finished(folder, run)
     pairs = slide_pairs(slides)
     todo: tuple[SlidePair, ...] = ()
-    if not finished:
+    if finished:
+        drop_parts(folder)  # of an evaluation that was killed between its last two steps
+    else:
         require_writable(folder)
         parts = Parts.of(folder, run)
         drop_parts(folder, but=None if existing is Existing.REPLACE else parts)
         done = set(parts.read().select(PAIR).iter_rows())
         todo = tuple(pair for pair in pairs if pair.codes not in done)
-    return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, finished)
+    return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, existing, finished)
 
 
 def default_memory() -> int:
@@ -268,24 +290,3 @@ def _batches(pairs: Sequence[SlidePair], in_memory: int, at_once: int) -> Iterat
         ordered, key=lambda pair: (place[pair.a] // block, place[pair.b] // block, place[pair.b] // at_once)
     ):
         yield [slide for slide in slides if place[slide] // block in (first, last)], list(batch)
-
-
-def _is_finished(folder: Path, run: Run, existing: Existing) -> bool:
-    """Whether the same result is there and to be kept; one of other vectors or cut-offs is not the same."""
-    if existing is Existing.REPLACE or not (folder / RUN_FILE).exists():
-        return False
-    if existing is Existing.ERROR:
-        raise AlreadyExists(
-            f"'{run.name}' is evaluated already: {folder}.",
-            hint="Keep it with --existing skip, or evaluate again with --existing replace.",
-        )
-    try:
-        there = read_result(folder).run
-    except CorruptFile:
-        return False
-    if (there.signature, there.fingerprint, there.vectors) != (run.signature, run.fingerprint, run.vectors):
-        return False
-    if not there.tiles_commit.items() <= run.tiles_commit.items():  # other tiles may give the same vectors
-        return False
-    drop_parts(folder)  # of an evaluation that was killed between its last two steps
-    return True

@@ -11,34 +11,43 @@ from plismbench.errors import CorruptFile, StorageFailure
 from plismbench.evaluation.pair_metrics import part_schema
 from plismbench.results.aggregation import PAIR, check_schema
 from plismbench.results.result import Run, write_table
-from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep
+from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep, taking_turns
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What was compared so far of one result.
+    """What was compared so far of one result, by one process or several.
 
     Args:
-        folder: of these vectors and cut-offs only; parts of others lie beside it.
+        result: folder of the result.
+        name: of these vectors and cut-offs only; parts of others lie beside them.
         ks: cut-offs.
     """
 
-    folder: Path
+    result: Path
+    name: str
     ks: tuple[int, ...]
 
     @classmethod
     def of(cls, folder: Path, run: Run) -> "Parts":
         """The parts of a result that goes to a folder."""
-        return cls(folder / PARTS_FOLDER / _digest(f"{run.signature} {run.fingerprint} {run.vectors}"), run.ks)
+        return cls(folder, _digest(f"{run.signature} {run.fingerprint} {run.vectors}"), run.ks)
 
-    def write(self, rows: list[dict[str, Any]]) -> None:
-        """Writes some pairs to a file of their own, whole or not at all."""
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self.result / PARTS_FOLDER / self.name
+
+    def write(self, rows: list[dict[str, Any]]) -> pl.DataFrame:
+        """Writes some pairs to a file of their own, whole or not at all; gives them back as a table."""
         schema = part_schema(self.ks)
         table = pl.DataFrame({name: [row[name] for row in rows] for name in schema}, schema=schema)
-        write_table(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet", table)
+        with taking_turns(self.result):  # another process may be at `drop_parts`
+            write_table(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet", table)
+        return table
 
     def read(self) -> pl.DataFrame:
-        """Every pair once, sorted; no rows if there are no parts. What is damaged goes, and is done again.
+        """Every pair that was written; no rows if there are no parts. What is damaged goes, and is done again.
 
         Raises:
             StorageFailure: if a file cannot be read for a reason that may pass.
@@ -47,6 +56,8 @@ class Parts:
         for path in sorted(self.folder.glob("*.parquet")):
             try:
                 content = path.read_bytes()
+            except FileNotFoundError:
+                continue  # another process has dropped it meanwhile
             except OSError as error:
                 raise StorageFailure(
                     f"Cannot read {path}: {error.strerror or error}.", hint="Run the same command again."
@@ -54,19 +65,22 @@ class Parts:
             try:
                 tables.append(check_schema(pl.read_parquet(content), part_schema(self.ks), path))
             except (pl.exceptions.PolarsError, CorruptFile):
-                path.unlink()
-        return pl.concat(tables).unique(PAIR).sort(PAIR)
+                path.unlink(missing_ok=True)
+        return pl.concat(tables)
 
 
 def drop_parts(folder: Path, but: Parts | None = None) -> None:
     """Removes what interrupted evaluations left for a folder, all or all but one."""
-    if but is None:
-        remove_folder(folder / PARTS_FOLDER)
+    if not (folder / PARTS_FOLDER).exists():
         return
-    for path in (folder / PARTS_FOLDER).glob("*"):
-        if path != but.folder:
-            remove_folder(path)
-    sweep(but.folder)
+    with taking_turns(folder):
+        if but is None:
+            remove_folder(folder / PARTS_FOLDER)
+            return
+        for path in (folder / PARTS_FOLDER).glob("*"):
+            if path != but.folder:
+                remove_folder(path)
+        sweep(but.folder)
 
 
 def _digest(text: str) -> str:

@@ -128,6 +128,17 @@ class Result:
     draws: pl.DataFrame
 
 
+def is_finished(folder: Path, run: Run) -> bool:
+    """Whether the result that a run would give is there, and whole; one of other vectors is not the same."""
+    try:
+        there = read_result(folder).run
+    except CorruptFile:
+        return False
+    if (there.signature, there.fingerprint, there.vectors) != (run.signature, run.fingerprint, run.vectors):
+        return False
+    return there.tiles_commit.items() <= run.tiles_commit.items()  # other tiles may give the same vectors
+
+
 def is_outdated(run: Run, workspace: Workspace) -> bool:
     """Whether the store's vectors have changed since this result; False without a store that can be read."""
     try:

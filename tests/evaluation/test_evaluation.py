@@ -280,6 +280,37 @@ def test_parts_that_a_kill_left_beside_a_finished_result_go(tmp_path, store):
     assert not parts.parent.exists()
 
 
+def side_by_side(evaluations):
+    """What processes at the same result do, a pair each by turns."""
+    for _ in itertools.zip_longest(*(evaluation.evaluate() for evaluation in evaluations)):
+        pass
+
+
+@pytest.mark.parametrize("existing", [Existing.SKIP, Existing.REPLACE])
+def test_processes_at_the_same_result_all_end_well_and_leave_no_parts(tmp_path, store, monkeypatch, existing):
+    monkeypatch.setattr("plismbench.evaluation.evaluation.PAIRS_PER_PART", 4)
+    whole = plan(tmp_path / "whole", store)
+    finish(whole)
+    progress = plan(tmp_path / "at", store).evaluate()
+    for _ in range(5):
+        next(progress)
+    progress.close()
+    late = plan(tmp_path / "at", store)  # it counts on four pairs that are gone when it begins
+    three = [plan(tmp_path / "at", store, existing=existing) for _ in range(3)]
+    slow = three[0].evaluate()
+    for _ in range(9):  # in the middle of its work when the others have finished and dropped the parts
+        next(slow)
+    side_by_side(three[1:])
+    folder = late.folder
+    before = (folder / "run.json").read_bytes()
+    assert len(list(slow)) == three[0].n_pairs - 9 - (0 if existing is Existing.REPLACE else 4)
+    assert ((folder / "run.json").read_bytes() == before) is (existing is Existing.SKIP)
+    finish(late)
+    for name in TABLES:
+        assert (folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*TABLES, "run.json"])
+
+
 def test_vectors_of_other_files_than_those_that_are_there_are_refused(tmp_path, store):
     files = {slide: str(slide) for slide in SLIDES}
     told = dataclasses.replace(store, files=files)

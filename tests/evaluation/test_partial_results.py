@@ -24,9 +24,14 @@ def parts(tmp_path):
     return parts
 
 
-def test_what_was_written_is_read_sorted_and_once(parts):
-    parts.write([make_row("P")])
-    assert parts.read()["scanner_b"].to_list() == ["P", "S60", "SQ"]
+def test_what_was_written_is_read(parts):
+    assert parts.write([make_row("AT2")])["scanner_b"].to_list() == ["AT2"]
+    assert sorted(parts.read()["scanner_b"]) == ["AT2", "P", "S60", "SQ"]
+
+
+def test_a_part_that_another_process_drops_meanwhile_is_none(parts, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda self: (_ for _ in ()).throw(FileNotFoundError(2, "gone")))
+    assert len(parts.read()) == 0
 
 
 def test_a_damaged_part_goes_and_one_that_cannot_be_read_now_stays(parts, monkeypatch):
@@ -44,7 +49,7 @@ def test_a_damaged_part_goes_and_one_that_cannot_be_read_now_stays(parts, monkey
 
 
 def test_parts_of_another_result_go(tmp_path, parts):
-    other = Parts(parts.folder.with_name("other"), RUN.ks)
+    other = Parts(tmp_path, "other", RUN.ks)
     other.write([make_row("P")])
     killed = parts.folder / f".{host_name()}-1{PART}"  # what a killed process was writing
     killed.write_bytes(b"PAR1")
