@@ -118,9 +118,9 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
         network = replace(network, options=hub_architecture(network) | dict(network.options))
     module = tried_tower(network)
     check_hub_config(network, module)  # before gigabytes are downloaded
-    prefix = re.escape(str(network.options.get("prefix", "")))
-    drop = rf"(?!{prefix})|{prefix}({key_map_of(network).drop})"
-    weights = adapted_weights(spec, base, drop) if base else read_weights(spec, drop)
+    prefix = str(network.options.get("prefix", ""))
+    drop = rf"(?!{re.escape(prefix)})|{re.escape(prefix)}({key_map_of(network).drop})"
+    weights = adapted_weights(spec, base, drop) if base else read_weights(spec, drop, prefix)
     if dict(module.named_buffers()).keys() - module.state_dict().keys():  # no checkpoint has these
         module = build_tower(network)
     return fill(module, weights, network)

@@ -43,7 +43,7 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
             factors[found[1], found[2]] = value.float()
         elif not _BESIDE.match(key):
             whole[prefix + name.replace(".base_layer.", ".")] = value
-    weights = read_weights(base, drop)
+    weights = read_weights(base, drop, prefix)
     wanted = {(layer, factor) for layer in layers for factor in "AB"}
     faults = {
         "missing": [f"lora_{factor} of {layer}" for layer, factor in sorted(wanted - factors.keys())],

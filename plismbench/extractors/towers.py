@@ -78,7 +78,8 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
     """
     wanted = module.state_dict()
-    prefix, key_map = str(spec.options.get("prefix") or usual_prefix(state)), key_map_of(spec)
+    prefix, key_map = str(spec.options.get("prefix", "")), key_map_of(spec)
+    prefix += usual_prefix(beneath_prefix(state, prefix))
     found, origins = rearranged(beneath_prefix(state, prefix), key_map, wanted)
     trunk = "trunk." if "trunk.pos_embed" in wanted else ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:

@@ -19,12 +19,11 @@ from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
 from plismbench.extractors.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address
+from plismbench.extractors.prefixes import table_of
 from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.hub import hub_errors, require_model
 from plismbench.workspace import writing
 
-# A training state holds the network under one of these, beside an optimiser and the like.
-_INSIDE = ("teacher", "state_dict", "model", "model_state_dict")
 # What training states hold besides tensors, none of which runs code: the arguments that DINO was called with, and
 # open_clip's learning rate, a number of numpy, whose module older versions named otherwise.
 _HARMLESS: list[Any] = [
@@ -37,29 +36,31 @@ _HARMLESS: list[Any] = [
 _MAGIC = (b"PK\x03\x04", b"\x80")
 
 
-def read_weights(spec: ExtractorSpec, drop: str = r"(?!)") -> dict[str, Tensor]:
-    """Every tensor of a spec's checkpoint, on the CPU.
+def read_weights(spec: ExtractorSpec, drop: str = r"(?!)", prefix: str = "") -> dict[str, Tensor]:
+    """Every tensor of a spec's checkpoint, on the CPU; of a training state those that `table_of` finds.
 
     Args:
         spec: names the checkpoint.
         drop: a regular expression; of a checkpoint in several files none is fetched that only holds tensors at
             the beginning of whose names it matches.
+        prefix: of the network's names, which may name a table.
 
     Raises:
         AccessDenied, Unavailable: if it cannot be had.
-        InvalidInput: if the checkpoint holds more than tensors, or the spec names no place.
+        InvalidInput: if the checkpoint holds more than tensors, or one network more than once, or the spec names no
+            place.
         CorruptFile: if it cannot be read, or is not the file that the spec pins.
     """
     if spec.weights.startswith(HUB):
         path = _from_hub(spec)
-        return _of_shards(path, spec, drop) if path.name.endswith(SHARDS) else _tensors(path, spec)
+        return _of_shards(path, spec, drop, prefix) if path.name.endswith(SHARDS) else _tensors(path, spec, prefix)
     if spec.weights.startswith(FILE):
         path = own_file(spec)
         if spec.revision and file_sha256(path) != spec.revision:
             raise CorruptFile(f"{path} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.")
-        return _tensors(path, spec)
+        return _tensors(path, spec, prefix)
     if spec.weights.startswith(ADDRESS):
-        return _tensors(file_of_address(spec), spec)
+        return _tensors(file_of_address(spec), spec, prefix)
     raise InvalidInput(
         f"Extractor '{spec.name}' has weights '{spec.weights}', which is no place.",
         hint="Write hf-hub:ORG/REPO, hf-hub:ORG/REPO/FILE, https://… or file:PATH.",
@@ -135,7 +136,7 @@ def _from_hub(spec: ExtractorSpec) -> Path:
     )
 
 
-def _of_shards(index: Path, spec: ExtractorSpec, drop: str) -> dict[str, Tensor]:
+def _of_shards(index: Path, spec: ExtractorSpec, drop: str, prefix: str) -> dict[str, Tensor]:
     repo, file = hub_place(spec)
     try:
         holder = {str(key): str(name) for key, name in json.loads(index.read_text())["weight_map"].items()}
@@ -148,7 +149,7 @@ def _of_shards(index: Path, spec: ExtractorSpec, drop: str) -> dict[str, Tensor]
             path = _hub_file(repo, beside, spec.revision)
         if path is None:
             raise Unavailable(f"{repo} has no {beside}, which its {index.name} names.")
-        tensors |= _tensors(path, spec)
+        tensors |= _tensors(path, spec, prefix)
     return tensors
 
 
@@ -264,11 +265,5 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
         ) from error
 
 
-def _tensors(path: Path, spec: ExtractorSpec) -> dict[str, Tensor]:
-    held = _held(path, spec)
-    for key in _INSIDE:
-        if isinstance(held, Mapping) and isinstance(held.get(key), Mapping):
-            held = held[key]
-    if not isinstance(held, Mapping) or not all(isinstance(value, Tensor) for value in held.values()):
-        raise InvalidInput(f"{path.name} of extractor '{spec.name}' is not a table of tensors.")
-    return dict(held)
+def _tensors(path: Path, spec: ExtractorSpec, prefix: str) -> dict[str, Tensor]:
+    return table_of(_held(path, spec), prefix, f"{path.name} of extractor '{spec.name}'")
