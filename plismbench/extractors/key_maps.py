@@ -134,13 +134,15 @@ _COCA = KeyMap(
         (r"^(?!attn_pool_contrast\.|ln_contrast\.|head\.)", "trunk."),
     ),
 )
+# Blocks in chunks, for FSDP. Networks of timm that have stages of blocks are named alike: theirs stay as they are.
+_CHUNKED = (r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.")
 # Meta's DINO and DINOv2, alone or in a training state: prefixes, heads, and blocks in chunks.
 _DINO = KeyMap(
     drop=r"(module\.)?(backbone\.)?mask_token|(module\.)?(dino_head|ibot_head|head|fc|classifier)\.",
     rename=(
         (r"^module\.", ""),
         (r"^backbone\.", ""),
-        (r"^blocks\.\d+\.(\d+)\.", r"blocks.\1."),
+        _CHUNKED,
         (r"^register_tokens", "reg_token"),
         (r"\.mlp\.w12\.", ".mlp.fc1."),
         (r"\.mlp\.w3\.", ".mlp.fc2."),
@@ -238,11 +240,13 @@ def rearranged(
     """
     found: dict[str, Tensor] = {}
     origins: dict[str, str] = {}
+    staged = any(re.match(_CHUNKED[0], key) for key in wanted)
+    rename = [rule for rule in key_map.rename if not (staged and rule == _CHUNKED)]
     for key, value in state.items():
         if key not in wanted and re.match(key_map.drop, key):
             continue
         name = key
-        for pattern, replacement in key_map.rename:
+        for pattern, replacement in rename:
             name = re.sub(pattern, replacement, name)
         if name.endswith(".transposed"):
             name, value = f"{name.removesuffix('transposed')}weight", value.T

@@ -92,6 +92,13 @@ def test_an_architecture_of_timm_with_a_checkpoint_of_ones_own(tmp_path):
         timm_spec(f"vit_tiny_patch16_224@{tmp_path}/other.pth")
 
 
+def test_a_network_of_stages_with_a_checkpoint_of_ones_own(tmp_path):
+    network = randomised(timm.create_model("mobilenetv3_small_050"))
+    torch.save(network.state_dict(), tmp_path / "mine.pth")
+    module = load_module(timm_spec(f"mobilenetv3_small_050@{tmp_path / 'mine.pth'}"))
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in module.state_dict().items())
+
+
 def test_a_repository_of_the_hub_describes_itself(tmp_path):
     network = small()
     config = {

@@ -35,6 +35,14 @@ def test_other_parts_are_dropped_and_nothing_else():
     assert list(rearranged(state, KEY_MAPS["conch"], ())[0]) == ["other"]
 
 
+def test_blocks_in_chunks_are_taken_out_of_them_and_stages_of_blocks_are_not():
+    chunked = {"blocks.0.0.x": torch.ones(1), "blocks.1.1.x": torch.zeros(1)}
+    assert list(rearranged(chunked, KEY_MAPS["dino"], {"blocks.0.x", "blocks.1.x"})[0]) == ["blocks.0.x", "blocks.1.x"]
+    staged = {"module.blocks.0.0.x": torch.ones(1), "module.blocks.1.0.x": torch.zeros(1)}
+    found = rearranged(staged, KEY_MAPS["dino"], {"blocks.0.0.x", "blocks.1.0.x"})[0]
+    assert list(found) == ["blocks.0.0.x", "blocks.1.0.x"]
+
+
 def test_a_classifier_that_the_tower_has_is_kept():
     state = {"head.weight": torch.ones(1)}
     assert list(rearranged(state, KEY_MAPS["timm"], ())[0]) == []
