@@ -62,7 +62,7 @@ def evaluate(
     from plismbench.evaluation.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.tables import summary_table, summary_text
     from plismbench.results.result import read_result, told_apart
-    from plismbench.tiles import own_files
+    from plismbench.tiles.digests import slide_digests
 
     registered = find_dataset(dataset)
     chosen = registered.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
@@ -83,7 +83,7 @@ def evaluate(
         threads=n_cpus() if threads is None else threads,
         memory=default_memory() if memory is None else int(memory * 10**9),
         existing=existing,
-        files=own_files(registered, chosen),
+        files=slide_digests(registered, chosen),
     )
     plans, lacking = [], []
     for store in stores:

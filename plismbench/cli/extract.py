@@ -15,13 +15,14 @@ from plismbench.execution.executor import ExecutorKind
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.machine import n_cpus
 from plismbench.own_dataset import find_dataset
-from plismbench.tiles import SourceKind
+from plismbench.tiles.choice import SourceKind
 from plismbench.workspace import Existing, Workspace
 
 if TYPE_CHECKING:
     from plismbench.execution.executor import Executor
     from plismbench.extraction.extraction import Extraction
-    from plismbench.tiles import ChosenSource
+    from plismbench.tiles.choice import ChosenSource
+    from plismbench.tiles.source import TileSource
 
 EXAMPLES = "plismbench extract --model h0-mini\n\nplismbench extract --model color-stats --dataset demo"
 
@@ -87,7 +88,7 @@ def extract(
     from plismbench.extraction.extraction import extract_together, plan_extraction
     from plismbench.extractors.extractor import default_device, default_precision
     from plismbench.extractors.pinning import pinned
-    from plismbench.tiles import tile_source
+    from plismbench.tiles.choice import tile_source
 
     workspace = Workspace(root, registered.name)
     stores = [*workspace.extracted(), *(workspace.embeddings(spec.name) for spec in specs)]  # theirs count most
@@ -107,7 +108,7 @@ def extract(
             batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
             commits=chosen_source.commits,
-            files=chosen_source.files,
+            files=chosen_source.digests,
             asked=registry.placed(name),
         )
         if dry_run:
@@ -155,7 +156,7 @@ def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
         )
 
 
-def _show_needs(plan: "Extraction", source: "ChosenSource", n_tiles: int) -> None:
+def _show_needs(plan: "Extraction", source: "ChosenSource[TileSource]", n_tiles: int) -> None:
     """Shows what so many tiles would take."""
     from plismbench.extraction.extraction import written_bytes
     from plismbench.extraction.profiling import profile_model

@@ -16,7 +16,7 @@ from plismbench.pairs import Axis, SlidePair
 from plismbench.results.aggregation import PAIR, hardest_between, top_k_metric
 from plismbench.results.result import Result, is_outdated
 from plismbench.search.vectors import SlideVectors
-from plismbench.tiles import tiles_at_hand
+from plismbench.tiles.choice import tiles_at_hand
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Workspace
 

@@ -1,9 +1,12 @@
-"""What stands for the files of a slide, so that others in their place are noticed."""
+"""Digest of a slide's files, to notice when they change."""
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.own_dataset import OwnDataset
 from plismbench.tiles.images import image_files
 
 _BLOCKS = 16
@@ -11,13 +14,13 @@ _BLOCK_BYTES = 4096
 
 
 def digest_of(path: Path) -> str:
-    """Sixteen hex digits that stand for a file, or for the images of a folder, wherever they lie.
+    """Sixteen hex digits that change with a file, or with the images of a folder, but not with where they lie.
 
     Nothing is decoded and little is read: names and sizes, and evenly spaced blocks of bytes, which tell files of
     one size apart, such as uncompressed tiles.
 
     Returns:
-        Nothing if there is nothing to stand for, or it cannot be read: that is said where all of it is.
+        Nothing if there is no file, or it cannot be read: the error is raised where the tiles are.
     """
     digest = hashlib.sha256()
     try:
@@ -33,3 +36,12 @@ def digest_of(path: Path) -> str:
     except OSError:
         return ""
     return digest.hexdigest()[:16] if files else ""
+
+
+def slide_digests(dataset: RegisteredDataset, slides: Iterable[Slide]) -> dict[Slide, str]:
+    """The digest of the files of each slide, where they are one's own and can be read."""
+    if not isinstance(dataset, OwnDataset):
+        return {}
+    paths = {slide: dataset.path(slide) for slide in slides}
+    digests = {path: digest_of(path) for path in set(paths.values())}  # one file may hold many slides
+    return {slide: digests[path] for slide, path in paths.items() if digests[path]}

@@ -69,7 +69,7 @@ class TileSource(Protocol):
         ...
 
 
-class TilesAtHand(Protocol):
+class TilesAtHand(TileSource, Protocol):
     """Tiles that cost no network, so that a few of them can be looked at."""
 
     def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:

@@ -16,12 +16,12 @@ from stores import make_manifest
 from torch import nn
 from toy_loaders import VIT
 
-from plismbench import tiles
 from plismbench.dataset import Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import Unavailable
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.tiles import choice
 
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
 
@@ -31,7 +31,7 @@ def toy(monkeypatch, tiny):
     """The tiny data set with random tiles, and a network for it."""
     from small_tiles import RandomTiles
 
-    monkeypatch.setattr(tiles, "tile_source", lambda dataset, *_: tiles.ChosenSource(RandomTiles(dataset), "made up"))
+    monkeypatch.setattr(choice, "tile_source", lambda dataset, *_: choice.ChosenSource(RandomTiles(dataset), "made up"))
     get = registry.get
     specs = {
         "toy": SPEC,
@@ -190,7 +190,7 @@ def load(spec):
 def test_a_lost_ray_worker_is_one_line_of_ours_and_none_of_rays(tmp_path, model, memory, why):
     (tmp_path / "deadly.py").write_text(DEADLY)
     environment = os.environ | {
-        "PYTHONPATH": str(Path(tiles.__file__).parents[2]),
+        "PYTHONPATH": str(Path(choice.__file__).parents[2]),
         "RAY_memory_usage_threshold": memory,  # above that share of it Ray kills workers
         "RAY_worker_niceness": "0",  # it is 15
     }

@@ -1,13 +1,16 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback_hub import LoopbackHub
-from small_plism import H5_REPO, REPO, published_rows, small_tiles, write_h5, write_shards
+from small_plism import H5_REPO, REPO, SMALL, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench.dataset import Slide
+from plismbench.tiles.download import plan_download
+from plismbench.tiles.layout import Layout
 from plismbench.tiles.source import TileBatch
+from plismbench.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +47,18 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     return slept
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "root", "plism")
+
+
+@pytest.fixture
+def fetch(hub: LoopbackHub, workspace: Workspace) -> Callable[..., None]:
+    """Downloads a layout: all slides, or those that it is given."""
+
+    def run(layout: Layout, *slides: Slide) -> None:
+        plan_download(SMALL, layout, workspace, slides or SMALL.slides).run(3, lambda _: None)
+
+    return run

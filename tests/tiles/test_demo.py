@@ -15,7 +15,7 @@ from skimage.registration import phase_cross_correlation
 import plismbench
 from plismbench.dataset import DEMO, Slide
 from plismbench.errors import UnknownName
-from plismbench.tiles import tiles_at_hand
+from plismbench.tiles.choice import tiles_at_hand
 from plismbench.tiles.demo import MARGIN, STRIDE, DemoTiles
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace

@@ -26,11 +26,6 @@ SLIDE = Slide("GIVH", "S60")
 SHARDS = r"GET .*/resolve/.*\.parquet"
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "root", "plism")
-
-
 def plan(workspace: Workspace, *slides: Slide, layout: Layout = Layout.TILES) -> Download:
     return plan_download(SMALL, layout, workspace, slides or SMALL.slides)
 

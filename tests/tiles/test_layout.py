@@ -1,9 +1,12 @@
+from pathlib import Path
+
+import pytest
+
 from plismbench.tiles.layout import Layout
 
 
-def test_each_layout_has_a_repository_and_files_of_its_own() -> None:
-    assert {layout: layout.repo for layout in Layout} == {
-        "tiles": "owkin/plism-dataset-tiles",
-        "h5": "owkin/plism-dataset",
-    }
-    assert {layout: layout.pattern for layout in Layout} == {"tiles": "data/*.parquet", "h5": "*.h5"}
+@pytest.mark.parametrize("layout", Layout)
+def test_its_pattern_finds_every_published_file(published: Path, layout: Layout) -> None:
+    folder = published / "datasets" / layout.repo
+    files = {path for path in folder.rglob("*") if path.suffix in (".parquet", ".h5")}
+    assert set(folder.glob(layout.pattern)) == files != set()

@@ -9,7 +9,8 @@ from small_plism import SMALL, png, published_rows, write_h5, write_shards
 from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile, InvalidInput
 from plismbench.own_dataset import OwnDataset
-from plismbench.tiles import SourceKind, own_files, tile_source, tiles_at_hand
+from plismbench.tiles.choice import SourceKind, tile_source, tiles_at_hand
+from plismbench.tiles.digests import slide_digests
 from plismbench.tiles.own import OwnTiles
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace
@@ -48,20 +49,20 @@ def test_it_is_read_from_where_it_is(dataset: OwnDataset, tmp_path: Path) -> Non
     assert (chosen.tiles, chosen.origin) == (OwnTiles(dataset), f"read from {tmp_path}")
 
 
-def test_what_stands_for_the_files_of_each_slide_goes_with_the_source(dataset: OwnDataset, tmp_path: Path) -> None:
-    def files() -> dict[Slide, str]:
+def test_the_digest_of_each_slide_goes_with_the_source(dataset: OwnDataset, tmp_path: Path) -> None:
+    def digests() -> dict[Slide, str]:
         workspace = Workspace(tmp_path / "root", "own")
-        return dict(tile_source(dataset, workspace, dataset.slides, SourceKind.AUTO).files)
+        return dict(tile_source(dataset, workspace, dataset.slides, SourceKind.AUTO).digests)
 
-    before = files()
-    assert before == own_files(dataset, dataset.slides)
+    before = digests()
+    assert before == slide_digests(dataset, dataset.slides)
     assert len(set(before.values())) == 3
     (tmp_path / "folder/8_7.png").write_bytes(b"")
-    after = files()
+    after = digests()
     assert {slide for slide in dataset.slides if after[slide] != before[slide]} == {FOLDER}
     shutil.rmtree(tmp_path / "folder")
-    assert set(files()) == {H5, PARQUET}
-    assert own_files(SMALL, SMALL.slides) == {}
+    assert set(digests()) == {H5, PARQUET}
+    assert slide_digests(SMALL, SMALL.slides) == {}
 
 
 def test_a_slide_that_shows_other_places_is_named(dataset: OwnDataset, tmp_path: Path) -> None:
