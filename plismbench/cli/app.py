@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -23,7 +24,7 @@ from plismbench.cli import (
     submit,
 )
 from plismbench.cli.output import say, show
-from plismbench.errors import NeedsAction, PlismbenchError
+from plismbench.errors import InvalidInput, NeedsAction, PlismbenchError
 from plismbench.reporting.printing import printable
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.add_typer(models.app, name="models", epilog=models.EXAMPLES)
 
 
 _INTERRUPTED, _UNREAD = 130, 141  # what a shell makes of SIGINT and of SIGPIPE
+_BUG = os.EX_SOFTWARE  # Python's own is 1, which is that of a failed gate
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,9 +78,9 @@ def _leave(code: int) -> NoReturn:
     from plismbench.tiles.prefetch import THREAD_NAME
 
     if code in (_INTERRUPTED, _UNREAD) or any(thread.name == THREAD_NAME for thread in threading.enumerate()):
-        with suppress(BrokenPipeError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, AttributeError):  # a closed stdout is None
+                stream.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -87,7 +89,7 @@ def main() -> None:
     """Runs the command line.
 
     Exit codes: 0 fine, 1 a gate failed, 2 misuse, 3 something must be installed, granted or
-    downloaded, 130 interrupted, 141 nobody reads on.
+    downloaded, 70 a bug of ours, 130 interrupted, 141 nobody reads on.
     """
     try:
         _run()
@@ -97,20 +99,37 @@ def main() -> None:
         if isinstance(stop.__context__, BrokenPipeError):  # Typer and rich make exit code 1 of it, that of a gate
             _leave(_UNREAD)
         raise
+    except Exception:  # noqa: BLE001 - any bug of ours
+        traceback.print_exc()
+        _leave(_BUG)
 
 
 def _run() -> None:
     try:
-        app()
+        code = app(prog_name="plismbench", standalone_mode=False)
+        if code == _INTERRUPTED:  # Typer's answer to Ctrl-C in a command
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except typer.TyperException as error:
+        say(_misuse(error))
+        _leave(InvalidInput.exit_code)
     except PlismbenchError as error:
         say(f"plismbench: {printable(' '.join(str(error).split()))}")
         _leave(error.exit_code)
     except MemoryError:
         say("plismbench: This machine has too little free memory. Ask for less at once; what was finished is kept.")
         _leave(NeedsAction.exit_code)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        # Of Ctrl-C in a command Typer makes an exit, and says nothing.
-        if isinstance(stop, KeyboardInterrupt) or stop.code == _INTERRUPTED:
-            say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
-            _leave(_INTERRUPTED)
-        raise
+    except KeyboardInterrupt:
+        say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
+        _leave(_INTERRUPTED)
+
+
+def _misuse(error: typer.TyperException) -> str:
+    """One line on a command that Typer cannot read; its help where no command is named."""
+    told = error.format_message()
+    if told.startswith("Usage:"):
+        return told
+    line = printable(" ".join(told.split()))
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "plismbench"
+    return f"plismbench: {line}{'' if line.endswith(('.', '?')) else '.'} See `{command} --help`."

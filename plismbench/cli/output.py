@@ -1,5 +1,6 @@
 """stdout is the result; progress and talk go to stderr."""
 
+import errno
 import io
 import os
 import sys
@@ -23,6 +24,42 @@ _TITLE = 20  # of a progress bar, in columns: the rest of 80 is for its numbers
 _PERIOD = 900  # seconds back that time left is judged from: a batch of a large model takes a CPU minutes
 
 
+class _Talk(io.TextIOWrapper):
+    """stderr: what cannot be written is lost, and the work goes on."""
+
+    def write(self, text: str, /) -> int:
+        with _unless_unread():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with _unless_unread():
+            super().flush()
+
+
+@contextmanager
+def _unless_unread() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # who read it has enough
+    except OSError:
+        pass
+
+
+def prepare_streams() -> None:
+    """Makes the best of the stdout, stderr and COLUMNS that a shell gave: closed, full, not UTF-8, or 0."""
+    for handle, stream in enumerate((sys.stdout, sys.stderr), start=1):
+        if stream is None:  # closed; what is opened next would take its number, and what libraries print there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), handle)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    talk = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
+    sys.stderr = _Talk(talk, getattr(sys.stderr, "encoding", None), "backslashreplace", line_buffering=True)
+    if not os.environ.get("COLUMNS", "").strip("0"):
+        os.environ.pop("COLUMNS", None)
+
+
 def say(sentence: str) -> None:
     """Tells the person at the terminal; never part of the result."""
     sys.stderr.write(f"{sentence}\n")
@@ -31,6 +68,8 @@ def say(sentence: str) -> None:
 def show(result: "RenderableType | str") -> None:
     """Prints a result: text as it is, a table as wide as the terminal, or as COLUMNS says; whole into a pipe."""
     try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "it is closed")
         if isinstance(result, str):
             sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
         else:

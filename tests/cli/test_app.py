@@ -61,7 +61,7 @@ def test_it_runs_as_a_module():
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(monkeypatch, run, error, code, line):
-    def fail():
+    def fail(**_):
         raise error
 
     monkeypatch.setattr(app, "app", fail)
@@ -98,7 +98,7 @@ main()
 
 
 def test_ctrl_c_between_start_and_command(monkeypatch, run):
-    def interrupt():
+    def interrupt(**_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(app, "app", interrupt)
@@ -107,23 +107,46 @@ def test_ctrl_c_between_start_and_command(monkeypatch, run):
     assert outcome.error.startswith("plismbench: Interrupted. What was finished is kept")
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch, run):
-    def fail():
+def test_a_bug_keeps_its_traceback_and_is_no_failed_gate(monkeypatch, run):
+    def fail(**_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(app, "app", fail)
-    with pytest.raises(ZeroDivisionError):
-        run()
+    outcome = run()
+    assert (outcome.code, outcome.out) == (70, "")
+    assert outcome.err.startswith("Traceback")
+    assert outcome.err.endswith("ZeroDivisionError\n")
+
+
+def test_a_package_that_is_broken_is_no_failed_gate():
+    code = "import sys; sys.modules['typer'] = None; from plismbench.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 70
+    assert "import of typer halted" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "arguments", [["extrct"], ["extract"], ["evaluate", "--no-such"], ["evaluate", "--existing", "x"]]
+    ("arguments", "line"),
+    [
+        (["extrct"], "No such command 'extrct'. Did you mean 'extract', 'export'? See `plismbench --help`."),
+        (["extract"], "Missing option '--model'. See `plismbench extract --help`."),
+        (["evaluate", "--no-such"], "No such option: --no-such. See `plismbench evaluate --help`."),
+        (["evaluate", "--existing", "x\ny"], "is not one of 'skip', 'replace', 'error'. See `plismbench evaluate"),
+        (["evaluate", "--memory", "nan"], "should be greater than or equal to 0.1. See `plismbench evaluate --help`."),
+        (["evaluate", "--dataset"], "Option '--dataset' requires an argument. See `plismbench --help`."),
+    ],
 )
-def test_misuse_has_exit_code_2(run, arguments):
+def test_misuse_is_one_line_and_exit_code_2(run, arguments, line):
     outcome = run(*arguments)
-    assert outcome.code == 2
-    assert outcome.out == ""
-    assert "Error" in outcome.err
+    assert (outcome.code, outcome.out) == (2, "")
+    assert line in outcome.error
+    assert outcome.err.count("\n") == 1
+
+
+def test_no_command_is_misuse_and_help(run):
+    outcome = run("submit")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "\n  plismbench submit pack my-model\n" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,11 @@
 import errno
+import os
+import shlex
+import subprocess
+import sys
 
 import pytest
+from extras import needs_dev_full
 from rich.table import Table
 
 from plismbench.cli.output import deliver, progress, say, show
@@ -23,6 +28,62 @@ def test_a_full_disk_behind_stdout_is_one_sentence(monkeypatch):
     monkeypatch.setattr("sys.stdout.write", refuse)
     with pytest.raises(StorageFailure, match=r"Cannot write the result to stdout: No space left on device\."):
         show("a result")
+
+
+def in_a_shell(*command, redirected="", **environment):
+    """A new process of Python, as a shell redirects it."""
+    line = f"{shlex.join([sys.executable, *map(str, command)])} {redirected}"
+    return subprocess.run(["sh", "-c", line], capture_output=True, env=os.environ | environment)
+
+
+@needs_dev_full
+def test_talk_that_cannot_be_written_stops_no_work():
+    script = """
+import sys
+from plismbench.cli.output import prepare_streams, progress, say
+prepare_streams()
+for _ in range(10_000):
+    say("a word")
+with progress("model", 10, "tiles") as advance:
+    advance(10)
+print("done")
+"""
+    done = in_a_shell("-c", script, redirected="2>/dev/full")
+    assert (done.returncode, done.stdout) == (0, b"done\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "redirected", "code", "err"),
+    [
+        ("--version", ">&-", 3, b"plismbench: Cannot write the result to stdout: it is closed. Send it elsewhere"),
+        ("--version", ">&- 2>&- <&-", 3, b""),
+        ("--no-such", "2>&-", 2, b""),
+    ],
+)
+def test_a_closed_stream_leaves_the_exit_code_what_it_is(option, redirected, code, err):
+    done = in_a_shell("-m", "plismbench", option, redirected=redirected)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert done.stderr.startswith(err)
+    assert b"Traceback" not in done.stderr
+
+
+def test_files_do_not_get_the_number_of_a_closed_stream(tmp_path):
+    script = "import sys; from plismbench.cli.output import prepare_streams; prepare_streams(); open(sys.argv[1], 'w')"
+    script += "; import os; os.write(1, b'of a library'); os.write(2, b'of another')"
+    assert in_a_shell("-c", script, tmp_path / "file", redirected=">&- 2>&- <&-").returncode == 0
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_what_stdout_cannot_encode_is_replaced(tmp_path):
+    done = in_a_shell("-m", "plismbench", "leaderboard", "--root", tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, b"?" in done.stdout) == (0, True)
+
+
+def test_no_columns_are_as_many_as_there_are(tmp_path):
+    command = ("-m", "plismbench", "leaderboard", "--root", tmp_path)
+    none, unset = (in_a_shell(*command, COLUMNS=columns).stdout for columns in ("0", ""))
+    assert none == unset
+    assert len(unset.splitlines()) > 10
 
 
 def test_a_table_goes_to_stdout(capsys):
