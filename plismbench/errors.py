@@ -61,7 +61,7 @@ def words_of(error: BaseException, *, kind: bool = False, file: str = "") -> str
     Args:
         error: anyone's.
         kind: whether its class is named too.
-        file: whose line is named, the last one that led to it, if one did.
+        file: source file whose last traceback line is added, if any.
     """
     told = " ".join((f"{type(error).__name__}: {error}" if kind else str(error)).split()).rstrip(".")
     lines = [line for frame, line in walk_tb(error.__traceback__) if file and frame.f_code.co_filename == file]
@@ -69,27 +69,8 @@ def words_of(error: BaseException, *, kind: bool = False, file: str = "") -> str
 
 
 def first_line_of(error: BaseException) -> str:
-    """The same of its first line alone, where paragraphs follow; its class where it says nothing."""
+    """First line of the message without its full stop; the class name if there is none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
-
-
-_REFUSED = (
-    "DefaultCPUAllocator",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-)
-_FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Whether NumPy, torch on a CPU, CUDA or a library of it was refused memory, for which torch has no type."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in _REFUSED)
-
-
-def device_failed(error: BaseException) -> bool:
-    """Whether it is a GPU, its driver or a library of it that failed; only some of that has a type in torch."""
-    return any(words in str(error) for words in _FAILED)
 
 
 def few_of(things: Sequence[object], most: int = 5) -> str:

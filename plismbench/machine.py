@@ -1,4 +1,4 @@
-"""This machine, as far as it decides how fast something runs."""
+"""This machine: what it has, and which errors say that it has no more memory or that its GPU failed."""
 
 import ctypes
 import os
@@ -78,3 +78,22 @@ def cpu_title() -> str:
     lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
+
+
+_REFUSED = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+_FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether NumPy, torch on a CPU, CUDA or a library of it was refused memory, for which torch has no type."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _REFUSED)
+
+
+def device_failed(error: BaseException) -> bool:
+    """Whether it is a GPU, its driver or a library of it that failed; only some of that has a type in torch."""
+    return any(words in str(error) for words in _FAILED)

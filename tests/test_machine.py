@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from plismbench import machine
-from plismbench.machine import hardware, host_name, memory_bytes, n_cpus
+from plismbench.machine import device_failed, hardware, host_name, lacks_memory, memory_bytes, n_cpus
 
 
 def test_cores_and_memory_are_those_of_the_system():
@@ -56,6 +56,20 @@ def test_the_record_names_the_processor():
     assert set(told) == {"cpu", "cores", "memory_gb"}
     assert told["memory_gb"] == pytest.approx(memory_bytes() / 1e9, abs=0.051)
     assert told["cpu"]
+
+
+@pytest.mark.parametrize(
+    ("error", "memory", "device"),
+    [
+        (MemoryError(), True, False),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True, False),
+        (RuntimeError("CUDA error: out of memory"), True, True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False, True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False, False),
+    ],
+)
+def test_who_is_to_blame_for_an_error(error, memory, device):
+    assert (lacks_memory(error), device_failed(error)) == (memory, device)
 
 
 CLEARED = """

@@ -8,7 +8,7 @@ from plismbench.cli import options
 from plismbench.cli.output import deliver
 from plismbench.errors import UnknownName
 from plismbench.own_dataset import find_dataset
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import Workspace
 
 EXAMPLES = "plismbench compare h0-mini uni\n\nplismbench compare small-pixels color-stats --dataset demo"

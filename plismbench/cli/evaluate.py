@@ -14,7 +14,7 @@ from plismbench.metrics.protocol import OWKIN, PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.own_dataset import find_dataset
 from plismbench.pairs import Axis, slide_pairs
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.search.engine import AUTO, ENGINES
 from plismbench.workspace import Existing, Workspace
 

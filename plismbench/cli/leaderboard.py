@@ -12,7 +12,7 @@ from plismbench.cli.output import deliver, say
 from plismbench.dataset import PLISM
 from plismbench.errors import FingerprintMismatch, GateFailed, InvalidInput, MissingEmbeddings
 from plismbench.own_dataset import find_dataset
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import Workspace, write_text
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import say, show
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import check_record
 
 EXAMPLES = "plismbench models\n\nplismbench models --format json"

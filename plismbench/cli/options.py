@@ -12,7 +12,7 @@ from plismbench.dataset import DATASETS
 from plismbench.errors import InvalidInput
 from plismbench.extractors.locations import TRUST
 from plismbench.extractors.spec import BATCH_SIZES, Precision
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import Existing, default_root
 
 

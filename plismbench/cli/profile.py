@@ -6,7 +6,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import COMPILING, say, show
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 
 EXAMPLES = "plismbench profile --model color-stats,hed-stats\n\nplismbench profile --model h0-mini --batch-size auto"
 

@@ -13,18 +13,11 @@ from torch import Tensor, nn
 from torch.backends import cudnn
 from torch.nn import functional
 
-from plismbench.errors import (
-    InvalidInput,
-    NeedsAction,
-    PlismbenchError,
-    device_failed,
-    first_line_of,
-    lacks_memory,
-)
+from plismbench.errors import InvalidInput, NeedsAction, PlismbenchError, first_line_of
 from plismbench.extractors.loaders import failure_of_network, load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import BATCH_SIZES, ExtractorSpec, Precision
-from plismbench.machine import keep_freed_memory
+from plismbench.machine import device_failed, keep_freed_memory, lacks_memory
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 NOT_FINITE = "NaN, infinity or a value above 65,504"

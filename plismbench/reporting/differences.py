@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard.differences import Comparison, Duel
 from plismbench.pairs import Axis
-from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, caption, csv_text, document, number, printable, remark
+from plismbench.reporting.printing import UNKNOWN, TableFormat, caption, csv_text, document, number, printable, remark
 from plismbench.reporting.terminal import TerminalTable
 from plismbench.results.uncertainty import FEWEST
 

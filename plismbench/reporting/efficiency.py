@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plismbench.embeddings.efficiency import Efficiency, relative_times
-from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, csv_text, document, parameters
+from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, parameters
 from plismbench.reporting.terminal import plain_table
 
 if TYPE_CHECKING:

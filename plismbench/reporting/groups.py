@@ -5,8 +5,17 @@ from collections.abc import Sequence
 
 from plismbench.leaderboard.group_tables import GroupTable
 from plismbench.pairs import PairGroup
-from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, Cell, Emphasis, caption, csv_text, document, number, remark
+from plismbench.reporting.printing import (
+    UNKNOWN,
+    Cell,
+    Emphasis,
+    TableFormat,
+    caption,
+    csv_text,
+    document,
+    number,
+    remark,
+)
 from plismbench.reporting.terminal import TerminalTable
 
 GROUPS_SCHEMA = "plismbench.groups/1"

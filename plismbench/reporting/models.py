@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plismbench.extractors.locations import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.published import published_names
-from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, csv_text, document, printable
+from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, printable
 from plismbench.reporting.terminal import TerminalTable, plain_table
 
 if TYPE_CHECKING:

@@ -10,11 +10,20 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Any
 
-from plismbench.reporting.formats import TableFormat
-
 UNKNOWN = "–"
 
 _LEAST_PART = 2  # letters of a name's common beginning or end: one of them is the mark of what is left out
+
+
+class TableFormat(StrEnum):
+    """How a table can be printed: ``table`` is for a terminal; the others are for files and other programs."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+    LATEX = "latex"
 
 
 def printable(text: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 from plismbench.errors import UnknownName
 from plismbench.leaderboard.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
-from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import (
     UNKNOWN,
+    TableFormat,
     caption,
     csv_text,
     document,

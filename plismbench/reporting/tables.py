@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import Axis, PairGroup
-from plismbench.reporting.formats import TableFormat
-from plismbench.reporting.printing import UNKNOWN, csv_text, document, number
+from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, number
 from plismbench.reporting.terminal import TerminalTable
 from plismbench.results.aggregation import top_k_metric
 from plismbench.results.result import Result

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from plismbench.errors import NeedsAction, device_failed, first_line_of, lacks_memory
+from plismbench.errors import NeedsAction, first_line_of
+from plismbench.machine import device_failed, lacks_memory
 from plismbench.search.directions import Moments, PairedProducts, check_same_shape
 from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, chunks
 

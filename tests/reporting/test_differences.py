@@ -10,7 +10,7 @@ from synthetic_results import make_result
 from plismbench.dataset import Slide
 from plismbench.leaderboard.differences import Comparison, compare
 from plismbench.reporting.differences import comparison_tables, comparison_text
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 
 SLIDES = tuple(
     Slide(staining, scanner)

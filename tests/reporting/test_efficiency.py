@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from plismbench.embeddings.efficiency import Efficiency
 from plismbench.reporting.efficiency import profile_table, profile_text
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 
 MINI = Efficiency(
     extractor="h0-mini",

@@ -9,8 +9,8 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.group_tables import SPREAD_SCHEMA, GroupTable, group_tables, published_groups
-from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.groups import group_notes, groups_table, groups_text
+from plismbench.reporting.printing import TableFormat
 
 
 def render(table, **options):

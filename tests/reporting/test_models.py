@@ -10,8 +10,8 @@ from plismbench.extraction.model_check import Finding
 from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.registry import Registration
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.models import findings_text, models_table, models_text, spec_text
+from plismbench.reporting.printing import TableFormat
 
 SPEC = ExtractorSpec(name="toy", loader="a:b", dim=1_536, n_params=85_700_000, license="MIT", gated=True)
 REGISTERED = (

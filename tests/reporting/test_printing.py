@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from plismbench.reporting.formats import TableFormat
 from plismbench.reporting.printing import (
     Cell,
     Emphasis,
+    TableFormat,
     caption,
     csv_text,
     document,

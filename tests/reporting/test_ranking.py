@@ -12,7 +12,7 @@ from synthetic_results import make_result
 from plismbench.dataset import Slide
 from plismbench.errors import UnknownName
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow, leaderboards, published
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.reporting.ranking import COLUMNS, leaderboard_table, leaderboard_text, notes, sorted_board
 
 

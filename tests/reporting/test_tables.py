@@ -7,7 +7,7 @@ from rich.console import Console
 from synthetic_results import make_result
 
 from plismbench.pairs import Axis, PairGroup
-from plismbench.reporting.formats import TableFormat
+from plismbench.reporting.printing import TableFormat
 from plismbench.reporting.tables import summary_table, summary_text
 
 
