@@ -10,6 +10,7 @@ def test_items_are_done_in_order_by_one_worker_that_is_told_no_place():
 
     assert list(LocalExecutor().run(start, [3, 1, 2])) == [30, 10, 20]
     assert started == [""]
+    assert LocalExecutor().n_workers == 1
 
 
 def test_nothing_is_built_for_nothing_and_items_are_done_only_when_asked():

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from pretended_gpu import pretended_gpu
 
 from plismbench.extraction.profiling import profile_model
-from plismbench.extractors import devices, runner
+from plismbench.extractors import runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.extractors.transfer import Computed
 
@@ -51,11 +52,9 @@ def test_only_some_batches_are_on_the_device_at_once(monkeypatch):
 
 
 def test_memory_of_the_model_before_does_not_count(monkeypatch):
-    told = []
-    monkeypatch.setattr(devices, "checked_device", torch.device)
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: told.append("known"))  # before it, torch refuses "cuda:1"
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: told.append("freed"))
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", told.append)
-    devices.forget_peak_memory("cuda:1")
-    devices.forget_peak_memory("cpu")
-    assert told == ["known", "freed", "cuda:1"]
+    peak = [900]
+    with pretended_gpu(), monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, "max_memory_allocated", lambda _: max(peak))
+        patch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: peak.__setitem__(0, 5))
+        cost = profile_model(SPEC, device="cuda", precision=Precision.FP32, batch_size=4, n_tiles=4)
+    assert cost.peak_memory == 5

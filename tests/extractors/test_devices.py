@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from plismbench.errors import InvalidInput
-from plismbench.extractors.devices import device_title, peak_memory, set_threads, worker_devices
+from plismbench.extractors.devices import device_title, forget_peak_memory, peak_memory, set_threads, worker_devices
 from plismbench.machine import hardware
 
 
@@ -48,6 +48,17 @@ def test_a_gpu_is_asked(monkeypatch):
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 123)
     gpu = torch.device("cuda:1")
     assert (device_title(gpu), peak_memory(gpu)) == ("Name of cuda:1", 123)
+
+
+def test_a_gpu_is_known_before_its_memory_is_counted_anew(monkeypatch):
+    told = []
+    monkeypatch.setattr("plismbench.extractors.devices.checked_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: told.append("known"))  # before it, torch refuses "cuda:1"
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: told.append("freed"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", told.append)
+    forget_peak_memory("cuda:1")
+    forget_peak_memory("cpu")
+    assert told == ["known", "freed", "cuda:1"]
 
 
 def test_threads_are_those_asked_for():

@@ -197,12 +197,22 @@ def test_a_network_that_does_not_fit_is_one_sentence(monkeypatch):
 
 def test_a_process_works_on_the_gpu_that_it_was_given_and_on_no_other(monkeypatch):
     spec, given = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8), []
-    with pretended_gpu():
-        monkeypatch.setattr(torch.cuda, "set_device", given.append)
+    with pretended_gpu(), monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, "set_device", given.append)
         load_extractor(spec, "cuda:0", Precision.FP16)
         load_extractor(spec, "cuda", Precision.FP16)
         load_extractor(spec, "cpu:0", Precision.FP32)
     assert given == [torch.device("cuda:0")]
+
+
+def test_memory_that_is_freed_is_kept_on_a_cpu_alone(monkeypatch):
+    spec, kept = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8), []
+    monkeypatch.setattr("plismbench.extractors.extractor.keep_freed_memory", lambda: kept.append(True))
+    with pretended_gpu():
+        load_extractor(spec, "cuda", Precision.FP16)
+        assert kept == []
+    load_extractor(spec, "cpu", Precision.FP32)
+    assert kept == [True]
 
 
 def test_mean_and_deviation_are_made_once(pixels, monkeypatch):
@@ -212,14 +222,14 @@ def test_mean_and_deviation_are_made_once(pixels, monkeypatch):
     one(pixels)
 
 
-def test_convolutions_in_float32_are_not_rounded_to_tf32(pixels):
+def test_convolutions_in_float32_are_cudnns_and_not_rounded_to_tf32(pixels):
     def look(image):
-        seen.append(torch.backends.cudnn.allow_tf32)
+        seen.append((torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32))
         return image.mean((2, 3))
 
     seen, before = [], torch.backends.cudnn.allow_tf32
     extractor(Function(look))(pixels)
-    assert seen == [False]
+    assert seen == [(True, False)]
     assert torch.backends.cudnn.allow_tf32 == before
 
 

@@ -43,6 +43,28 @@ def test_blocks_in_chunks_are_taken_out_of_them_and_stages_of_blocks_are_not():
     assert list(found) == ["blocks.0.0.x", "blocks.1.0.x"]
 
 
+@pytest.mark.parametrize(
+    ("layout", "key"),
+    [
+        ("transformers", "pooler.dense.weight"),
+        ("transformers-clip", "vision_model.embeddings.position_ids"),  # a buffer of older versions
+        ("encoder", "head.weight"),
+        ("encoder", "fc.weight"),
+        ("timm", "fc.weight"),
+        ("timm", "classifier.weight"),
+        ("timm", "layers.0.blocks.1.attn_mask"),
+        ("timm", "layers.0.blocks.1.attn.relative_position_index"),
+    ],
+)
+def test_what_published_files_hold_besides_is_left_out(layout, key):
+    assert rearranged({key: torch.ones(1)}, KEY_MAPS[layout], ()) == ({}, {})
+
+
+def test_a_tower_of_timm_in_open_clip_keeps_its_names():
+    state = {"visual.trunk.blocks.0.norm1.bias": torch.ones(1), "visual.head.proj.weight": torch.ones(1)}  # BiomedCLIP
+    assert list(rearranged(state, KEY_MAPS["open-clip"], ())[0]) == ["blocks.0.norm1.bias", "head.0.weight"]
+
+
 def test_a_classifier_that_the_tower_has_is_kept():
     state = {"head.weight": torch.ones(1)}
     assert list(rearranged(state, KEY_MAPS["timm"], ())[0]) == []

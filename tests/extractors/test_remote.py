@@ -82,8 +82,15 @@ def test_it_needs_a_pinned_commit(tmp_path, hub, revision):
     assert hub.requests == []
 
 
-def test_code_of_another_repository_is_refused(tmp_path, hub):
-    write(tmp_path, config=CONFIG | {"auto_map": {"AutoModel": "Other/Repo--modeling_tiny.TinyModel"}})
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"AutoModel": "Other/Repo--modeling_tiny.TinyModel"},
+        {"AutoTokenizer": ["Other/Repo--tokenization_tiny.TinyTokenizer", None]},
+    ],
+)
+def test_code_of_another_repository_is_refused(tmp_path, hub, elsewhere):
+    write(tmp_path, config=CONFIG | {"auto_map": CONFIG["auto_map"] | elsewhere})
     with pytest.raises(InvalidInput, match="takes its code from another repository"):
         load_module(SPEC)
     assert not hub.requested("modeling_tiny")

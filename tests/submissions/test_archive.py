@@ -55,7 +55,7 @@ def test_no_member_can_lead_anywhere(archive, tmp_path, name):
     assert not list(tmp_path.parent.rglob("*evil*"))
 
 
-def test_another_archive_is_told_in_a_line(tmp_path):
+def test_another_archive_is_told_in_a_line(archive, tmp_path):
     path = tmp_path / "checkpoint.pth"
     with zipfile.ZipFile(path, "w") as opened:
         for place in range(150):
@@ -67,6 +67,9 @@ def test_another_archive_is_told_in_a_line(tmp_path):
         "It holds 'data/000', 'data/001', 'data/002' and 147 more and lacks cores.parquet, draws."
     )
     assert "data/003" not in message
+    forged = forge(archive, dict.fromkeys("abc", b""), sealed=False)
+    with pytest.raises(RejectedSubmission, match=r"It holds 'a', 'b', 'c'\."):
+        read_archive(forged)
 
 
 def test_a_file_twice(archive):
