@@ -83,6 +83,10 @@ def dying(place):
     return die
 
 
+def leaving(code, place):
+    os._exit(code)
+
+
 def sleep(folder, items):
     for item in items:
         (Path(folder) / f"{os.getpid()}").touch()

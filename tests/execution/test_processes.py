@@ -80,6 +80,12 @@ def test_a_killed_process_is_noticed_and_the_others_end(tmp_path):
         list(ProcessExecutor("a").run(small_work.dying, range(9)))
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_process_that_ends_by_itself_is_noticed(code):
+    with pytest.raises(ChildProcessError, match=f"worker process on 'a' ended with exit code {code}"):
+        list(ProcessExecutor("a").run(partial(small_work.leaving, code), range(9)))
+
+
 def test_stopping_early_ends_the_processes(tmp_path):
     outcomes = ProcessExecutor("ab").run(small_work.squares, range(1000))
     pids = {next(outcomes)[2] for _ in range(50)}
@@ -91,6 +97,19 @@ def test_stopping_early_ends_the_processes(tmp_path):
 def in_a_terminal(code):
     """A process with a group of its own: Ctrl-C reaches it and all that it has started."""
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_program_that_ends_in_the_middle_waits_for_no_process():
+    code = f"""
+import sys
+sys.path.insert(0, {TESTS!r})
+import small_work
+from plismbench.execution.processes import ProcessExecutor
+if __name__ == "__main__":
+    outcomes = ProcessExecutor("a").run(small_work.squares, range(9))
+    next(outcomes)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
