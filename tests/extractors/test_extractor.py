@@ -151,6 +151,19 @@ def test_a_network_that_raises_is_named_unless_it_is_ours(pixels):
         extractor(module, loader="plismbench.extractors.loaders:timm_model")(pixels)
 
 
+def test_what_a_network_says_in_our_words_stays(pixels):
+    def refuse(image):
+        raise InvalidInput("'toy' takes no tiles without tissue.")
+
+    with pytest.raises(InvalidInput, match=r"^'toy' takes no tiles without tissue"):
+        extractor(Function(refuse))(pixels)
+
+
+def test_tiles_may_be_views(pixels):
+    one = extractor(Function(lambda image: image[:, :, 0, 0]))
+    assert (one(pixels[:, ::-1]) == one(pixels[:, ::-1].copy())).all()
+
+
 def test_values_that_float16_cannot_hold_come_out_as_infinity(pixels):
     vectors = extractor(Function(lambda image: image.mean((2, 3)) * 0 + 70_000))(pixels)
     assert np.isinf(vectors).all()

@@ -1,7 +1,7 @@
 import pytest
 
 from plismbench.errors import InvalidInput, UnknownName
-from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Check, Demand, Requirements, checks
+from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Check, Demand, Requirements, checks, of_models
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 
 TERMS = ("cosine", "top10_cross_scanner", "top10_cross_staining", "top10_cross_both")
@@ -122,6 +122,8 @@ def test_a_worst_rank(rank, worst, passed):
         ({"least_score": float("nan")}, "--fail-under must be a score, from -1 to 1; got nan"),
         ({"least_score": 0.1, "tolerance": float("nan")}, "--tolerance must be a number; got nan"),
         ({"least_score": float("inf")}, "--fail-under must be a score"),
+        ({"least_score": 1.5}, "--fail-under must be a score, from -1 to 1; got 1.5"),
+        ({"least_score": -1.5}, "--fail-under must be a score, from -1 to 1; got -1.5"),
     ],
 )
 def test_requirements_that_ask_for_nothing_sensible(required, words):
@@ -137,6 +139,14 @@ def test_models_that_are_not_there():
         failed([board(row(), row("new"))], baseline=[board(row())], models=["new"])
     with pytest.raises(InvalidInput, match="no number to check"):
         failed([], least_score=0.1)
+
+
+def test_some_models_alone_keep_their_places():
+    boards = [board(row("a"), row("b", rank=2)), board(row("a"), signature="t")]
+    assert of_models(boards, []) == tuple(boards)
+    assert of_models(boards, ["b"]) == (board(row("b", rank=2)),)
+    with pytest.raises(UnknownName, match="No result named 'c'"):
+        of_models(boards, ["b", "c"])
 
 
 def test_nothing_is_outside_an_unknown_interval():

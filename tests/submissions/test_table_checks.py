@@ -33,6 +33,15 @@ def test_an_honest_result_holds():
     check_tables(make_result(slides=SLIDES[:2], ks=(1, 5), n_tiles=sum(CORES.values())))
 
 
+@pytest.mark.parametrize("level", [-4, 4])
+def test_the_worst_and_the_best_that_can_be_hold(level):
+    """All cosines are -1 and nothing is a hit; or all are 1, and everything is one at the largest k."""
+    result = whole(level=level)
+    assert set(result.pairs["cosine"].round(9)) == {level / 4}
+    assert set(result.pairs["top_10"]) == {max(0, level / 4)}
+    check_tables(result)
+
+
 @pytest.mark.parametrize(
     ("table", "change", "words"),
     [

@@ -9,7 +9,7 @@ from plismbench.tiles.resumable import begun, continuing
 
 
 def test_a_file_that_is_continued_keeps_what_was_written_and_appears_whole(tmp_path):
-    path = tmp_path / "new/shard"
+    path = tmp_path / "new/folder/shard"
     with pytest.raises(ZeroDivisionError), continuing(path) as part:
         part.write(b"first ")
         raise ZeroDivisionError
