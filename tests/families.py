@@ -129,14 +129,16 @@ def gemma(tmp_path):
     return spec, network
 
 
-def gemma_in_shards(tmp_path):
+def gemma_in_shards(tmp_path, prefix=""):
     """The language model has a file of its own; the soft tokens are scaled."""
     spec, network, state, config = small_gemma(use_clipped_linears=False, standardize=True)
+    spec = replace(spec, options=spec.options | {"prefix": prefix}) if prefix else spec
+    state = {prefix + key: value for key, value in state.items()}
     keys = list(state)
     shards = {
         "a": {key: state[key] for key in keys[::2]},
         "b": {key: state[key] for key in keys[1::2]},
-        "c": BESIDE_GEMMA,
+        "c": {prefix + key: value for key, value in BESIDE_GEMMA.items()},
     }
     holder = {key: f"model-{name}.safetensors" for name, held in shards.items() for key in held}
     files = {f"model-{name}__safetensors": held for name, held in shards.items()}

@@ -147,6 +147,7 @@ def test_a_network_that_raises_is_named_unless_it_is_ours(pixels):
     with pytest.raises(BrokenPlugin, match="'toy' fails on tiles of 224 pixels: RuntimeError") as it:
         extractor(module)(pixels)
     assert "\n" not in str(it.value)
+    assert it.value.hint == "Mend it; finished slides are kept."
     with pytest.raises(RuntimeError):
         extractor(module, loader="plismbench.extractors.loaders:timm_model")(pixels)
 
@@ -182,9 +183,10 @@ def test_half_precision_runs_under_autocast_and_stays_close(pixels, precision):
 
 
 def test_loading_puts_the_network_in_evaluation_mode():
-    spec = ExtractorSpec(name="constant", loader="plismbench.extractors.baselines:constant", dim=8)
+    spec = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
     loaded = load_extractor(spec, "cpu", Precision.FP32)
     assert not loaded.module.training
+    assert [parameter.requires_grad for parameter in loaded.module.parameters()] == [False]
     assert loaded.device == torch.device("cpu")
 
 

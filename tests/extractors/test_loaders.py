@@ -144,8 +144,9 @@ def test_a_published_layout_gives_the_vectors_of_the_network_that_wrote_it(tmp_p
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_of_a_checkpoint_in_shards_only_those_of_the_tower_are_fetched(tmp_path, hub):
-    spec, network = gemma_in_shards(tmp_path)
+@pytest.mark.parametrize("prefix", ["", "net."])
+def test_of_a_checkpoint_in_shards_only_those_of_the_tower_are_fetched(tmp_path, hub, prefix):
+    spec, network = gemma_in_shards(tmp_path, prefix)
     image = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     for weights in (spec.weights, "hf-hub:Org/Tiny"):
         with torch.inference_mode():

@@ -267,11 +267,12 @@ def test_a_fault_that_stays_is_one_sentence_after_a_bounded_number_of_tries(
     ("told", "waited"), [("7", 7), ("100000", 300), ("Wed, 21 Oct 2026 07:28:00 GMT", 1)], ids=["soon", "late", "date"]
 )
 def test_a_busy_hub_is_asked_again_when_it_says_and_within_minutes(
-    hub: LoopbackHub, naps: list[float], told: str, waited: float
+    hub: LoopbackHub, naps: list[float], caplog: pytest.LogCaptureFixture, told: str, waited: float
 ) -> None:
     hub.faults.append(Fault(f"{API}/revision", status=429, times=1, headers={"Retry-After": told}))
     list(SOURCE.batches(SLIDE, 25))
     assert naps == [waited]
+    assert caplog.messages == [f"The Hub does not answer as it should; asking again in {waited} s."]
 
 
 @pytest.mark.usefixtures("hub")
