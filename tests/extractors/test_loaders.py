@@ -103,10 +103,10 @@ def test_the_true_download_and_load_path(tmp_path):
     assert float(done.stdout) == pytest.approx(expected, abs=1e-4)
 
 
-def refusal(hub, tmp_path):
+def refusal(hub, tmp_path, spec=SPEC):
     """What is said when the spec cannot be loaded from this Hub."""
     with hub.in_this_process(tmp_path / "hf"), pytest.raises(PlismbenchError) as caught:
-        load_module(SPEC)
+        load_module(spec)
     assert "\n" not in str(caught.value)
     return f"{type(caught.value).__name__} {caught.value.exit_code} {caught.value}"
 
@@ -128,10 +128,17 @@ def test_what_the_hub_refuses_is_one_line(tmp_path, status, code, words):
         assert f"{hub.url}/Org/Tiny" in found
 
 
-def test_no_network_fails_soon_and_says_so(tmp_path):
+OF_TIMM = ExtractorSpec(name="x", loader=TIMM, weights="timm:resnet18.a1_in1k", dim=512, options={"num_classes": 0})
+
+
+@pytest.mark.parametrize(("spec", "repo"), [(SPEC, "Org/Tiny"), (OF_TIMM, "timm/resnet18.a1_in1k")])
+def test_no_network_fails_soon_and_says_so(tmp_path, monkeypatch, spec, repo):
+    naps = []
+    monkeypatch.setattr("time.sleep", naps.append)
     with LoopbackHub(tmp_path) as hub:
         pass  # nobody answers at its address from now on
-    assert refusal(hub, tmp_path).startswith(f"Unavailable 3 Cannot reach {hub.url} for Org/Tiny")
+    assert refusal(hub, tmp_path, spec).startswith(f"Unavailable 3 Cannot reach {hub.url} for {repo}")
+    assert sum(naps) < 5
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, seal_conch])
@@ -196,18 +203,17 @@ def test_a_renamed_a_missing_and_an_extra_key_are_named(tmp_path, hub, family):
 
 def test_what_timm_itself_knows_is_loaded_strictly(tmp_path, hub, monkeypatch):
     """With another number of classes than the checkpoint's timm would let pass what does not fit."""
-    spec = ExtractorSpec(name="x", loader=TIMM, weights="timm:resnet18.a1_in1k", dim=512, options={"num_classes": 0})
     network = randomised(timm.create_model("resnet18"))
     state = network.state_dict()
     folder = publish(tmp_path / "hub", "timm/resnet18.a1_in1k", model__safetensors=state)
     image = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         expected = network.forward_head(network.forward_features(image), pre_logits=True)
-        torch.testing.assert_close(load_module(spec)(image), expected)
+        torch.testing.assert_close(load_module(OF_TIMM)(image), expected)
     state["layer1.0.conv9.weight"] = state.pop("layer1.0.conv1.weight")
     change(folder, "model.safetensors", lambda _: state)
     with pytest.raises(InvalidInput, match=r"layer1\.0\.conv1\.weight"):
-        load_module(spec)
+        load_module(OF_TIMM)
 
 
 def test_a_configuration_is_the_architecture_of_a_spec_that_names_none(tmp_path, hub):
