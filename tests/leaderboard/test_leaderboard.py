@@ -54,6 +54,7 @@ def test_the_score_is_the_mean_of_four_terms_or_nothing():
         terms = [0.8, 0.6, 0.4, 0.2]
         terms[missing] = None
         assert row("a", *terms).score is None
+        assert (row("a", *terms).score_without_cosine is None) == (missing > 0)
 
 
 def test_without_a_score_the_retrieval_terms_make_the_order():
