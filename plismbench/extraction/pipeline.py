@@ -200,5 +200,8 @@ def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.floa
 
 def _finite_hint(precision: Precision) -> str:
     if precision is Precision.FP32:
-        return "No precision is wider: the model itself gives it, so look at its weights and its preprocessing."
+        return (
+            "No precision is wider: the model itself gives it, so look at its weights, its preprocessing and the scale"
+            " of its output."
+        )
     return f"Try --precision {Precision.BF16 if precision is Precision.FP16 else Precision.FP32}."

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -115,9 +116,8 @@ def toml_spec(path: Path) -> ExtractorSpec:
     """
     file, told = _existing(path), read_toml(path)
     fields = {field.name for field in dataclasses.fields(ExtractorSpec)}
-    for key in told:
-        if key not in fields:
-            raise UnknownName(f"field of a spec, in {path.name},", key, fields)
+    if unknown := [key for key in told if key not in fields]:
+        raise UnknownName(f"field of a spec, in {path.name},", unknown[0], fields)
     if "dim" not in told:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
     told = {"loader": TIMM_MODEL} | told
@@ -209,7 +209,8 @@ def module_of_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     try:
-        found.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):
+            found.loader.exec_module(module)
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
         hint = f"Install it: `pip install {package}`."
@@ -244,9 +245,9 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     try:
         with torch.inference_mode():
             output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if CODE in spec.options:
-            raise failure_of_network(spec, error) from error
+            raise failure_of_network(spec, module, error) from error
         what = words_of(error, kind=True)
         raise InvalidInput(f"'{spec.name}' fails on a tile of {spec.image_size} pixels: {what}.") from error
     shape = tuple(getattr(output, "shape", ()))

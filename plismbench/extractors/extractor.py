@@ -1,7 +1,8 @@
 """uint8 tiles to float16 vectors, on a device, in a precision."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,8 +21,11 @@ from plismbench.extractors.spec import BATCH_SIZES, ExtractorSpec, Precision
 from plismbench.machine import device_failed, keep_freed_memory, lacks_memory
 
 _AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
-NOT_FINITE = "NaN, infinity or a value above 65,504"
-"""What a float16 vector may not hold, in words; above it is the largest number that float16 has."""
+NOT_FINITE = "NaN, infinity, a value above 65,504 or a vector too near 0 for float16"
+"""What a float16 vector may not be, in words; 65,504 is the largest number that float16 has."""
+
+_ROUNDED_OFF = 0.01
+"""The share of a vector that rounding to float16 may take; it takes 0.0003, but more of what is below 6e-5."""
 
 _PATCH = 8
 """Pixels of a ViT's patch, at least; the first layers of other networks take shorter steps."""
@@ -76,8 +80,8 @@ class Extractor:
             batch: (n, height, width, 3) uint8 on the device.
 
         Returns:
-            (n, dim) float16. A value that is not finite, or is above 65,504, comes out as NaN or
-            infinity: the caller knows which tile it is.
+            (n, dim) float16. A value that is not finite, or is above 65,504, comes out as NaN or infinity, and so
+            does a vector that is so near 0 that float16 does not hold it: the caller knows which tile it is.
 
         Raises:
             ShapeMismatch: if the network gives another shape than the spec says.
@@ -89,7 +93,7 @@ class Extractor:
             prepared = self.prepare(batch)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
                 output = self._forward(prepared)
-            return pooled(output, self.spec, len(batch)).to(torch.float16)
+            return _rounded(pooled(output, self.spec, len(batch)))
 
     @property
     def n_params(self) -> int:
@@ -98,15 +102,16 @@ class Extractor:
 
     def _forward(self, prepared: Tensor) -> Any:
         try:
-            return self.module(prepared)
+            with redirect_stdout(sys.stderr):  # stdout is the result's, whatever a network prints
+                return self.module(prepared)
         except (PlismbenchError, torch.OutOfMemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # who calls sys.exit would end this process, and nothing be said
             if lacks_memory(error) or device_failed(error):
                 raise  # no network's fault: `device_errors` names the device
-            if self.compiled or self.spec.loader.startswith("plismbench."):
+            if isinstance(error, Exception) and (self.compiled or self.spec.loader.startswith("plismbench.")):
                 raise  # a bug of ours keeps its traceback; the runner says what could not be compiled
-            raise failure_of_network(self.spec, error) from error
+            raise failure_of_network(self.spec, self.module, error) from error
 
     def prepare(self, batch: Tensor) -> Tensor:
         """(n, height, width, 3) uint8 as (n, 3, image_size, image_size) float32, normalised.
@@ -145,6 +150,13 @@ class Extractor:
             torch.tensor(value, device=self.device)[:, None, None] for value in (self.spec.mean, self.spec.std)
         )
         return mean, std
+
+
+def _rounded(vectors: Tensor) -> Tensor:
+    """The same in float16; one that rounding takes too much of is NaN."""
+    rounded = vectors.to(torch.float16)
+    lost = (rounded - vectors).abs().sum(1)  # not squared, which would be 0 of what is near it
+    return rounded.masked_fill(((lost > _ROUNDED_OFF * vectors.abs().sum(1)) & lost.isfinite())[:, None], torch.nan)
 
 
 def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, compiled: bool = False) -> Extractor:

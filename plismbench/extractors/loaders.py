@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points, packages_distributions, version
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, words_of
 from plismbench.extractors.adhoc import module_of_file
@@ -58,7 +60,8 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
     try:
         module_of = module_of_file(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
         loader = getattr(module_of, function_name)
-        module = loader(spec)
+        with redirect_stdout(sys.stderr):
+            module = loader(spec)
     except PlismbenchError:
         raise
     except ImportError as error:
@@ -77,17 +80,29 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
         raise BrokenPlugin(
             f"Loader {spec.loader} of extractor '{spec.name}' gives {type(module).__name__}, not a torch.nn.Module."
         )
+    if any(map(is_lazy, (*module.parameters(), *module.buffers()))):
+        raise BrokenPlugin(
+            f"Loader {spec.loader} of extractor '{spec.name}' gives a network with lazy layers, which have no weights"
+            " yet.",
+            hint="Have the loader run it on one tile of zeros, then load its weights.",
+        )
     return module.eval().requires_grad_(False)
 
 
-def failure_of_network(spec: ExtractorSpec, error: Exception) -> BrokenPlugin:
-    """What to raise where a network that is not ours raises, with the line of its loader's file."""
+def failure_of_network(spec: ExtractorSpec, module: nn.Module, error: BaseException) -> BrokenPlugin:
+    """What to raise where a network that is not ours raises, or exits, with the line of its loader's file."""
+    types = {str(value.dtype).removeprefix("torch.") for value in module.parameters() if value.is_floating_point()}
+    others = sorted(types - {"float32"})
+    if others and "type" in str(error):
+        hint = f"Its weights are {' and '.join(others)}, tiles float32: `.float()` in the loader casts them."
+    elif CODE in spec.options:
+        hint = "Mend it; slides that are there were made by the code as it was: begin anew with --existing replace."
+    else:
+        hint = "Mend it; finished slides are kept."
     return BrokenPlugin(
         f"The network of extractor '{spec.name}' fails on tiles of {spec.image_size} pixels:"
         f" {words_of(error, kind=True, file=_code_of(spec))}.",
-        hint="Mend it; slides that are there were made by the code as it was: begin anew with --existing replace."
-        if CODE in spec.options
-        else "Mend it; finished slides are kept.",
+        hint=hint,
     )
 
 

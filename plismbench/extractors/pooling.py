@@ -18,11 +18,14 @@ def pooled(output: Any, spec: ExtractorSpec, n_tiles: int) -> Tensor:
         n_tiles: how many tiles the network was given.
 
     Raises:
-        ShapeMismatch: if it is neither tokens nor vectors, as the spec's pooling wants, or of another width.
+        ShapeMismatch: if it is neither tokens nor vectors of real numbers, as the spec's pooling wants, or of another
+            width.
     """
     wanted = 2 if spec.pooling is Pooling.OUTPUT else 3
-    if not isinstance(output, Tensor) or output.ndim != wanted or len(output) != n_tiles:
-        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if not isinstance(output, Tensor) or output.ndim != wanted or len(output) != n_tiles or output.is_complex():
+        found: object = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if isinstance(output, Tensor) and output.is_complex():
+            found = f"complex numbers, {found}"
         raise ShapeMismatch(
             f"Extractor '{spec.name}' with pooling {spec.pooling} gives"
             f" {'(n, dim)' if wanted == 2 else '(n, tokens, width)'} for n = {n_tiles}; got {found}."

@@ -1,8 +1,10 @@
 """Every extractor by name: built in, from installed plug-ins, or described by its name alone."""
 
 import re
+import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -159,11 +161,13 @@ def _parts(asked: str) -> tuple[str, str, str]:
     return ("", asked, "") if asked.endswith(".toml") else ("", "", "")
 
 
-def _registered(entries: Iterable[Registration], name: str, asked: str) -> ExtractorSpec:
+def _registered(entries: Sequence[Registration], name: str, asked: str) -> ExtractorSpec:
     every = [entry for entry in entries if entry.name == name]
     found = [entry for entry in every if entry.spec is not None] or every[:1]  # a broken one takes no other's name
     if not found:
         why = f"'{name}' is left out: {LEFT_OUT[name]}. " if name in LEFT_OUT else ""
+        if broken := sorted({entry.owner for entry in entries if entry.spec is None}):
+            why += f"A plug-in of {' and '.join(broken)} does not load. "
         raise UnknownName("extractor", asked, names(), hint=f"{why}List them with `plismbench models`.")
     if len(found) > 1:
         raise DuplicateName(
@@ -192,9 +196,10 @@ def _from_plugin(point: EntryPoint) -> list[Registration]:
 
 def _given_by(point: EntryPoint) -> list[ExtractorSpec]:
     try:
-        given = point.load()
-        if callable(given):
-            given = given()
+        with redirect_stdout(sys.stderr):
+            given = point.load()
+            if callable(given):
+                given = given()
         return [given] if isinstance(given, ExtractorSpec) else list(_specs(given))
     except (Exception, SystemExit) as error:  # it is anyone's code
         raise BrokenPlugin(words_of(error, kind=True)) from error

@@ -337,6 +337,21 @@ def test_a_python_file_that_does_not_run(tmp_path, text, kind, words):
     assert "\n" not in str(caught.value)
 
 
+def test_what_a_python_file_prints_is_not_the_result(tmp_path, capsys):
+    (tmp_path / "my_model.py").write_text("import torch\nprint('hello')\nload = lambda spec: torch.nn.Flatten()\n")
+    python_spec(tmp_path / "my_model.py", "load")
+    assert capsys.readouterr() == ("", "hello\n" * 2)  # once for the name, once for the network
+
+
+def test_a_network_of_a_python_file_that_exits(tmp_path):
+    text = (
+        "import sys, torch\nclass N(torch.nn.Module):\n    def forward(self, x): sys.exit(0)\nload = lambda spec: N()\n"
+    )
+    (tmp_path / "my_model.py").write_text(text)
+    with pytest.raises(BrokenPlugin, match=r"fails on tiles of 224 pixels: SystemExit: 0 \(my_model\.py, line 3\)"):
+        python_spec(tmp_path / "my_model.py", "load")
+
+
 TINY = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"input_size": [3, 160, 160]}}
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -168,6 +169,36 @@ def test_tiles_may_be_views(pixels):
 def test_values_that_float16_cannot_hold_come_out_as_infinity(pixels):
     vectors = extractor(Function(lambda image: image.mean((2, 3)) * 0 + 70_000))(pixels)
     assert np.isinf(vectors).all()
+
+
+@pytest.mark.parametrize(("scale", "kept"), [(0, True), (1e-4, True), (1e-7, False), (1e-9, False), (1e-40, False)])
+def test_vectors_that_float16_rounds_away_come_out_as_nan(pixels, scale, kept):
+    values = torch.randn(len(pixels), 3, generator=torch.Generator().manual_seed(0)) * scale
+    vectors = extractor(Function(lambda image: values))(pixels)
+    assert np.isnan(vectors).all() != kept
+    if kept:
+        np.testing.assert_allclose(vectors.astype(np.float32), values, atol=1e-2 * scale)
+
+
+@pytest.mark.parametrize("code", [0, 5])
+def test_a_network_that_exits_is_named(pixels, code):
+    with pytest.raises(BrokenPlugin, match=f"'toy' fails on tiles of 224 pixels: SystemExit: {code}"):
+        extractor(Function(lambda image: sys.exit(code)))(pixels)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(torch.bfloat16, "bfloat16"), (torch.float64, "float64")])
+def test_weights_of_another_type_than_tiles_are_told(pixels, kind, name):
+    with pytest.raises(BrokenPlugin, match=rf"Its weights are {name}, tiles float32: `\.float\(\)` in the loader"):
+        extractor(nn.Conv2d(3, 3, 16, dtype=kind))(pixels)
+
+
+def test_what_a_network_prints_is_not_the_result(pixels, capsys):
+    def talk(image):
+        sys.stdout.write("one batch\n")
+        return image.mean((2, 3))
+
+    extractor(Function(talk))(pixels)
+    assert capsys.readouterr() == ("", "one batch\n")
 
 
 @pytest.mark.parametrize("precision", [Precision.FP16, Precision.BF16])

@@ -236,6 +236,15 @@ def loader_that_gives_text(spec):
     return spec.name
 
 
+def loader_that_is_lazy(spec):
+    return nn.Sequential(nn.LazyConv2d(3, 16), nn.LazyBatchNorm2d())
+
+
+def loader_that_prints(spec):
+    sys.stdout.write("loading\n")
+    return nn.Identity()
+
+
 def loader_that_needs(spec):
     import a_package_that_nobody_has  # noqa: F401
 
@@ -250,6 +259,7 @@ def loader_that_needs(spec):
         (f"{__name__}:loader_that_fails", BrokenPlugin, "ValueError: no x at all"),
         (f"{__name__}:loader_that_exits", BrokenPlugin, "SystemExit: 5"),
         (f"{__name__}:loader_that_gives_text", BrokenPlugin, "gives str, not a torch.nn.Module"),
+        (f"{__name__}:loader_that_is_lazy", BrokenPlugin, r"lazy layers.* Have the loader run it on one tile"),
         (f"{__name__}:loader_that_needs", MissingPackage, "pip install a_package_that_nobody_has"),
     ],
 )
@@ -257,6 +267,11 @@ def test_a_loader_that_does_not_deliver_is_named(loader, kind, words):
     with pytest.raises(kind, match=words) as caught:
         load_module(ExtractorSpec(name="x", loader=loader, dim=1))
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_loader_prints_is_not_the_result(capsys):
+    load_module(ExtractorSpec(name="x", loader=f"{__name__}:loader_that_prints", dim=1))
+    assert capsys.readouterr() == ("", "loading\n")
 
 
 def test_a_bug_of_ours_keeps_its_traceback(monkeypatch):

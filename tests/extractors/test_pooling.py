@@ -36,6 +36,7 @@ def test_vectors_stay_as_they_are():
         (TOKENS[:, 0], "cls", r"\(n, tokens, width\).*got \(4, 2\)"),
         (TOKENS[:3, 0], "output", r"n = 4; got \(3, 2\)"),
         ({"cls": TOKENS}, "output", "got dict"),
+        (TOKENS[:, :3, 0] + 1j, "output", r"got complex numbers, \(4, 3\)"),
     ],
 )
 def test_other_shapes_than_declared_are_refused(output, pooling, words):

@@ -158,6 +158,8 @@ def test_a_broken_plugin_is_listed_with_its_reason_and_breaks_nothing_else(site,
     assert registry.get("good").name == "good"
     assert registry.get("constant").name == "constant"
     assert "bad" not in registry.names()
+    with pytest.raises(UnknownName, match=r"A plug-in of bad-plugin does not load\. List them with"):
+        registry.get("what-bad-brings")
     monkeypatch.delitem(sys.modules, "good_plugin")
 
 
@@ -169,6 +171,13 @@ def test_a_broken_plugin_takes_no_name_from_what_works(site, monkeypatch):
     problems = {entry.owner: entry.problem for entry in registry.registered() if entry.name == "constant"}
     assert problems["plismbench"] is None
     assert "nonsense_module" in problems["bad-plugin"]
+
+
+def test_what_a_plugin_prints_is_not_the_result(site, monkeypatch, capsys):
+    install(site, "loud-plugin", {"loud": "loud_plugin:SPEC"}, "print('hello')\n" + GOOD.format("loud"))
+    assert "loud" in registry.names()
+    assert capsys.readouterr() == ("", "hello\n")
+    monkeypatch.delitem(sys.modules, "loud_plugin")
 
 
 def test_a_plugin_may_bring_several(site, monkeypatch):
