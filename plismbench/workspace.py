@@ -40,6 +40,8 @@ EFFICIENCY_FILE = "efficiency.json"
 _ABANDONED = 3600.0  # seconds; what is being written is touched every few
 _LONGEST_NAME = 200  # of the 255 bytes that file systems allow: there are endings to come
 
+_OURS = ".plismbench-"  # so that nobody else's file is swept: a result may be written anywhere
+
 PART = ".part"
 """Ending of what is being written."""
 
@@ -133,13 +135,14 @@ def writing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes its place whole, or not at all.
 
     The content is flushed to the disk before the rename, so a file that exists is complete even
-    after a power cut. On any error the temporary file goes.
+    after a power cut. On any error the temporary file goes; what killed processes left in the folder goes before.
 
     Raises:
         StorageFailure: if the folder cannot be made or written, or the disk is full.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         handle, temporary = _locked_part(path.parent)
         try:
             yield temporary
@@ -183,20 +186,6 @@ def taking_turns(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def sweep(folder: Path) -> None:
-    """Removes the temporary files that killed processes left in ``folder``, not those being written.
-
-    Many file systems of clusters keep locks from other machines: what another one wrote goes when it is old.
-    """
-    with storage_errors(folder):
-        for leftover in folder.glob(f".*{PART}"):
-            # Gone meanwhile, or another user's. NFS locks only what is open for writing.
-            with contextlib.suppress(FileNotFoundError, PermissionError), leftover.open("r+b") as handle:
-                old = time.time() - leftover.stat().st_mtime > _ABANDONED
-                if (old or leftover.name.startswith(_ours())) and _lock(handle.fileno()):
-                    leftover.unlink()
-
-
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turns the system's word on a path into one sentence with a next step."""
@@ -214,18 +203,31 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _sweep(folder: Path) -> None:
+    """Removes the temporary files that killed processes left in ``folder``, not those being written.
+
+    Many file systems of clusters keep locks from other machines: what another one wrote goes when it is old.
+    """
+    for leftover in folder.glob(f"{_OURS}*{PART}"):
+        # Gone meanwhile, or another user's. NFS locks only what is open for writing.
+        with contextlib.suppress(FileNotFoundError, PermissionError), leftover.open("r+b") as handle:
+            old = time.time() - leftover.stat().st_mtime > _ABANDONED
+            if (old or leftover.name.startswith(_of_this_machine())) and _lock(handle.fileno()):
+                leftover.unlink()
+
+
 def _locked_part(folder: Path) -> tuple[int, Path]:
     """A new temporary file, open and locked until it is closed: sweeps leave it alone."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=_ours(), suffix=PART, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=_of_this_machine(), suffix=PART, dir=folder)
         _lock(handle, wait=True)
         if Path(name).exists():
             return handle, Path(name)
         os.close(handle)  # another process swept it before it was locked
 
 
-def _ours() -> str:
-    return f".{host_name()}-"
+def _of_this_machine() -> str:
+    return f"{_OURS}{host_name()}-"
 
 
 def _lock(handle: int, *, wait: bool = False) -> bool:

@@ -17,7 +17,6 @@ from plismbench.workspace import (
     folder_name,
     remove_folder,
     require_writable,
-    sweep,
     taking_turns,
     write_text,
     writing,
@@ -115,10 +114,13 @@ def test_what_a_killed_process_left_is_swept_but_not_what_is_being_written(tmp_p
     killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(tmp_path / "x")], check=False)
     assert killed.returncode == -9
     assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    theirs = tmp_path / ".download.part"  # of another program
+    theirs.touch()
+    os.utime(theirs, (0, 0))
     with writing(tmp_path / "mine") as temporary:
-        sweep(tmp_path)
-        assert list(tmp_path.iterdir()) == [temporary]
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+        write_text(tmp_path / "another", "")
+        assert set(tmp_path.iterdir()) == {temporary, tmp_path / "another", theirs}
+    assert set(tmp_path.iterdir()) == {tmp_path / "mine", tmp_path / "another", theirs}
 
 
 def test_who_changes_a_folder_waits_for_its_turn(tmp_path):
@@ -139,30 +141,31 @@ def test_who_changes_a_folder_waits_for_its_turn(tmp_path):
 
 
 def test_what_another_machine_writes_is_swept_only_when_it_is_old(tmp_path):
-    theirs = tmp_path / ".elsewhere-x.part"
+    theirs = tmp_path / ".plismbench-elsewhere-x.part"
     theirs.touch()  # its lock is not seen here
-    sweep(tmp_path)
+    write_text(tmp_path / "mine", "")
     assert theirs.exists()
     os.utime(theirs, (0, time.time() - 4000))
     with theirs.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        sweep(tmp_path)
+        write_text(tmp_path / "mine", "")
         assert theirs.exists()
-    sweep(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    write_text(tmp_path / "mine", "")
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
 
 
 def test_what_another_user_writes_keeps_nobody_from_writing(tmp_path, monkeypatch):
-    (tmp_path / ".elsewhere-x.part").touch()
+    theirs = tmp_path / ".plismbench-elsewhere-x.part"
+    theirs.touch()
     opened = Path.open
 
     def refuse(path, mode):  # as the system would; tests may run as root, whom nothing is refused
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    sweep(tmp_path)
-    monkeypatch.setattr(Path, "open", opened)
-    assert [path.name for path in tmp_path.iterdir()] == [".elsewhere-x.part"]
+    with writing(tmp_path / "mine"):
+        monkeypatch.setattr(Path, "open", opened)
+    assert set(tmp_path.iterdir()) == {theirs, tmp_path / "mine"}
 
 
 def test_removing_a_folder_that_is_not_there_is_fine(tmp_path):
@@ -176,13 +179,14 @@ def test_a_temporary_file_that_is_swept_before_it_is_locked_is_made_again(tmp_pa
     make, made = tempfile.mkstemp, []
 
     def make_and_lose_the_first(**options):
-        made.append(make(**options))
+        mine = make(**options)
+        made.append(mine)
         if len(made) == 1:
-            sweep(tmp_path)
-        return made[-1]
+            write_text(tmp_path / "another", "")
+        return mine
 
     monkeypatch.setattr(tempfile, "mkstemp", make_and_lose_the_first)
     write_text(tmp_path / "a.txt", "whole")
-    assert len(made) == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert len(made) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "another"]
     assert (tmp_path / "a.txt").read_text() == "whole"

@@ -24,7 +24,7 @@ from plismbench.errors import (
     few_of,
     first_line_of,
 )
-from plismbench.workspace import MANIFEST_FILE, sweep, writing
+from plismbench.workspace import MANIFEST_FILE, writing
 
 _METADATA_KEY = b"plismbench"
 _GROUP_NUMBERS = 2**23  # numbers in a row group, 16 MiB
@@ -194,7 +194,6 @@ class EmbeddingStore:
         path = self.folder / MANIFEST_FILE
         if not path.exists() or read_manifest(path) != self.manifest:
             write_manifest(path, self.manifest)
-        sweep(self.folder)
         told = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
         if embeddings.slide in self.files:
             told["files"] = self.files[embeddings.slide]

@@ -11,7 +11,7 @@ from plismbench.errors import CorruptFile, StorageFailure
 from plismbench.evaluation.pair_metrics import part_schema
 from plismbench.results.aggregation import PAIR, check_schema
 from plismbench.results.result import Run, write_table
-from plismbench.workspace import PARTS_FOLDER, remove_folder, sweep, taking_turns
+from plismbench.workspace import PARTS_FOLDER, remove_folder, taking_turns
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ def drop_parts(folder: Path, but: Parts | None = None) -> None:
         for path in (folder / PARTS_FOLDER).glob("*"):
             if path != but.folder:
                 remove_folder(path)
-        sweep(but.folder)
 
 
 def _digest(text: str) -> str:

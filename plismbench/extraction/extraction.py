@@ -24,7 +24,7 @@ from plismbench.extractors.locations import TRUST
 from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.source import TileSource
-from plismbench.workspace import Existing, Workspace, remove_folder, sweep
+from plismbench.workspace import Existing, Workspace, remove_folder
 
 DEFAULT_WORKERS = 2
 """Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
@@ -120,9 +120,8 @@ def extract_together(
 
 
 def _leave(plans: Sequence[Extraction], costs: dict[str, list[Efficiency]], begun: float, n_devices: int) -> None:
-    """Removes what a killed worker was writing, and writes what the slides cost."""
+    """Writes what the slides cost."""
     for plan in plans:
-        sweep(plan.store.folder)
         if plan.spec.name in costs:
             cost = replace(total(costs[plan.spec.name]), wall_seconds=time.time() - begun, n_devices=n_devices)
             write_efficiency(plan.store.folder, cost)

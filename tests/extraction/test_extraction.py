@@ -170,7 +170,7 @@ def test_what_a_killed_worker_was_writing_goes(tmp_path):
     class Lost(LocalExecutor):
         def run(self, start, items):
             yield from super().run(start, items[:1])
-            (extraction.store.folder / f".{host_name()}-half.part").touch()
+            (extraction.store.folder / f".plismbench-{host_name()}-half.part").touch()
             raise ChildProcessError("It was killed")
 
     with pytest.raises(WorkerLost):
