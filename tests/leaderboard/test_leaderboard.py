@@ -89,7 +89,7 @@ def test_unlike_results_never_share_a_table():
     assert len(boards) == 3
     assert len({board.signature for board in boards}) == 3
     by_signature = {board.signature: [row.name for row in board.rows] for board in boards}
-    assert by_signature["plism@main|slides:91|tiles:8139|seed:42|k:1,10|fp16|plism-1"] == ["d", "a"]
+    assert by_signature["plism@main|slides:36-f4df7e|tiles:8139|seed:42|k:1,10|fp16|plism-1"] == ["d", "a"]
 
 
 def test_undefined_terms_are_not_invented():

@@ -1,7 +1,6 @@
 from pathlib import Path
 
-from plismbench.metrics.protocol import PROTOCOL, PROTOCOLS
-from plismbench.results.result import Run
+from plismbench.metrics.protocol import PROTOCOLS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -11,7 +10,3 @@ def test_every_protocol_is_defined_in_the_documents():
     assert len(set(PROTOCOLS)) == 2
     for name in PROTOCOLS:
         assert f"`{name}`" in text
-
-
-def test_the_usual_one_is_that_of_a_run():
-    assert Run.__dataclass_fields__["protocol"].default == PROTOCOL == "plism-1"

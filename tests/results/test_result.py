@@ -53,7 +53,8 @@ def test_a_full_disk_is_one_sentence_that_names_the_table_and_leaves_no_mark_of_
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_the_signature_is_one_line_of_what_must_be_equal(result):
+def test_the_signature_is_one_line_of_what_must_be_equal():
+    result = make_result(slides=PLISM.slides)
     assert result.run.signature == "plism@main|slides:91|tiles:8139|seed:42|k:1,10|fp16|plism-1"
     changes = [
         {"dataset": "x"}, {"revision": "2"}, {"n_tiles": 460}, {"seed": 1}, {"ks": (1,)}, {"precision": "bf16"},
