@@ -65,7 +65,7 @@ class ExtractorSpec:
             given, `pinning.pinned` finds it before vectors are made, as the fingerprint has it.
         options: what the loader needs besides; plain JSON.
         precision: what the authors recommend on a GPU.
-        trained_on_plism: such a model is not comparable with the others.
+        trained_on_plism: PLISM was among the training data; rankings mark such a model.
         differs: what the configuration beside the weights says otherwise, and is known to say wrongly
             or for another use, such as ``mean``; any other contradiction is an error.
         title, organisation, n_params, license, gated, source: for people; ``source`` is the page
