@@ -8,15 +8,17 @@ from plismbench.execution.processes import ProcessExecutor
 from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction.extraction import extract_together, plan_extraction
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.choice import ChosenSource
 from plismbench.workspace import EFFICIENCY_FILE, Existing, Workspace
 
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8, mean=(0, 0, 0), std=(1, 1, 1))
 COLOUR = ExtractorSpec(name="colour", loader="plismbench.extractors.baselines:color_stats", dim=57)
 
 
-def plan(root, spec=SPEC, slides=SLIDES, source=None, **changes):
+def plan(root, spec=SPEC, slides=SLIDES, source=None, commits=None, digests=None, **changes):
     arguments = {"device": "cpu", "precision": Precision.FP32, "batch_size": 7, "existing": Existing.SKIP} | changes
-    return plan_extraction(spec, source or RandomTiles(), slides, Workspace(root, "tiny"), **arguments)
+    chosen = ChosenSource(source or RandomTiles(), "made up", commits=commits or {}, digests=digests or {})
+    return plan_extraction(spec, chosen, slides, Workspace(root, "tiny"), **arguments)
 
 
 def run(extraction):

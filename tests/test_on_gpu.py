@@ -26,6 +26,7 @@ from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.results.result import read_result
 from plismbench.search.torch_matmul import TorchEngine
 from plismbench.search.vectors import SlideVectors
+from plismbench.tiles.choice import ChosenSource
 from plismbench.workspace import Existing, Workspace
 
 
@@ -87,8 +88,8 @@ def extracted(folder, device, precision, specs):
     workspace = Workspace(folder, "tiny")
     plans = [
         plan_extraction(
-            spec, RandomTiles(), SLIDES[:2], workspace, device=device, precision=precision, batch_size=16,
-            existing=Existing.SKIP,
+            spec, ChosenSource(RandomTiles(), "made up"), SLIDES[:2], workspace, device=device, precision=precision,
+            batch_size=16, existing=Existing.SKIP,
         )
         for spec in specs
     ]  # fmt: skip

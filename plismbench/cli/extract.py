@@ -100,15 +100,13 @@ def extract(
         spec = pinned(named)  # other weights have another fingerprint
         plan = plan_extraction(
             spec,
-            chosen_source.tiles,
+            chosen_source,
             chosen,
             workspace,
             device=device,
             precision=precision or default_precision(spec, device),
             batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
-            commits=chosen_source.commits,
-            files=chosen_source.digests,
             asked=registry.placed(name),
         )
         if dry_run:

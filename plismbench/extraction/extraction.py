@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,7 @@ from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.locations import TRUST
 from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.tiles.choice import ChosenSource
 from plismbench.tiles.source import TileSource
 from plismbench.workspace import Existing, Workspace, remove_folder
 
@@ -157,7 +158,7 @@ def written_bytes(spec: ExtractorSpec, n_tiles: int) -> int:
 
 def plan_extraction(
     spec: ExtractorSpec,
-    source: TileSource,
+    source: ChosenSource[TileSource],
     slides: tuple[Slide, ...],
     workspace: Workspace,
     *,
@@ -165,23 +166,20 @@ def plan_extraction(
     precision: Precision,
     batch_size: int | None,
     existing: Existing,
-    commits: Mapping[str, str] | None = None,
-    files: Mapping[Slide, str] | None = None,
     asked: str = "",
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.
 
     Args:
         spec: the model.
-        source: the tiles.
+        source: the tiles. One store holds one commit of each repository; slides of one's own that are there were
+            made from files of the same digests.
         slides: those asked for.
         workspace: where the store is.
         device: a torch device, ``cpu`` or ``cuda``.
         precision: of the forward pass.
         batch_size: tiles a forward pass.
         existing: what to do with slides that are there.
-        commits: of each repository that the source reads; one store holds one commit of each.
-        files: what stands for the files of each slide that the source reads; one that is there was made from the same.
         asked: what ``--model`` takes for the spec in any folder, where that is not its name.
 
     Raises:
@@ -190,20 +188,21 @@ def plan_extraction(
             replaced as a whole; if a slide that stays was made from other files.
         StorageFailure: if the store cannot be written.
     """
+    dataset = source.tiles.dataset
     manifest = Manifest(
         extractor=spec.recorded().as_dict(),
         fingerprint=spec.fingerprint(),
-        dataset=source.dataset.name,
-        revision=source.dataset.revision,
-        dataset_option=source.dataset.option,
+        dataset=dataset.name,
+        revision=dataset.revision,
+        dataset_option=dataset.option,
         model_option="" if asked == spec.name else asked,
         precision=str(precision),
         device=device,
         versions=versions_of(spec),
-        tiles_commit=dict(commits or {}),
+        tiles_commit=dict(source.commits),
     )
-    opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, files)
+    opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, source.digests)
     store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
     return Extraction(
-        spec, source, store, opened.todo, opened.skipped, device, precision, batch_size, opened.unlike
+        spec, source.tiles, store, opened.todo, opened.skipped, device, precision, batch_size, opened.unlike
     )  # fmt: skip

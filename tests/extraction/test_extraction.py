@@ -248,7 +248,7 @@ def test_only_the_missing_slides_are_done_again(tmp_path):
 
 def test_existing_slides_are_replaced_or_refused_when_asked(tmp_path):
     run(plan(tmp_path, slides=SLIDES[:2]))
-    with pytest.raises(AlreadyExists, match="'toy' has 2 of these slides already: GM_AT2, …"):
+    with pytest.raises(AlreadyExists, match="'toy' has 2 of these slides already: GM_AT2, GM_P"):
         plan(tmp_path, existing=Existing.ERROR)
     assert run(plan(tmp_path, existing=Existing.REPLACE)) == list(SLIDES)
 
@@ -291,7 +291,7 @@ def test_a_store_holds_tiles_of_one_commit_of_each_repository(tmp_path):
 @pytest.mark.parametrize("executor", ["local", "processes"])
 def test_slides_whose_files_are_others_now_are_named_and_can_be_replaced(tmp_path, executor):
     def extract(slides, digests, existing=Existing.SKIP):
-        planned = plan(tmp_path, slides=slides, existing=existing, files=dict(zip(slides, digests, strict=True)))
+        planned = plan(tmp_path, slides=slides, existing=existing, digests=dict(zip(slides, digests, strict=True)))
         list(extract_together([planned], executor_named(executor)))
         return planned.slides
 
