@@ -17,6 +17,7 @@ from plismbench.extractors.devices import peak_memory
 from plismbench.extractors.extractor import NOT_FINITE, Extractor, load_extractor
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.extractors.towers import FITTED
 from plismbench.workspace import write_text
 
 Pixels = npt.NDArray[np.uint8]
@@ -63,6 +64,8 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     extractor = load_extractor(spec, device, Precision.FP32)
     same = None if spec.n_params is None else extractor.n_params == spec.n_params
     yield Finding("parameters", extractor.n_params, spec.n_params, same)
+    if fitted := getattr(extractor.module, FITTED, ""):
+        yield Finding("position embeddings", fitted)
     given: list[str] = []
     watch = extractor.module.register_forward_hook(
         lambda _module, _inputs, output: given.append(str(getattr(output, "dtype", "")).removeprefix("torch."))

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
+from plismbench.extractors.file_kinds import existing_file
 from plismbench.extractors.locations import TIMM_MODEL, beneath
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
@@ -54,7 +55,7 @@ def timm_spec(text: str) -> ExtractorSpec:
         source=f"https://huggingface.co/{cfg.hf_hub_id}" if cfg.hf_hub_id else "",
     )
     if path:
-        file = _existing(path)
+        file = existing_file(path)
         spec = dataclasses.replace(
             spec, name=f"timm:{name}@{_stem(file)}", title=f"{name}, {file.name}", weights=f"{FILE}{file.resolve()}",
             revision=_sha256(file), options={"architecture": name, "num_classes": 0, "layout": "dino"},
@@ -114,7 +115,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
         InvalidInput: if that file or the one of the weights is not there, or a field is unknown, missing, or out of
             its range.
     """
-    file, told = _existing(path), read_toml(path)
+    file, told = existing_file(path), read_toml(path)
     fields = {field.name for field in dataclasses.fields(ExtractorSpec)}
     if unknown := [key for key in told if key not in fields]:
         raise UnknownName(f"field of a spec, in {path.name},", unknown[0], fields)
@@ -124,7 +125,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
     if "name" not in told:
         told["name"] = _stem(file)
     if str(told.get("weights", "")).startswith(FILE):
-        weights = _existing(_beside(file, told["weights"]), f"{path}: ")
+        weights = existing_file(_beside(file, told["weights"]), f"{path}: ")
         digest = _sha256(weights)
         if told.get("revision", digest) != digest:
             raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
@@ -136,7 +137,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
     code, _, function = spec.loader.rpartition(":")
     if code.endswith(".py"):
-        spec = _coded(spec, _existing(_beside(file, code), f"{path}: "), function)
+        spec = _coded(spec, existing_file(_beside(file, code), f"{path}: "), function)
     base = beneath(spec)
     if base is None or not base.weights.startswith(FILE):
         return spec
@@ -152,7 +153,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         InvalidInput: if it is not there.
     """
     try:
-        return tomllib.loads(_existing(path).read_text(encoding="utf-8-sig"))  # Notepad may begin a file with a mark
+        return tomllib.loads(
+            existing_file(path).read_text(encoding="utf-8-sig")
+        )  # Notepad may begin a file with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CorruptFile(f"{path} is not TOML: {error}.") from error
 
@@ -169,7 +172,7 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
         UnknownName: if it has no such attribute.
         PlismbenchError: as `load_module` does.
     """
-    file = _existing(path)
+    file = existing_file(path)
     module = module_of_file(file)
     if not hasattr(module, attribute):
         raise UnknownName(f"attribute of {path.name}", attribute, [name for name in vars(module) if name[0] != "_"])
@@ -289,12 +292,3 @@ def _sha256(file: Path) -> str:
     from plismbench.extractors.weights import file_sha256
 
     return file_sha256(file)
-
-
-def _existing(path: str | Path, where: str = "") -> Path:
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise InvalidInput(f"{where}{path} is a folder; a file is expected.")
-    if not file.is_file():
-        raise InvalidInput(f"{where}There is no file {path}.", hint="Correct the name, or make the file first.")
-    return file

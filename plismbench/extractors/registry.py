@@ -11,6 +11,7 @@ from pathlib import Path
 
 from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName, words_of
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
+from plismbench.extractors.file_kinds import folder_hint, refuse_other_kind
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 GROUP = "plismbench.extractors"
@@ -18,7 +19,7 @@ GROUP = "plismbench.extractors"
 
 _VARIANT = re.compile(r"(?P<base>.+?)(?:@(?P<size>\d+))?(?:\+(?P<pooling>cls\+mean|cls|mean))?")
 
-_CHECKPOINTS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors"}
+_CHECKPOINTS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar"}  # timm's are .pth.tar
 _BUILT_IN = "plismbench"
 
 
@@ -78,7 +79,8 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
         UnknownName: if there is none.
         DuplicateName: if two distributions bring it, or a file takes the name of a registered one.
         BrokenPlugin: if its plug-in does not load.
-        InvalidInput: if it cannot be pooled so, or is a Python file without a function or a checkpoint alone.
+        InvalidInput: if it cannot be pooled so, or is a Python file without a function, a checkpoint alone, a
+            folder, or a file that is no model.
         PlismbenchError: as the functions of `plismbench.extractors.adhoc` do.
     """
     if name.endswith(".py"):
@@ -105,6 +107,9 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
             f"'{name}' is a checkpoint; of which architecture, it does not say.",
             hint=f"Write timm:ARCHITECTURE@{name}, or describe it in a .toml file.",
         )
+    refuse_other_kind(Path(name), f"'{name}'")
+    if "/" in name and Path(name).expanduser().is_dir():
+        raise InvalidInput(f"'{name}' is a folder.", hint=folder_hint(Path(name)))
     entries = registered()
     match = _VARIANT.fullmatch(name)
     if match and not any(entry.name == name for entry in entries):

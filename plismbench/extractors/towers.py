@@ -18,6 +18,9 @@ from plismbench.extractors.prefixes import beneath_prefix, fitting_prefixes, usu
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.views import VIEWS, turn_in_bfloat16
 
+FITTED = "fitted_positions"
+"""Attribute of a filled network: how its grid of position embeddings was resampled, in words; empty if it was not."""
+
 _LAYERS = {"torch.nn", "timm.layers", __name__}
 
 
@@ -82,8 +85,9 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
     prefix += usual_prefix(beneath_prefix(state, prefix))
     found, origins = rearranged(beneath_prefix(state, prefix), key_map, wanted)
     trunk = "trunk." if "trunk.pos_embed" in wanted else ""
+    fitted = ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
-        _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
+        fitted = _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
     missing = [key for key in wanted if key not in found]
     unexpected = [prefix + origins[key] for key in found if key not in wanted]
     unlike = [
@@ -106,6 +110,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         )
     # Takes the tensors as they are, so that a network on the meta device need not be allocated first.
     module.load_state_dict({key: value.to(wanted[key].dtype) for key, value in found.items()}, assign=True)
+    vars(module)[FITTED] = fitted
     return module
 
 
@@ -227,14 +232,15 @@ def _head(width: Any, widths: Sequence[int], normalise: bool) -> nn.Sequential:
     return nn.Sequential(*layers, *([_UnitLength()] if normalise else []))
 
 
-def _fit_positions(found: dict[str, Tensor], trunk: str, wanted: Tensor, position: Mapping[str, Any]) -> None:
+def _fit_positions(found: dict[str, Tensor], trunk: str, wanted: Tensor, position: Mapping[str, Any]) -> str:
     """Position embeddings on the grid of the tower, and that of a class token where the tower has its own.
 
-    A DINOv2 with registers adds position embedding 0 to its class token; timm's keeps the sum.
+    Says how, if they were resampled. A DINOv2 with registers adds position embedding 0 to its class token; timm's keeps
+    the sum.
     """
     given = found[f"{trunk}pos_embed"]
     if given.shape == wanted.shape:
-        return
+        return ""
     side, new_side = math.isqrt(given.shape[1]), math.isqrt(wanted.shape[1])
     prefix, new_prefix = given.shape[1] - side**2, wanted.shape[1] - new_side**2
     before, grid = given[:, :prefix], given[:, prefix:]
@@ -242,21 +248,19 @@ def _fit_positions(found: dict[str, Tensor], trunk: str, wanted: Tensor, positio
         found[f"{trunk}cls_token"] = found[f"{trunk}cls_token"] + before
         before = before[:, :0]
     elif prefix != new_prefix:
-        return
+        return ""
+    fitted = ""
     if side != new_side:
         # DINO enlarges by a hair, which moves every sample: (14 + 0.1) / 28 is not 14 / 28.
         offset = position.get("offset", 0.0)
         how: dict[str, Any] = {"scale_factor": (new_side + offset) / side} if offset else {"size": (new_side, new_side)}
         image = grid.float().transpose(1, 2).reshape(1, -1, side, side)
-        image = functional.interpolate(
-            image,
-            mode=position.get("interpolation", "bicubic"),
-            antialias=position.get("antialias", True),
-            align_corners=False,
-            **how,
-        )
+        mode, antialias = position.get("interpolation", "bicubic"), position.get("antialias", True)
+        image = functional.interpolate(image, mode=mode, antialias=antialias, align_corners=False, **how)
+        fitted = f"{side} × {side} to {new_side} × {new_side}, {mode}, {'' if antialias else 'not '}antialiased"
         grid = image.flatten(2).transpose(1, 2).to(given.dtype)
     found[f"{trunk}pos_embed"] = torch.cat([before, grid], dim=1)
+    return fitted
 
 
 def named(value: Any) -> Any:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
+from plismbench.extractors.file_kinds import folder_hint, refuse_other_kind
 from plismbench.extractors.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address
 from plismbench.extractors.prefixes import table_of
 from plismbench.extractors.spec import FILE, ExtractorSpec
@@ -96,7 +97,7 @@ def own_file(spec: ExtractorSpec) -> Path:
     """
     path = Path(spec.weights.removeprefix(FILE)).expanduser()
     if path.is_dir():
-        raise InvalidInput(f"Checkpoint {path} of extractor '{spec.name}' is a folder.", hint="Name a file in it.")
+        raise InvalidInput(f"Checkpoint {path} of extractor '{spec.name}' is a folder.", hint=folder_hint(path))
     if not path.exists():
         raise InvalidInput(
             f"There is no checkpoint {path}, which extractor '{spec.name}' names.",
@@ -232,6 +233,7 @@ def read_checkpoint(spec: ExtractorSpec) -> dict[str, Any]:
 
 
 def _held(path: Path, spec: ExtractorSpec) -> Any:
+    refuse_other_kind(path, f"{path.name} of extractor '{spec.name}'")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from toy_loaders import Projection
 
 from plismbench.errors import CorruptFile
 from plismbench.extraction import model_check
@@ -45,7 +46,14 @@ def test_a_good_model_passes(tmp_path):
     assert 0 < found["fp16 against fp32"].value < 1e-3
     assert found["tiles per second"].value > 0
     assert found["peak memory, bytes"].value > 1e7
-    assert "against the record" not in found
+    assert {"against the record", "position embeddings"}.isdisjoint(found)
+
+
+def test_how_position_embeddings_were_fitted_is_told(tmp_path, monkeypatch):
+    module = Projection(8)
+    module.fitted_positions = "4 × 4 to 2 × 2"
+    found = inspect(tmp_path, module=module, monkeypatch=monkeypatch)
+    assert (found["position embeddings"].value, found["position embeddings"].passed) == ("4 × 4 to 2 × 2", None)
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,18 @@ def test_a_python_file_wants_the_name_of_a_function():
     assert "./mine.py:load" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["v1.pth", "./runs/v1.ckpt", "v1.safetensors"])
+@pytest.mark.parametrize("name", ["v1.pth", "./runs/v1.ckpt", "v1.safetensors", "model_best.pth.tar"])
 def test_a_checkpoint_wants_an_architecture(name):
     with pytest.raises(InvalidInput, match="is a checkpoint; of which architecture") as caught:
         registry.get(name)
     assert f"timm:ARCHITECTURE@{name}" in caught.value.hint
+
+
+def test_a_folder_or_a_graph_is_no_model(tmp_path):
+    with pytest.raises(InvalidInput, match=rf"'{tmp_path}' is a folder\. Name a file in it"):
+        registry.get(str(tmp_path))
+    with pytest.raises(InvalidInput, match=r"'ck/m\.onnx' is an ONNX graph, not weights\. Save its network's state"):
+        registry.get("ck/m.onnx")
 
 
 @pytest.mark.parametrize(("file", "text"), [("uni", ""), ("mine", 'name = "h0-mini"'), ("mine", 'name = "conch@448"')])

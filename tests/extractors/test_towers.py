@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from plismbench.errors import InvalidInput, UnknownName
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.towers import AttentionPooler, ConvStem, ProjectionPooler, build_tower, fill
+from plismbench.extractors.towers import FITTED, AttentionPooler, ConvStem, ProjectionPooler, build_tower, fill
 
 SPEC = ExtractorSpec(
     name="tiny", loader=TIMM, dim=24, image_size=32, weights="file:x",
@@ -110,7 +110,10 @@ def test_a_network_on_the_meta_device_takes_the_weights_in_its_own_types():
 def test_position_embeddings_are_fitted_as_the_spec_says(antialias, interpolation, offset):
     position = {"antialias": antialias, "interpolation": interpolation, "offset": offset}
     larger = tower(dataclasses.replace(changed(img_size=64), image_size=64)).state_dict()
-    found = fill(tower(SPEC), larger, changed(position=position)).pos_embed
+    module = fill(tower(SPEC), larger, changed(position=position))
+    words = f"4 × 4 to 2 × 2, {interpolation}, {'' if antialias else 'not '}antialiased"
+    assert getattr(module, FITTED) == words
+    found = module.pos_embed
     given = larger["pos_embed"]
     grid = given[:, 1:].reshape(1, 4, 4, 24).permute(0, 3, 1, 2)
     how = {"scale_factor": (2 + offset) / 4} if offset else {"size": (2, 2)}
@@ -125,3 +128,4 @@ def test_by_default_position_embeddings_are_fitted_as_timm_does():
     larger = tower(dataclasses.replace(changed(img_size=64), image_size=64)).state_dict()
     expected = resample_abs_pos_embed(larger["pos_embed"], [2, 2])
     torch.testing.assert_close(fill(tower(SPEC), larger, SPEC).pos_embed.data, expected)
+    assert getattr(fill(tower(SPEC), tower(SPEC).state_dict(), SPEC), FITTED) == ""
