@@ -10,6 +10,7 @@ FLOORS = {
     "errors": 1,
     "machine": 2,
     "dataset": 2,
+    "records": 2,
     "tissue": 3,
     "own_dataset": 3,
     "pairs": 3,

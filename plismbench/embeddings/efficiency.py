@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plismbench.errors import CorruptFile
 from plismbench.published import PUBLISHED_DEVICE, published_times
+from plismbench.records import from_json
 from plismbench.workspace import EFFICIENCY_FILE, Workspace, write_text
 
 EFFICIENCY_SCHEMA = "plismbench.efficiency/1"
@@ -128,7 +129,8 @@ def read_efficiency(folder: Path) -> Efficiency | None:
         return None
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        found = Efficiency(**{key: value for key, value in told.items() if key in Efficiency.__dataclass_fields__})
+        known = {key: value for key, value in told.items() if key in Efficiency.__dataclass_fields__}
+        found = from_json(Efficiency, known)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Delete it; it holds nothing but times.") from error
     if found.schema != EFFICIENCY_SCHEMA:

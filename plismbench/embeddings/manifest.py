@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from plismbench.errors import CorruptFile, FingerprintMismatch
+from plismbench.records import from_json
 from plismbench.workspace import MANIFEST_FILE, write_text
 
 MANIFEST_SCHEMA = "plismbench.manifest/1"
@@ -136,12 +137,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(told, dict):
-            raise TypeError("it is no JSON object")
-        manifest = Manifest(**told)
+        manifest = from_json(Manifest, told)
         _ = manifest.identity, manifest.dim
-        if type(manifest.tiles_commit) is not dict:
-            raise TypeError(f"its tiles_commit is {manifest.tiles_commit!r}")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract again with --existing replace.") from error
     if manifest.schema != MANIFEST_SCHEMA:

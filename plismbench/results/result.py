@@ -16,6 +16,7 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, DuplicateName
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
+from plismbench.records import from_json
 from plismbench.results.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
 from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
 from plismbench.workspace import (
@@ -239,20 +240,22 @@ def read_result(folder: Path) -> Result:
     run_file = folder / RUN_FILE
     try:
         told = json.loads(run_file.read_text(encoding="utf-8"))
-        if not isinstance(told, dict):
-            raise TypeError("it is no JSON object")
-        if told["schema"] != RUN_SCHEMA:
-            raise CorruptFile(
-                f"{run_file} is {told['schema']}; this version reads {RUN_SCHEMA}.",
-                hint="Run `plismbench evaluate` again.",
-            )
-        signature = told.pop("signature")
-        run = Run(**told | {"slides": tuple(told["slides"]), "ks": tuple(told["ks"])})
-        _ = run.name, run.signature
+        if isinstance(told, dict):
+            if told["schema"] != RUN_SCHEMA:
+                raise CorruptFile(
+                    f"{run_file} is {told['schema']}; this version reads {RUN_SCHEMA}.",
+                    hint="Run `plismbench evaluate` again.",
+                )
+            signature = told.pop("signature")
+        run = from_json(Run, told)
+        _ = run.name
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFile(f"Cannot read {run_file}: {error}.", hint="Run `plismbench evaluate` again.") from error
     if run.signature != signature:
-        raise CorruptFile(f"{run_file} says signature {signature}, its fields say {run.signature}.")
+        raise CorruptFile(
+            f"{run_file} says signature {signature}, its fields say {run.signature}.",
+            hint="Run `plismbench evaluate` again.",
+        )
     tables = {name: _read_table(folder / name, schema) for name, schema in _schemas(run.ks).items()}
     return Result(run, tables[PAIRS_FILE], tables[SUMMARY_FILE], tables[CORES_FILE], tables[DRAWS_FILE])
 

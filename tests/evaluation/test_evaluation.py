@@ -280,6 +280,16 @@ def test_parts_that_a_kill_left_beside_a_finished_result_go(tmp_path, store):
     assert not parts.parent.exists()
 
 
+def test_a_damaged_result_is_made_again(tmp_path, store):
+    evaluation = plan(tmp_path, store)
+    _, result = finish(evaluation)
+    path = evaluation.folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tiles_commit": None}))
+    again = plan(tmp_path, store)
+    assert not again.finished
+    assert finish(again)[1].pairs.equals(result.pairs)
+
+
 def side_by_side(evaluations):
     """What processes at the same result do, a pair each by turns."""
     for _ in itertools.zip_longest(*(evaluation.evaluate() for evaluation in evaluations)):

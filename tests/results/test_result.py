@@ -122,14 +122,19 @@ def test_damage_is_named(tmp_path, result, name, damage):
         ({"n_tiles": 460}, "says signature .*tiles:8139.*, its fields say .*tiles:460"),
         ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/3"),
         ({"unheard": 1}, "unheard"),
+        ({"tiles_commit": None}, "Cannot read .*/run.json: its tiles_commit is None"),
+        ({"tiles_commit": ["a"]}, "its tiles_commit is"),
+        ({"n_tiles": "8139"}, "its n_tiles is '8139'"),
+        ({"extractor": {}}, "'name'"),
     ],
 )
 def test_a_run_that_contradicts_itself_is_refused(tmp_path, result, change, words):
     write_result(tmp_path, result)
     path = tmp_path / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(CorruptFile, match=words):
+    with pytest.raises(CorruptFile, match=words) as caught:
         read_result(tmp_path)
+    assert "plismbench evaluate" in caught.value.hint
 
 
 def test_results_are_read_from_a_workspace(tmp_path):

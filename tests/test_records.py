@@ -1,0 +1,54 @@
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytest
+
+from plismbench.records import from_json
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+    sizes: tuple[int, ...]
+    seconds: float = 0.0
+    whole: bool = True
+    peak: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    spec: dict[str, Any] = field(default_factory=dict)
+
+
+THING = Thing("x", (1, 2), 2.5, False, 3, {"a": "1"}, {"dim": 8, "mean": [0.5]})
+
+
+def test_it_is_what_was_written():
+    assert from_json(Thing, json.loads(json.dumps(asdict(THING)))) == THING
+    assert from_json(Thing, {"name": "x", "sizes": [], "seconds": 2, "peak": None}) == Thing("x", (), 2)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (["name"], "it is no JSON object"),
+        ({"name": "x"}, "sizes"),
+        ({"colour": "red"}, "colour"),
+        ({"name": None}, "its name is None"),
+        ({"sizes": 3}, "its sizes is 3"),
+        ({"sizes": "12"}, "its sizes is '12'"),
+        ({"sizes": [1, "2"]}, r"its sizes is \[1, '2'\]"),
+        ({"sizes": [1.0]}, "its sizes is"),
+        ({"sizes": [True]}, "its sizes is"),
+        ({"seconds": "x" * 10_000}, "its seconds is 'xxx.{,40}$"),
+        ({"seconds": True}, "its seconds is True"),
+        ({"whole": 1}, "its whole is 1"),
+        ({"peak": "3"}, "its peak is '3'"),
+        ({"versions": ["a"]}, r"its versions is \['a'\]"),
+        ({"versions": {"a": 1}}, "its versions is {'a': 1}"),
+        ({"spec": []}, r"its spec is \[\]"),
+    ],
+)
+def test_a_field_of_another_type_is_named(told, words):
+    if told != {"name": "x"} and isinstance(told, dict):
+        told = {"name": "x", "sizes": [1]} | told
+    with pytest.raises(TypeError, match=words):
+        from_json(Thing, told)
