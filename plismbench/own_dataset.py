@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from plismbench.dataset import DATASETS, RegisteredDataset, Slide, dataset_named
-from plismbench.errors import InvalidInput, PlismbenchError, UnknownName
+from plismbench.errors import InvalidInput, PlismbenchError, UnknownName, words_of
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS: dict[str, type] = {"name": str, "title": str, "revision": str, "tiles": int, "n_tiles": int, "slide": list}
 _SLIDE_KEYS: dict[str, type] = {"staining": str, "scanner": str, "path": str}
 _OPTIONAL = {"title", "n_tiles"}
+_MOST_TILES = 10**7  # more than any microscope sees
 _TAKEN = {"checks"}  # other folders of the root: see `workspace`
 _TYPES = {str: "a text in quotes", int: "a whole number", list: "[[slide]] tables"}
 
@@ -79,10 +80,12 @@ def read_description(path: Path) -> OwnDataset:
         raise InvalidInput(
             f"Cannot read {path}: {error.strerror}.", hint="--dataset takes the .toml file that describes the slides."
         ) from error
-    except ValueError as error:
-        raise InvalidInput(f"Cannot read {path}: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"Cannot read {path}: {words_of(error)}.") from error
     lines = _Lines(path, text)
     _require(told, _KEYS, lines, None)
+    if told["tiles"] > _MOST_TILES:
+        raise InvalidInput(f"{lines.where('tiles')}: a slide has at most {_MOST_TILES:,} tiles.")
     if not told["slide"]:
         raise InvalidInput(f"{lines.where('slide')}: there is no slide.")
     slides: list[Slide] = []
@@ -98,7 +101,13 @@ def read_description(path: Path) -> OwnDataset:
         if slides.index(slides[-1]) < number:
             raise InvalidInput(f"{lines.where('staining', number)}: slide {slides[-1]} is there twice.")
         place = path.parent / entry["path"]
-        if not place.exists():
+        if not entry["path"].strip():
+            raise InvalidInput(f"{lines.where('path', number)}: 'path' is empty; name a folder or a file.")
+        try:
+            there = place.exists()
+        except OSError as error:  # a name that is too long, a folder that must not be read
+            raise InvalidInput(f"{lines.where('path', number)}: cannot read this path: {error.strerror}.") from error
+        if not there:
             raise InvalidInput(f"{lines.where('path', number)}: there is no {place}.")
         owner = owners.setdefault(place.resolve(), slides[-1])
         if owner != slides[-1] and not (place.is_file() and place.suffix.lower() == ".parquet"):

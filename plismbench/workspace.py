@@ -25,7 +25,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
-from plismbench.errors import StorageFailure
+from plismbench.errors import InvalidInput, StorageFailure
 from plismbench.machine import host_name
 
 PAIRS_FILE = "pairs.parquet"
@@ -93,8 +93,16 @@ class Workspace:
 
 
 def default_root() -> Path:
-    """``$XDG_DATA_HOME/plismbench``, or ``~/.local/share/plismbench``: the same from any folder."""
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "plismbench"
+    """``$XDG_DATA_HOME/plismbench``, or ``~/.local/share/plismbench``: the same from any folder.
+
+    Raises:
+        InvalidInput: if nobody has that home.
+    """
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    try:
+        return Path(data).expanduser() / "plismbench"
+    except RuntimeError as error:
+        raise InvalidInput(f"Nobody's home is that of {data}.", hint="Name a folder with --root.") from error
 
 
 def check_record(root: Path, extractor: str) -> Path:

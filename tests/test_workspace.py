@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from plismbench.errors import StorageFailure
+from plismbench.errors import InvalidInput, StorageFailure
 from plismbench.workspace import (
     Workspace,
     default_root,
@@ -67,6 +67,9 @@ def test_the_default_root_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "/somewhere")
     assert str(default_root()) == "/somewhere/.local/share/plismbench"
+    monkeypatch.setenv("XDG_DATA_HOME", "~nobody-at-all/x")
+    with pytest.raises(InvalidInput, match=r"Nobody's home is that of ~nobody-at-all/x\. Name a folder with --root"):
+        default_root()
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

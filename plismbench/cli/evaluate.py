@@ -1,5 +1,6 @@
 """``plismbench evaluate``."""
 
+import re
 import shlex
 from functools import partial
 from typing import Annotated
@@ -43,7 +44,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Threads of everything together; one a core if left out.")
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(min=0.1, help="GB that slides may take; half of the machine's if left out.")
+        float | None, typer.Option(min=0.1, max=1e6, help="GB that slides may take; half of the machine's if left out.")
     ] = None,
     protocol: Annotated[
         str, typer.Option(help=f"{PROTOCOL}, or {OWKIN} to round as plism-benchmark does (slow).")
@@ -115,7 +116,6 @@ def evaluate(
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise InvalidInput(f"Cut-offs are whole numbers with commas, such as 1,3,5,10; got '{text}'.") from None
+    if not re.fullmatch(r"\s*[0-9]{1,9}\s*(,\s*[0-9]{1,9}\s*)*", text):
+        raise InvalidInput(f"Cut-offs are whole numbers with commas, such as 1,3,5,10; got '{text}'.")
+    return tuple(map(int, text.split(",")))

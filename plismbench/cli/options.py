@@ -29,7 +29,13 @@ def model_names(values: list[str] | None) -> list[str]:
 
 
 def _absolute(root: Path) -> Path:
-    return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
+    try:
+        return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"There is no folder {root} here: the folder that this command runs in was removed.",
+            hint="Change to one that is there, or name --root by its whole path.",
+        ) from error
 
 
 def _trust(wanted: bool) -> bool:
@@ -50,7 +56,7 @@ def batch_size_on(device: str, text: str | None) -> int | None:
         return default_batch_size(device)
     if text == "auto":
         return None
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise InvalidInput(f"--batch-size is a whole number from 1, or auto; got '{text}'.")
     return int(text)
 

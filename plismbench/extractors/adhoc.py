@@ -156,7 +156,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(
             existing_file(path).read_text(encoding="utf-8-sig")
         )  # Notepad may begin a file with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptFile(f"{path} is not TOML: {error}.") from error
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from typing import Any
 
 from plismbench.pairs import PairGroup
@@ -58,5 +59,6 @@ def _slide(result: Result, staining: str, scanner: str) -> list[str]:
     return [slide_id, f"{result.run.name}/{slide_id}/features.npy", staining, scanner]
 
 
-def _cell(row: dict[str, float]) -> str:
-    return "{mean:.3f} ({std:.3f}) ; {median:.3f} ({iqr:.3f})".format(**row)
+def _cell(row: dict[str, float | None]) -> str:
+    mean, std, median, iqr = (math.nan if row[name] is None else row[name] for name in ("mean", "std", "median", "iqr"))
+    return f"{mean:.3f} ({std:.3f}) ; {median:.3f} ({iqr:.3f})"

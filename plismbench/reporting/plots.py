@@ -125,14 +125,14 @@ def matrix_figure(results: Sequence[Result], differing: Axis, metric: str) -> "F
 def distribution_figure(results: Sequence[Result], metric: str) -> "Figure | None":
     """How a metric spreads over the pairs of each group, as boxes; three traces a result, those of the first shown.
 
-    The whiskers end at the 5th and 95th percentile. None without results.
+    The whiskers end at the 5th and 95th percentile. A pair without a number is left out. None without results.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
     for place, result in enumerate(results):
         for group, (colour, _, _) in _GROUPS.items():
-            values = result.pairs.filter(result.pairs["group"] == str(group))[metric]
+            values = result.pairs.filter(result.pairs["group"] == str(group))[metric].drop_nans()
             if values.is_empty():
                 continue
             low, q1, median, q3, high = (values.quantile(share, "linear") for share in _BOX)
@@ -165,5 +165,5 @@ def distribution_figure(results: Sequence[Result], metric: str) -> "Figure | Non
 
 def _lowest(results: Sequence[Result], metric: str) -> float:
     """Zero, or a whisker's end below it: the picture of every model has the same axis."""
-    ends = (result.pairs[metric].quantile(_BOX[0], "linear") for result in results)
+    ends = (result.pairs[metric].drop_nans().quantile(_BOX[0], "linear") for result in results)
     return min([0.0, *(end for end in ends if end is not None)])

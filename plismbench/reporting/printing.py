@@ -35,7 +35,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """``.541`` for what lies between -1 and 1, as in the published tables."""
     if value is None:
         return UNKNOWN
-    text = f"{value:.{digits}f}"
+    text = f"{value:z.{digits}f}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 

@@ -38,6 +38,8 @@ def test_engines_agree(run, extracted, engine):
         (["--n-tiles", "31"], "Cannot evaluate 31 tiles: a slide has 30"),
         (["--ks", "1,99"], "k = 99 is more than the 58 candidates"),
         (["--ks", "1,x"], "Cut-offs are whole numbers with commas, such as 1,3,5,10; got '1,x'."),
+        (["--ks", "\u0661"], "Cut-offs are whole numbers with commas, such as 1,3,5,10; got '\u0661'."),
+        (["--memory", "inf"], "Invalid value for '--memory': "),
         (["--slides", "GM_P"], "A pair needs two slides"),
         (["--slides", "GM_Q"], "named 'GM_Q'"),
         (["--engine", "fais"], "No search engine named 'fais'. Did you mean 'faiss'?"),

@@ -183,6 +183,7 @@ def test_a_toml_file_changes_the_weights_beside_it(tmp_path):
     ("text", "kind", "words"),
     [
         ("dim = ", CorruptFile, r"x\.toml is not TOML"),
+        (f"dim = {'[' * 3_000}{']' * 3_000}", CorruptFile, r"x\.toml is not TOML: maximum recursion depth exceeded"),
         ("name = 'x'", InvalidInput, "does not say `dim`"),
         ("dim = 3\npoling = 'cls'", UnknownName, "Did you mean 'pooling'"),
         ("dim = 'three'", InvalidInput, "dim is a whole number; got 'three'"),

@@ -1,8 +1,10 @@
 import csv
+import dataclasses
 import io
 import re
 
 import numpy as np
+import polars as pl
 import pytest
 from synthetic_results import make_result
 
@@ -48,6 +50,12 @@ def test_results_can_be_parsed_as_their_notebook_does(result):
     parsed = [re.match(r"([0-9.]+)\s?\(([^)]+)\)", text) for text in (mean_std, median_iqr)]
     found = [float(part) for match in parsed for part in match.groups()]
     np.testing.assert_allclose(found, list(expected.values()), atol=5.01e-4)
+
+
+def test_what_has_no_number_is_nan(result):
+    nothing = result.summary.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("mean", "median"))
+    (cell, *_) = csv.DictReader(io.StringIO(results_csv(dataclasses.replace(result, summary=nothing))))
+    assert re.fullmatch(r"nan \(0\.\d{3}\) ; nan \(0\.\d{3}\)", cell["cosine_similarity"])
 
 
 def test_groups_without_pairs_are_left_out():

@@ -104,6 +104,18 @@ def test_distributions_of_one_model_that_finds_nothing_have_an_axis_too(values, 
     assert figure.layout.yaxis.range == pytest.approx((lowest - 0.02, 1.02))
 
 
+def test_distributions_leave_out_pairs_without_a_number():
+    result = make_result(slides=SLIDES)
+    cosines = result.pairs["cosine"].to_list()
+    with_nan = result.pairs.with_columns(cosine=pl.Series([float("nan"), *cosines[1:]]))
+    figure = distribution_figure([dataclasses.replace(result, pairs=with_nan)], "cosine")
+    without = distribution_figure([dataclasses.replace(result, pairs=result.pairs[1:])], "cosine")
+    assert figure == without
+    assert "NaN" not in figure.to_json()
+    none = result.pairs.with_columns(cosine=pl.lit(float("nan")))
+    assert distribution_figure([dataclasses.replace(result, pairs=none)], "cosine") is None
+
+
 def test_distributions_leave_out_groups_without_pairs():
     assert [trace.name for trace in distribution_figure([make_result(slides=SLIDES[:2])], "cosine").data] == [
         "cross-scanner"

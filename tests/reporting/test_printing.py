@@ -37,6 +37,7 @@ def test_control_characters_become_visible():
         (-0.05, "-.050"),
         (10.5, "10.500"),
         (0, ".000"),
+        (-0.0002, ".000"),
     ],
 )
 def test_numbers_print_as_in_the_published_tables(value, text):
