@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plismbench.dataset import PLISM, RegisteredDataset
 from plismbench.errors import CorruptFile, PlismbenchError
-from plismbench.extractors.locations import HUB, beneath
+from plismbench.extractors.locations import HUB, base_of
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
 from plismbench.tiles.layout import Layout
@@ -168,7 +168,7 @@ def _login() -> Diagnosis:
 def _access(spec: ExtractorSpec) -> Diagnosis:
     from huggingface_hub import HfApi
 
-    places = [each.weights for each in (spec, beneath(spec)) if each and each.weights.startswith(HUB)]
+    places = [each.weights for each in (spec, base_of(spec)) if each and each.weights.startswith(HUB)]
     repos = ["/".join(place.removeprefix(HUB).split("/")[:2]) for place in places]  # a file may follow
     try:
         for repo in repos:
@@ -191,5 +191,5 @@ def _tiles(workspace: Workspace, dataset: RegisteredDataset) -> Diagnosis:
         found.append(f"{layout} has {len(there)} of {len(dataset.slides)} slides")
         if len(there) == len(dataset.slides):
             return Diagnosis("tiles", Verdict.PASS, f"{found[-1]} on the disk")
-    told = f"{', '.join(found)} on the disk; extract streams if one that it needs is not there"
-    return Diagnosis("tiles", Verdict.WARN, told, "plismbench download")
+    summary = f"{', '.join(found)} on the disk; extract streams if one that it needs is not there"
+    return Diagnosis("tiles", Verdict.WARN, summary, "plismbench download")

@@ -63,9 +63,9 @@ def words_of(error: BaseException, *, kind: bool = False, file: str = "") -> str
         kind: whether its class is named too.
         file: source file whose last traceback line is added, if any.
     """
-    told = " ".join((f"{type(error).__name__}: {error}" if kind else str(error)).split()).rstrip(".")
+    words = " ".join((f"{type(error).__name__}: {error}" if kind else str(error)).split()).rstrip(".")
     lines = [line for frame, line in walk_tb(error.__traceback__) if file and frame.f_code.co_filename == file]
-    return f"{told} ({PurePath(file).name}, line {lines[-1]})" if lines else told
+    return f"{words} ({PurePath(file).name}, line {lines[-1]})" if lines else words
 
 
 def first_line_of(error: BaseException) -> str:

@@ -62,8 +62,8 @@ def _limits() -> Iterator[Path]:
     A container sees its own as the outermost; a batch job of Slurm lies deep in the machine's
     (https://man7.org/linux/man-pages/man7/cgroups.7.html, "/proc/pid/cgroup").
     """
-    told = _OWN_CGROUPS.read_text(encoding="utf-8") if _OWN_CGROUPS.exists() else ""
-    for line in told.splitlines():
+    own = _OWN_CGROUPS.read_text(encoding="utf-8") if _OWN_CGROUPS.exists() else ""
+    for line in own.splitlines():
         _, controllers, group = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
@@ -74,8 +74,8 @@ def _limits() -> Iterator[Path]:
 
 def cpu_title() -> str:
     """What its maker calls the processor."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
 

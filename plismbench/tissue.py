@@ -48,10 +48,10 @@ def tissue_of(dataset: RegisteredDataset, xy: npt.NDArray[np.int32]) -> Tissue:
     """
     if dataset.cores is None:
         return _blocks(xy)
-    told = json.loads((files("plismbench") / "resources" / dataset.cores).read_text(encoding="utf-8"))["cores"]
-    centres = np.array([(core["x"], core["y"]) for core in told], np.float64)
+    cores = json.loads((files("plismbench") / "resources" / dataset.cores).read_text(encoding="utf-8"))["cores"]
+    centres = np.array([(core["x"], core["y"]) for core in cores], np.float64)
     squared = ((xy[:, None, :].astype(np.float64) - centres) ** 2).sum(axis=2)
-    return Tissue(tuple(core["name"] for core in told), squared.argmin(axis=1).astype(np.int64))
+    return Tissue(tuple(core["name"] for core in cores), squared.argmin(axis=1).astype(np.int64))
 
 
 def _blocks(xy: npt.NDArray[np.int32]) -> Tissue:

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.catalog.remote import REMOTE
-from plismbench.extractors.locations import beneath
+from plismbench.extractors.locations import base_of
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.published import published_names
 from plismbench.reporting.printing import UNKNOWN, parameters
@@ -84,7 +84,7 @@ def _model(spec: ExtractorSpec) -> tuple[str, ...]:
 
 def _input(spec: ExtractorSpec) -> tuple[str, ...]:
     size = f"**{spec.image_size}**" if spec.name in published_names() else str(spec.image_size)
-    parts = [each for each in (spec, beneath(spec)) if each]
+    parts = [each for each in (spec, base_of(spec)) if each]
     weights = ", a change to ".join(f"`{each.weights}`" for each in parts)
     revision = ", ".join(f"`{each.revision[:8]}`" if each.revision else UNKNOWN for each in parts)
     tokens = str(spec.prefix_tokens) if spec.prefix_tokens else UNKNOWN

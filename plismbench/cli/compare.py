@@ -22,13 +22,13 @@ def compare(
     output: options.Output = None,
 ) -> None:
     """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
-    from plismbench.extractors.registry import called
+    from plismbench.extractors.registry import name_of
     from plismbench.leaderboard.differences import compare as compared
     from plismbench.reporting.differences import comparison_tables, comparison_text
     from plismbench.reporting.printing import printable
     from plismbench.results.result import read_results
 
-    models = [called(name) for name in models]
+    models = [name_of(name) for name in models]
     results = read_results(Workspace(root, find_dataset(dataset).name))
     known = {result.run.name for result in results}
     for name in models:

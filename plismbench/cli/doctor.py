@@ -29,4 +29,4 @@ def doctor(
             printable(f"{check.verdict}  {check.name}: {check.found}") + (f"\n      → {check.fix}" if check.fix else "")
         )
     if failed:
-        raise NeedsAction(f"{failed} of these must be mended.", hint="The lines with → say how.")
+        raise NeedsAction(f"{failed} {'check' if failed == 1 else 'checks'} failed.", hint="The lines with → say how.")

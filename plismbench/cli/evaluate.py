@@ -84,7 +84,7 @@ def evaluate(
         threads=n_cpus() if threads is None else threads,
         memory=default_memory() if memory is None else int(memory * 10**9),
         existing=existing,
-        files=slide_digests(registered, chosen),
+        digests=slide_digests(registered, chosen),
     )
     plans, lacking = [], []
     for store in stores:

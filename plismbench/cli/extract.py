@@ -107,7 +107,7 @@ def extract(
             precision=precision or default_precision(spec, device),
             batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
-            asked=registry.placed(name),
+            asked=registry.absolute_choice(name),
         )
         if dry_run:
             _show_needs(plan, chosen_source, len(plan.slides) * registered.tiles_per_slide)

@@ -23,9 +23,9 @@ def split_commas(values: list[str] | None) -> list[str]:
 
 def model_names(values: list[str] | None) -> list[str]:
     """The names of models that are evaluated: of a file that `extract` took, the name that it gives."""
-    from plismbench.extractors.registry import called
+    from plismbench.extractors.registry import name_of
 
-    return list(dict.fromkeys(map(called, split_commas(values))))
+    return list(dict.fromkeys(map(name_of, split_commas(values))))
 
 
 def _absolute(root: Path) -> Path:

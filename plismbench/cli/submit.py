@@ -29,7 +29,7 @@ def pack(
     output: options.Output = None,
 ) -> None:
     """Write one archive with everything that follows from the embeddings, and print its path."""
-    from plismbench.extractors.registry import called
+    from plismbench.extractors.registry import name_of
     from plismbench.results.result import read_result
     from plismbench.submissions.archive import SUFFIX
     from plismbench.submissions.submission import pack as write
@@ -37,7 +37,7 @@ def pack(
     workspace = Workspace(root, find_dataset(dataset).name)
     results = {folder: read_result(folder).run for folder in workspace.evaluated()}
     names = {run.name for run in results.values()}
-    model = called(model)
+    model = name_of(model)
     if model not in names:
         raise UnknownName("result", model, names, hint=options.evaluate_first(dataset))
     own = {run.signature: folder for folder, run in results.items() if run.name == model}

@@ -103,8 +103,8 @@ def known_times(names: Set[str], costs: Sequence[Efficiency]) -> tuple[dict[str,
     if measured.keys() - {REFERENCE}:  # that it takes as long as itself is no news
         devices = sorted({device for _, device in measured.values()})
         return {name: relative for name, (relative, _) in measured.items()}, ", ".join(devices)
-    told = {name: relative for name, relative in published_times().items() if name in names}
-    return told, PUBLISHED_DEVICE if told else ""
+    published = {name: relative for name, relative in published_times().items() if name in names}
+    return published, PUBLISHED_DEVICE if published else ""
 
 
 def write_efficiency(folder: Path, efficiency: Efficiency) -> None:
@@ -128,8 +128,8 @@ def read_efficiency(folder: Path) -> Efficiency | None:
     if not path.exists():
         return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        known = {key: value for key, value in told.items() if key in Efficiency.__dataclass_fields__}
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        known = {key: value for key, value in fields.items() if key in Efficiency.__dataclass_fields__}
         found = from_json(Efficiency, known)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Delete it; it holds nothing but times.") from error

@@ -136,8 +136,8 @@ def read_manifest(path: Path) -> Manifest:
         CorruptFile: if it is missing, damaged or of another version.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        manifest = from_json(Manifest, told)
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        manifest = from_json(Manifest, fields)
         _ = manifest.identity, manifest.dim
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract again with --existing replace.") from error

@@ -43,7 +43,7 @@ def open_for_writing(
     manifest: Manifest,
     slides: tuple[Slide, ...],
     existing: Existing,
-    files: Mapping[Slide, str] | None = None,
+    digests: Mapping[Slide, str] | None = None,
 ) -> Opened:
     """Opens or begins a store for some slides.
 
@@ -52,7 +52,7 @@ def open_for_writing(
         manifest: of what will make the vectors.
         slides: those asked for.
         existing: what to do with those that are there.
-        files: what stands for the files of these slides and, where they are known, of others.
+        digests: of the files of these slides and, where they are known, of others.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
@@ -62,9 +62,9 @@ def open_for_writing(
         StorageFailure: if there is something to write, and the store cannot be written.
     """
     unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
-    files = files or {}
+    digests = digests or {}
     store = replace(
-        EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest), files=files
+        EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest), digests=digests
     )
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
@@ -75,7 +75,7 @@ def open_for_writing(
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
     if not unlike:
-        store.require_made_from({slide: digest for slide, digest in files.items() if slide not in todo})
+        store.require_made_from({slide: digest for slide, digest in digests.items() if slide not in todo})
     if todo:
         require_writable(folder)
     return Opened(store, todo, skipped, unlike)

@@ -89,12 +89,12 @@ class EmbeddingStore:
     Args:
         folder: where it is.
         manifest: what made the vectors.
-        files: what stands for the files that slides are made from, where that is known; kept with each.
+        digests: of the files that each slide is made from, where they are known; kept with its vectors.
     """
 
     folder: Path
     manifest: Manifest
-    files: Mapping[Slide, str] = field(default_factory=dict)
+    digests: Mapping[Slide, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> "EmbeddingStore":
@@ -133,18 +133,18 @@ class EmbeddingStore:
         """
         return replace(self, manifest=self.manifest.with_tiles_of(commits, self.folder))
 
-    def require_made_from(self, files: Mapping[Slide, str]) -> None:
+    def require_made_from(self, digests: Mapping[Slide, str]) -> None:
         """Checks that the slides that are there were made from these files; one that does not say passes.
 
         Args:
-            files: what stands for them, by slide.
+            digests: of the files of each slide.
 
         Raises:
             FingerprintMismatch: naming the slides that were made from others.
             CorruptFile: if a slide cannot be read.
         """
-        made_from = self.made_from(filter(self.has, files))
-        unlike = [str(slide) for slide, digest in made_from.items() if digest != files[slide]]
+        made_from = self.made_from(filter(self.has, digests))
+        unlike = [str(slide) for slide, digest in made_from.items() if digest != digests[slide]]
         if unlike:
             raise FingerprintMismatch(
                 f"The files of {few_of(unlike)} are not those that the vectors in {self.folder} were made from.",
@@ -153,13 +153,13 @@ class EmbeddingStore:
             )
 
     def made_from(self, slides: Iterable[Slide]) -> dict[Slide, str]:
-        """What stands for the files that slides were made from; without those that do not say.
+        """Digest of the files that each slide was made from; without slides that do not say.
 
         Raises:
             CorruptFile: if a slide cannot be read.
         """
-        told = {slide: self._told(slide).get("files", "") for slide in slides}
-        return {slide: digest for slide, digest in told.items() if digest}
+        digests = {slide: self._metadata(slide).get("files", "") for slide in slides}
+        return {slide: digest for slide, digest in digests.items() if digest}
 
     def path(self, slide: Slide) -> Path:
         """Where a slide's vectors are."""
@@ -194,9 +194,9 @@ class EmbeddingStore:
         path = self.folder / MANIFEST_FILE
         if not path.exists() or read_manifest(path) != self.manifest:
             write_manifest(path, self.manifest)
-        told = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
-        if embeddings.slide in self.files:
-            told["files"] = self.files[embeddings.slide]
+        metadata = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
+        if embeddings.slide in self.digests:
+            metadata["files"] = self.digests[embeddings.slide]
         item = pa.field("item", pa.float16(), nullable=False)
         schema = pa.schema(
             [
@@ -204,7 +204,7 @@ class EmbeddingStore:
                 pa.field("y", pa.int32(), nullable=False),
                 pa.field("vector", pa.list_(item, dim), nullable=False),
             ],
-            metadata={_METADATA_KEY: json.dumps(told, sort_keys=True)},
+            metadata={_METADATA_KEY: json.dumps(metadata, sort_keys=True)},
         )
         flat = pa.array(np.ascontiguousarray(embeddings.vectors).reshape(-1))
         columns = [
@@ -249,16 +249,16 @@ class EmbeddingStore:
         return embeddings
 
     def content(self, slides: Iterable[Slide]) -> str:
-        """Sixteen hex digits that stand for the vectors of some slides: what a result was computed from.
+        """Digest of the vectors of some slides, sixteen hex digits: what a result was computed from.
 
         Raises:
             CorruptFile: if a file cannot be read, or does not say.
         """
-        told = "\n".join(self._told(slide)["content"] for slide in sorted(slides))
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        contents = "\n".join(self._metadata(slide)["content"] for slide in sorted(slides))
+        return hashlib.sha256(contents.encode()).hexdigest()[:16]
 
-    def _told(self, slide: Slide) -> dict[str, str]:
-        """What the file of a slide says of its making."""
+    def _metadata(self, slide: Slide) -> dict[str, str]:
+        """What made the vectors of a slide, as its file says."""
         path = self.path(slide)
         try:
             with pq.ParquetFile(path) as file:

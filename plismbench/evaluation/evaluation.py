@@ -153,7 +153,7 @@ def plan_evaluation(
     existing: Existing,
     device: str = AUTO,
     protocol: str = PROTOCOL,
-    files: Mapping[Slide, str] | None = None,
+    digests: Mapping[Slide, str] | None = None,
 ) -> Evaluation:
     """Checks that there is everything to evaluate, and finds out which pairs are to do.
 
@@ -170,7 +170,7 @@ def plan_evaluation(
         existing: what to do with a result that is there.
         device: where the engine searches.
         protocol: see ``plismbench.metrics.protocol``.
-        files: what stands for the files of each slide of one's own; vectors extracted from others are refused.
+        digests: of the files of each slide of one's own; vectors extracted from others are refused.
 
     Raises:
         AlreadyExists: if the result is there and ``existing`` is ``error``.
@@ -197,7 +197,7 @@ def plan_evaluation(
         manifest.identity, store.folder, hint="Extract again with --existing replace."
     )
     if not manifest.origin:
-        store.require_made_from(files or {})
+        store.require_made_from(digests or {})
     run = Run(
         extractor=manifest.extractor,
         fingerprint=manifest.fingerprint,
@@ -267,7 +267,7 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
 
 
 def _own_tiles(store: EmbeddingStore, slides: Sequence[Slide]) -> dict[str, str]:
-    """What stands for the files that the tiles of some slides were read from, under the name of their data set.
+    """One digest of the files that the tiles of some slides were read from, under the name of their data set.
 
     Nothing for tiles of the Hub or the demo, for vectors that others made, or where a slide does not say.
     """

@@ -48,7 +48,7 @@ class ProcessExecutor:
             for place in self._places[: len(todo)]:
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs, start, place), name=place, daemon=True)
-                with _deaf_to_ctrl_c():
+                with _sigint_blocked():
                     process.start()
                     crew.append((ours, process))
                 theirs.close()  # so that the end of the process closes the pipe
@@ -58,7 +58,7 @@ class ProcessExecutor:
                     try:
                         word, value = connection.recv()
                     except (EOFError, OSError):
-                        raise ChildProcessError(_obituary(working[connection])) from None
+                        raise ChildProcessError(_exit_reason(working[connection])) from None
                     if word is _Word.WANT:
                         with suppress(OSError):  # it has ended; why, is what it said before: the next word
                             connection.send((_Word.GIVEN, todo.popleft()) if todo else (_Word.END, None))
@@ -77,9 +77,9 @@ class ProcessExecutor:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started meanwhile never hears Ctrl-C, which reaches all processes: the first one ends the others."""
-    resource_tracker.ensure_running()  # or starting the first process starts it, which ends the deafness
+def _sigint_blocked() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C, which is sent to all of them: the first process ends the others."""
+    resource_tracker.ensure_running()  # or the first process starts it, which would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -87,7 +87,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _obituary(process: Any) -> str:
+def _exit_reason(process: Any) -> str:
     process.join()
     code = process.exitcode
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -96,12 +96,12 @@ def extract_together(
     start = partial(_start, tuple(plans), workers, compiled, threads, os.environ.get(TRUST))
     costs: dict[str, list[Efficiency]] = {}
     begun = math.inf
-    told: Counter[Task] = Counter()
+    reported: Counter[Task] = Counter()
     try:
         for slides in executor.run(start, tasks):
             if isinstance(slides, UnderWay):
-                on_tiles(slides.n_done - told[slides.item])
-                told[slides.item] = slides.n_done
+                on_tiles(slides.n_done - reported[slides.item])
+                reported[slides.item] = slides.n_done
                 continue
             for done in slides:
                 begun = min(begun, done.begun)

@@ -112,17 +112,17 @@ def record_vectors(spec: ExtractorSpec, pixels: Pixels, device: str, record: Pat
         PlismbenchError: as `load_extractor` does.
     """
     vectors = load_extractor(spec, device, Precision.FP32)(pixels)[:_N_RECORDED]
-    told = {"fingerprint": spec.fingerprint(), "versions": versions_of(spec), "vectors": vectors.tolist()}
-    write_text(record, json.dumps(told))
+    fields = {"fingerprint": spec.fingerprint(), "versions": versions_of(spec), "vectors": vectors.tolist()}
+    write_text(record, json.dumps(fields))
 
 
 def _against_record(spec: ExtractorSpec, vectors: Vectors, record: Path) -> Iterator[Finding]:
     if not record.exists():
         return
     try:
-        told: dict[str, Any] = json.loads(record.read_text())
-        kept = np.array(told["vectors"], np.float16)
-        fingerprint = str(told["fingerprint"])
+        fields: dict[str, Any] = json.loads(record.read_text())
+        kept = np.array(fields["vectors"], np.float16)
+        fingerprint = str(fields["fingerprint"])
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptFile(f"{record} is not a record of vectors.", hint="Remove it, or --record anew.") from error
     if fingerprint != spec.fingerprint():

@@ -13,7 +13,7 @@ from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
 from plismbench.extractors.file_kinds import existing_file
-from plismbench.extractors.locations import TIMM_MODEL, beneath
+from plismbench.extractors.locations import TIMM_MODEL, base_of
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
 
@@ -138,7 +138,7 @@ def toml_spec(path: Path) -> ExtractorSpec:
     code, _, function = spec.loader.rpartition(":")
     if code.endswith(".py"):
         spec = _coded(spec, existing_file(_beside(file, code), f"{path}: "), function)
-    base = beneath(spec)
+    base = base_of(spec)
     if base is None or not base.weights.startswith(FILE):
         return spec
     adapts = {**spec.options["adapts"], "weights": f"{FILE}{_beside(file, base.weights)}"}

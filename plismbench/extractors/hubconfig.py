@@ -49,10 +49,10 @@ def hub_architecture(spec: ExtractorSpec) -> dict[str, Any]:
 
 def _model_args(config: Mapping[str, Any], spec: ExtractorSpec) -> dict[str, Any]:
     """What a repository says of its architecture, without what would have timm read files or give something else."""
-    told = config.get("model_args") or {}
-    if not isinstance(told, Mapping):
+    arguments = config.get("model_args") or {}
+    if not isinstance(arguments, Mapping):
         raise InvalidInput(f"config.json of {hub_place(spec)[0]} has model_args that are no table.")
-    return {key: value for key, value in told.items() if key not in LOADING}
+    return {key: value for key, value in arguments.items() if key not in LOADING}
 
 
 def check_hub_config(spec: ExtractorSpec, module: nn.Module) -> None:
@@ -81,22 +81,22 @@ def check_hub_config(spec: ExtractorSpec, module: nn.Module) -> None:
 
 
 def _timm(config: Mapping[str, Any], spec: ExtractorSpec, module: nn.Module) -> Iterator[Claim]:
-    told = config.get("pretrained_cfg", config)
+    pretrained = config.get("pretrained_cfg", config)
     architecture = config.get("architecture")
     if architecture is None:
         return
     yield "architecture", architecture.partition(".")[0], str(spec.options["architecture"]).partition(".")[0]
     yield "num_features", config.get("num_features"), getattr(module, "num_features", None)
-    yield "mean", told.get("mean"), spec.mean
-    yield "std", told.get("std"), spec.std
-    yield "input_size", (told.get("input_size") or [None])[-1], spec.image_size
+    yield "mean", pretrained.get("mean"), spec.mean
+    yield "std", pretrained.get("std"), spec.std
+    yield "input_size", (pretrained.get("input_size") or [None])[-1], spec.image_size
     for key, value in _model_args(config, spec).items():
         if key in _NOT_COMPARED or (key in spec.options and _same(value, spec.options[key])):
             continue
         ours = _other_than(spec, module, key, value)
         if ours is not None:
             yield key, value, spec.options.get(key, ours)
-    yield from _interpolation(told.get("interpolation"), spec)
+    yield from _interpolation(pretrained.get("interpolation"), spec)
 
 
 def _interpolation(theirs: Any, spec: ExtractorSpec) -> Iterator[Claim]:
@@ -140,21 +140,21 @@ def _parts(module: nn.Module) -> dict[str, Any]:
 
 
 def _transformers(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> Iterator[Claim]:
-    told = config.get("vision_config", config)
-    yield "hidden_size", told.get("hidden_size"), module.num_features
-    yield "num_hidden_layers", told.get("num_hidden_layers"), len(module.blocks)
-    yield "num_attention_heads", told.get("num_attention_heads"), module.blocks[0].attn.num_heads
-    yield "patch_size", told.get("patch_size"), module.patch_embed.patch_size[0]
-    if "layer_norm_eps" in told:
-        yield "layer_norm_eps", told["layer_norm_eps"], module.norm.eps
+    vision = config.get("vision_config", config)
+    yield "hidden_size", vision.get("hidden_size"), module.num_features
+    yield "num_hidden_layers", vision.get("num_hidden_layers"), len(module.blocks)
+    yield "num_attention_heads", vision.get("num_attention_heads"), module.blocks[0].attn.num_heads
+    yield "patch_size", vision.get("patch_size"), module.patch_embed.patch_size[0]
+    if "layer_norm_eps" in vision:
+        yield "layer_norm_eps", vision["layer_norm_eps"], module.norm.eps
     from timm.layers.mlp import GluMlp, SwiGLU
 
     gated = isinstance(module.blocks[0].mlp, (GluMlp, SwiGLU))
-    yield "use_swiglu_ffn", told.get("use_swiglu_ffn"), gated
+    yield "use_swiglu_ffn", vision.get("use_swiglu_ffn"), gated
     if not gated:  # a gated one has no use for what the configuration says
-        yield "hidden_act", told.get("hidden_act"), _activation(module)
+        yield "hidden_act", vision.get("hidden_act"), _activation(module)
     if "head" in spec.options:
-        yield "projection_dim", config.get("projection_dim", told.get("projection_dim")), spec.dim
+        yield "projection_dim", config.get("projection_dim", vision.get("projection_dim")), spec.dim
 
 
 def _preprocessor(config: Mapping[str, Any], spec: ExtractorSpec, _: nn.Module) -> Iterator[Claim]:
@@ -169,11 +169,11 @@ def _preprocessor(config: Mapping[str, Any], spec: ExtractorSpec, _: nn.Module) 
 
 
 def _open_clip(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> Iterator[Claim]:
-    told = config.get("model_cfg")
-    if told is None:
+    model = config.get("model_cfg")
+    if model is None:
         return
-    vision, pictures = told.get("vision_cfg", {}), config.get("preprocess_cfg", {})
-    yield "embed_dim", told.get("embed_dim"), spec.dim
+    vision, pictures = model.get("vision_cfg", {}), config.get("preprocess_cfg", {})
+    yield "embed_dim", model.get("embed_dim"), spec.dim
     yield "layers", vision.get("layers"), len(module.blocks)
     yield "width", vision.get("width"), module.num_features
     if "head_width" in vision and "width" in vision:
@@ -182,7 +182,7 @@ def _open_clip(config: Mapping[str, Any], spec: ExtractorSpec, module: Any) -> I
     yield "input_size", vision.get("image_size"), spec.image_size
     yield from _interpolation(pictures.get("interpolation"), spec)
     if "timm_model_name" not in vision:
-        yield "activation", "quick_gelu" if told.get("quick_gelu") else "gelu", _activation(module)
+        yield "activation", "quick_gelu" if model.get("quick_gelu") else "gelu", _activation(module)
     yield "mean", pictures.get("mean"), spec.mean
     yield "std", pictures.get("std"), spec.std
 

@@ -16,13 +16,13 @@ from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, Plismb
 from plismbench.extractors.adhoc import module_of_file
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
 from plismbench.extractors.key_maps import key_map_of
-from plismbench.extractors.locations import HUB, TIMM, beneath, extra_of
+from plismbench.extractors.locations import HUB, TIMM, base_of, extra_of
 from plismbench.extractors.lora import adapted_weights
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.registry import GROUP
 from plismbench.extractors.spec import CODE, ExtractorSpec
-from plismbench.extractors.towers import build_tower, fill, named
+from plismbench.extractors.towers import build_tower, fill, resolve_layer
 from plismbench.extractors.trial import tried_tower
 from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
@@ -96,9 +96,9 @@ def failure_of_network(spec: ExtractorSpec, module: nn.Module, error: BaseExcept
     if others and "type" in str(error):
         hint = f"Its weights are {' and '.join(others)}, tiles float32: `.float()` in the loader casts them."
     elif CODE in spec.options:
-        hint = "Mend it; slides that are there were made by the code as it was: begin anew with --existing replace."
+        hint = "Fix the loader. Existing slides came from the old code: start over with --existing replace."
     else:
-        hint = "Mend it; finished slides are kept."
+        hint = "Fix the loader; finished slides are kept."
     return BrokenPlugin(
         f"The network of extractor '{spec.name}' fails on tiles of {spec.image_size} pixels:"
         f" {words_of(error, kind=True, file=_code_of(spec))}.",
@@ -127,7 +127,7 @@ def timm_model(spec: ExtractorSpec) -> nn.Module:
     """
     if spec.weights.startswith(TIMM):
         return _of_timm(spec)
-    base = beneath(spec)
+    base = base_of(spec)
     network = base or spec  # beside whose weights the configuration lies
     if network.weights.startswith(HUB) and "architecture" not in network.options:
         network = replace(network, options=hub_architecture(network) | dict(network.options))
@@ -160,7 +160,7 @@ def _created(spec: ExtractorSpec, overlay: dict[str, Any] | None) -> nn.Module:
 
     # With another number of classes than the checkpoint's, timm does not say what does not fit: take
     # the classifier off afterwards.
-    options = {key: named(value) for key, value in spec.options.items() if key != "num_classes"}
+    options = {key: resolve_layer(value) for key, value in spec.options.items() if key != "num_classes"}
     try:
         module: Any = timm.create_model(  # declared as either a network or its features
             spec.weights.removeprefix(TIMM), pretrained=True, pretrained_cfg_overlay=overlay, **options

@@ -38,7 +38,7 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
     """Whether every file of the weights lies on this machine, without asking anyone; None where that cannot be told."""
     if not spec.weights:
         return True
-    if base := beneath(spec):
+    if base := base_of(spec):
         both = {is_cached(replace(spec, options={})), is_cached(base)}
         return False if False in both else None if None in both else True
     if spec.weights.startswith(FILE):
@@ -77,7 +77,7 @@ def _has_weights(snapshot: Path, file: str) -> bool | None:
     return all((first.parent / piece).is_file() for piece in pieces) or None
 
 
-def beneath(spec: ExtractorSpec) -> ExtractorSpec | None:
+def base_of(spec: ExtractorSpec) -> ExtractorSpec | None:
     """The model that the weights of a spec are a change to; None where they are a change to none."""
     adapts = spec.options.get("adapts") if spec.loader == TIMM_MODEL else None
     if not isinstance(adapts, Mapping):  # of a file of someone's, perhaps not checked yet

@@ -26,7 +26,7 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
     Args:
         spec: names the checkpoint, and in ``options["adapts"]`` the ``layers`` that it changes, their ``scale``, and
             the ``prefix`` that the checkpoint of ``base`` has before their names.
-        base: the model that is changed, which `locations.beneath` finds.
+        base: the model that is changed, which `locations.base_of` finds.
         drop: as in `read_weights`, for ``base``.
 
     Raises:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plismbench.errors import InvalidInput, Unavailable, UnknownName
-from plismbench.extractors.locations import ADDRESS, COMMIT, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, beneath
+from plismbench.extractors.locations import ADDRESS, COMMIT, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, base_of
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.extractors.trial import tried_tower
@@ -39,7 +39,7 @@ def pinned(spec: ExtractorSpec) -> ExtractorSpec:
     if spec.weights.startswith(FILE):
         return replace(spec, revision=file_sha256(own_file(spec)))
     if spec.weights.startswith(ADDRESS):
-        if spec.loader == TIMM_MODEL and beneath(spec) is None:  # its hash costs the whole download; a change is small
+        if spec.loader == TIMM_MODEL and base_of(spec) is None:  # its hash costs the whole download; a change is small
             check_options(spec)
             tried_tower(spec)
         return replace(spec, revision=file_sha256(file_of_address(spec)))

@@ -129,13 +129,13 @@ def _refuse_taken(name: str, asked: str) -> None:
         )
 
 
-def placed(asked: str) -> str:
+def absolute_choice(asked: str) -> str:
     """What ``--model`` took, as it takes it in any folder: a file by its whole path."""
     before, path, after = _parts(asked)
     return f"{before}{Path(path).expanduser().absolute()}{after}" if path else asked
 
 
-def called(asked: str) -> str:
+def name_of(asked: str) -> str:
     """The name of the model that ``--model`` takes so: what a file says, without loading weights; any other as it is.
 
     Raises:

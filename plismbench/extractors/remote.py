@@ -54,12 +54,13 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
         raise InvalidInput(f"{repo} takes its code from another repository, which no commit pins: {elsewhere[0]}.")
     folder = downloaded(spec, ["*.py", "*.json", "*.safetensors"])
     try:
-        network, told = AutoModel.from_pretrained(
+        network, loading_info = AutoModel.from_pretrained(
             folder, trust_remote_code=True, local_files_only=True, output_loading_info=True
         )
     except OSError as error:  # transformers says so of what is not there, such as weights that are no safetensors
         raise Unavailable(f"transformers does not load {repo}: {' '.join(str(error).split())}") from error
-    faults = {what: sorted(map(str, told[what])) for what in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    faults = {what: sorted(map(str, loading_info[what])) for what in kinds}
     named = "; ".join(f"{what.replace('_', ' ')} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
     if named:
         raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {named}.")

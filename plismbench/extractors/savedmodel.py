@@ -89,9 +89,9 @@ def saved_model(spec: ExtractorSpec) -> nn.Module:
     signature = loaded.signatures.get("serving_default")
     takes = [] if signature is None else list(signature.structured_input_signature[1].values())
     if len(takes) != 1 or not takes[0].is_compatible_with(tf.TensorSpec((2, side, side, 3), tf.float32)):
-        told = ", ".join(f"{each.dtype.name} {each.shape}" for each in takes) or "nothing as serving_default"
+        inputs = ", ".join(f"{each.dtype.name} {each.shape}" for each in takes) or "nothing as serving_default"
         raise InvalidInput(
-            f"The SavedModel of {repo} takes {told}; extractor '{spec.name}' gives float32 (n, {side}, {side}, 3).",
+            f"The SavedModel of {repo} takes {inputs}; extractor '{spec.name}' gives float32 (n, {side}, {side}, 3).",
             hint="Its size is fixed: leave out @SIZE, or correct `image_size` in the spec.",
         )
     if output not in signature.structured_outputs:

@@ -156,8 +156,8 @@ class ExtractorSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Every field, as plain JSON values."""
-        told: dict[str, Any] = json.loads(json.dumps(vars(self)))
-        return told
+        fields: dict[str, Any] = json.loads(json.dumps(vars(self)))
+        return fields
 
     def variant(self, *, pooling: Pooling | None = None, image_size: int | None = None) -> "ExtractorSpec":
         """The same weights, pooled otherwise or seen at another size, under a name of their own.
@@ -202,20 +202,20 @@ class ExtractorSpec:
 
     def fingerprint(self) -> str:
         """16 hex digits of the SHA-256 of the fields that decide a vector; a file counts by its hash, not its place."""
-        told = {
+        decisive = {
             key: value
             for key, value in self._with_files(lambda _: "pinned").as_dict().items()
             if key not in _FOR_PEOPLE
         }
-        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
-    def _with_files(self, told: Callable[[str], str]) -> "ExtractorSpec":
-        """The same with the path of each file whose hash is in the spec as ``told`` makes it of that path."""
+    def _with_files(self, shown: Callable[[str], str]) -> "ExtractorSpec":
+        """The same with the path of each file whose hash is in the spec as ``shown`` gives it."""
 
         def placed(weights: str, revision: str | None) -> str:
             pinned = revision and weights.startswith(FILE)
-            return f"{FILE}{told(weights.removeprefix(FILE))}" if pinned else weights
+            return f"{FILE}{shown(weights.removeprefix(FILE))}" if pinned else weights
 
         options = dict(self.options)
         adapts = options.get("adapts")
@@ -223,7 +223,7 @@ class ExtractorSpec:
             where = placed(str(adapts.get("weights", "")), adapts.get("revision"))
             options["adapts"] = {**adapts, "weights": where}
         path, _, function = self.loader.rpartition(":")
-        loader = f"{told(path)}:{function}" if CODE in options and path.endswith(".py") else self.loader
+        loader = f"{shown(path)}:{function}" if CODE in options and path.endswith(".py") else self.loader
         return replace(self, weights=placed(self.weights, self.revision), loader=loader, options=options)
 
 

@@ -45,7 +45,7 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     architecture = str(spec.options.get("architecture", ""))
     if not timm.is_model(architecture):
         raise UnknownName("timm architecture", architecture, timm.list_models())
-    arguments = {key: named(value) for key, value in spec.options.items() if key not in TOWER}
+    arguments = {key: resolve_layer(value) for key, value in spec.options.items() if key not in TOWER}
     if "norm_eps" in spec.options:
         arguments["norm_layer"] = partial(nn.LayerNorm, eps=spec.options["norm_eps"])
     try:
@@ -263,7 +263,7 @@ def _fit_positions(found: dict[str, Tensor], trunk: str, wanted: Tensor, positio
     return fitted
 
 
-def named(value: Any) -> Any:
+def resolve_layer(value: Any) -> Any:
     """What ``torch.nn.NAME``, ``timm.layers.NAME`` or a name of this module stands for; any other value as it is.
 
     Raises:

@@ -21,7 +21,7 @@ _LARGEST = 1e15  # no number of a ranking comes near
 
 def board_text(boards: Sequence[Leaderboard]) -> str:
     """Rankings as JSON, with every field and digit."""
-    told = [
+    records = [
         {
             "signature": board.signature,
             "chance": board.chance,
@@ -30,17 +30,17 @@ def board_text(boards: Sequence[Leaderboard]) -> str:
         }
         for board in boards
     ]
-    return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": told}, indent=2) + "\n"
+    return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": records}, indent=2) + "\n"
 
 
 def row_fields(row: LeaderboardRow) -> dict[str, Any]:
     """Every field of a row, flat; None where it is not known."""
-    told = asdict(row)
-    intervals = told.pop("intervals")
+    flat = asdict(row)
+    intervals = flat.pop("intervals")
     bounds = {}
     for term in TERMS:
         bounds[f"{term}_low"], bounds[f"{term}_high"] = intervals.get(term, (None, None))
-    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **told, **bounds}
+    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **flat, **bounds}
 
 
 def read_boards(path: Path) -> tuple[Leaderboard, ...]:
@@ -50,10 +50,10 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
         CorruptFile: if there is none, or it is something else.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["schema"] != LEADERBOARD_SCHEMA:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != LEADERBOARD_SCHEMA:
             raise CorruptFile(
-                f"{path} is {reprlib.repr(told['schema'])}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT
+                f"{path} is {reprlib.repr(content['schema'])}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT
             )
         boards = tuple(
             Leaderboard(
@@ -62,7 +62,7 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
                 _number("chance", board["chance"]),
                 _kept("timed_on", board["timed_on"], str),
             )
-            for board in told["boards"]
+            for board in content["boards"]
         )
     except OSError as error:
         raise CorruptFile(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
@@ -77,13 +77,13 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
     return boards
 
 
-def _row(told: Mapping[str, Any]) -> LeaderboardRow:
+def _row(record: Mapping[str, Any]) -> LeaderboardRow:
     found: dict[str, Any] = {}
     for field in fields(LeaderboardRow):
         name = field.name
         if name != "intervals":
-            found[name] = _kept(name, told[name], _KINDS[name]) if name in _KINDS else _number(name, told[name])
-    bounds = {term: (_number(term, told[f"{term}_low"]), _number(term, told[f"{term}_high"])) for term in TERMS}
+            found[name] = _kept(name, record[name], _KINDS[name]) if name in _KINDS else _number(name, record[name])
+    bounds = {term: (_number(term, record[f"{term}_low"]), _number(term, record[f"{term}_high"])) for term in TERMS}
     found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
     return LeaderboardRow(**found)
 

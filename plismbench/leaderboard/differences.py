@@ -53,7 +53,7 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Duel:
+class PairwiseComparison:
     """One model against another.
 
     Args:
@@ -83,7 +83,7 @@ class Comparison:
     """The first model against each of the others, under one signature."""
 
     signature: str
-    duels: tuple[Duel, ...]
+    pairwise: tuple[PairwiseComparison, ...]
 
 
 def compare(results: Sequence[Result], names: Sequence[str]) -> tuple[Comparison, ...]:
@@ -108,13 +108,13 @@ def compare(results: Sequence[Result], names: Sequence[str]) -> tuple[Comparison
     whole = {signature: by_name for signature, by_name in sorted(found.items()) if len(by_name) == len(names)}
     if not whole:
         has = {name: [signature for signature in found if name in found[signature]] for name in names}
-        told = "; ".join(f"{name} has {', '.join(sorted(has[name])) or 'no result'}" for name in names)
+        available = "; ".join(f"{name} has {', '.join(sorted(has[name])) or 'no result'}" for name in names)
         raise InvalidInput(
-            f"These models have no signature in common: {told}.",
+            f"These models have no signature in common: {available}.",
             hint="Only like results are compared: run `plismbench evaluate` on all of them alike.",
         )
     return tuple(
-        Comparison(signature, _duels([by_name[name] for name in names])) for signature, by_name in whole.items()
+        Comparison(signature, _pairwise([by_name[name] for name in names])) for signature, by_name in whole.items()
     )
 
 
@@ -136,7 +136,7 @@ def core_scores(result: Result) -> dict[str, float]:
     return dict(zip(scored["core"], scored["score"], strict=True))
 
 
-def _duels(results: Sequence[Result]) -> tuple[Duel, ...]:
+def _pairwise(results: Sequence[Result]) -> tuple[PairwiseComparison, ...]:
     first, *others = results
     scores = [core_scores(result) for result in results]
     p_values, gaps = [], []
@@ -148,7 +148,7 @@ def _duels(results: Sequence[Result]) -> tuple[Duel, ...]:
     corrected = holm(p_values)
     metric = top_k_metric(first.run.shown_k)
     return tuple(
-        Duel(
+        PairwiseComparison(
             first=first.run.name,
             second=other.run.name,
             differences=_differences(first, other),

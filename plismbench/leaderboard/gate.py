@@ -49,7 +49,8 @@ class Requirements:
         if self.baseline is None and self.least_score is None and self.worst_rank is None:
             raise InvalidInput(
                 "The gate has nothing to check.",
-                hint="Give it --baseline, --fail-under or --require-rank; --model, --tolerance and --junit are of it.",
+                hint="Give it --baseline, --fail-under or --require-rank; --model, --tolerance and --junit only modify"
+                " those.",
             )
         if self.worst_rank is not None and not self.models:
             raise InvalidInput("--require-rank needs --model: not every model can be among the first.")

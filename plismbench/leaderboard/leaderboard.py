@@ -164,10 +164,10 @@ def published() -> Leaderboard:
     """
     specs = {spec.name: spec for spec in CATALOG}
     rows = []
-    for told in published_rows():  # in its printed order: UNI and Kaiko ViT-B/8 are tied at .325 there, and stay so
-        terms = {name: value for name, value in told.items() if name != "score"}
-        spec = specs.get(told["name"])
-        row = LeaderboardRow(published=True, relative_time=published_times().get(told["name"]), **terms)
+    for fields in published_rows():  # in its printed order: UNI and Kaiko ViT-B/8 are tied at .325 there, and stay so
+        terms = {name: value for name, value in fields.items() if name != "score"}
+        spec = specs.get(fields["name"])
+        row = LeaderboardRow(published=True, relative_time=published_times().get(fields["name"]), **terms)
         if spec:
             row = replace(row, n_params=spec.n_params, license=spec.license, trained_on_plism=spec.trained_on_plism)
         rows.append(row)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from plismbench.leaderboard.differences import Comparison, Duel
+from plismbench.leaderboard.differences import Comparison, PairwiseComparison
 from plismbench.pairs import Axis
 from plismbench.reporting.printing import UNKNOWN, TableFormat, caption, csv_text, document, number, printable, remark
 from plismbench.reporting.terminal import TerminalTable
@@ -30,14 +30,14 @@ _TERMS = {
 def comparison_tables(comparison: Comparison) -> "list[RenderableType | str]":
     """For a terminal of 80 columns."""
     parts: list[RenderableType | str] = []
-    for duel in comparison.duels:
-        headings = _headings(duel)
-        terms = TerminalTable(_kinds(headings), _terms(duel), dispensable=headings[5:])
-        parts += ["", _title(duel), terms, _verdict(duel)]
+    for pairwise in comparison.pairwise:
+        headings = _headings(pairwise)
+        terms = TerminalTable(_kinds(headings), _terms(pairwise), dispensable=headings[5:])
+        parts += ["", _title(pairwise), terms, _verdict(pairwise)]
         for axis in Axis:
-            if rows := _contrasts(duel, axis):
+            if rows := _contrasts(pairwise, axis):
                 parts.append("")
-                parts.append(TerminalTable(_kinds(_contrast_headings(duel, axis)), rows))
+                parts.append(TerminalTable(_kinds(_contrast_headings(pairwise, axis)), rows))
     return parts
 
 
@@ -46,44 +46,44 @@ def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat
     match table_format:
         case TableFormat.JSON:
             return json.dumps(
-                {"schema": COMPARISON_SCHEMA, "comparisons": [_told(found) for found in comparisons]}, indent=2
+                {"schema": COMPARISON_SCHEMA, "comparisons": [_fields(found) for found in comparisons]}, indent=2
             )
         case TableFormat.CSV:
             return csv_text(
                 {"schema": COMPARISON_SCHEMA, "signature": comparison.signature}
-                | {"first_model": duel.first, "second_model": duel.second}
+                | {"first_model": pairwise.first, "second_model": pairwise.second}
                 | {"difference": difference.value, **asdict(difference)}
                 for comparison in comparisons
-                for duel in comparison.duels
-                for difference in duel.differences
+                for pairwise in comparison.pairwise
+                for difference in pairwise.differences
             )
     parts = []
     for comparison in comparisons:
         parts.append(caption(comparison.signature, table_format))
-        for duel in comparison.duels:
+        for pairwise in comparison.pairwise:
             parts += [
-                remark(_title(duel), table_format),
-                document(_headings(duel), _terms(duel), table_format, left=("term",)),
-                remark(_verdict(duel), table_format),
+                remark(_title(pairwise), table_format),
+                document(_headings(pairwise), _terms(pairwise), table_format, left=("term",)),
+                remark(_verdict(pairwise), table_format),
             ]
             for axis in Axis:
-                if rows := _contrasts(duel, axis):
-                    headings = _contrast_headings(duel, axis)
+                if rows := _contrasts(pairwise, axis):
+                    headings = _contrast_headings(pairwise, axis)
                     parts.append(document(headings, rows, table_format, left=headings[:1]))
     return "\n\n".join(parts)
 
 
-def _title(duel: Duel) -> str:
-    return f"{printable(duel.first)} against {printable(duel.second)}"
+def _title(pairwise: PairwiseComparison) -> str:
+    return f"{printable(pairwise.first)} against {printable(pairwise.second)}"
 
 
-def _headings(duel: Duel) -> tuple[str, ...]:
+def _headings(pairwise: PairwiseComparison) -> tuple[str, ...]:
     """Without a column that would be empty: too few slides have no interval."""
-    return _HEADINGS if any(found.slide_low is not None for found in duel.differences) else _HEADINGS[:-1]
+    return _HEADINGS if any(found.slide_low is not None for found in pairwise.differences) else _HEADINGS[:-1]
 
 
-def _terms(duel: Duel) -> list[list[str]]:
-    n_columns = len(_headings(duel))
+def _terms(pairwise: PairwiseComparison) -> list[list[str]]:
+    n_columns = len(_headings(pairwise))
     return [
         [
             _TERMS[found.term],
@@ -93,23 +93,23 @@ def _terms(duel: Duel) -> list[list[str]]:
             _interval(found.low, found.high),
             _interval(found.slide_low, found.slide_high),
         ][:n_columns]
-        for found in duel.differences
+        for found in pairwise.differences
     ]
 
 
-def _verdict(duel: Duel) -> str:
-    if duel.p_value is None or duel.corrected is None:
-        return f"Nothing is tested: {duel.n_cores} cores have a score, and it takes {FEWEST}."
-    better = f"Better in {duel.n_better} of {duel.n_cores} cores"
-    return f"{better}; one-sided signed-rank p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}."
+def _verdict(pairwise: PairwiseComparison) -> str:
+    if pairwise.p_value is None or pairwise.corrected is None:
+        return f"Nothing is tested: {pairwise.n_cores} cores have a score, and it takes {FEWEST}."
+    better = f"Better in {pairwise.n_better} of {pairwise.n_cores} cores"
+    return f"{better}; one-sided signed-rank p = {pairwise.p_value:.2g}, after Holm {pairwise.corrected:.2g}."
 
 
-def _contrast_headings(duel: Duel, axis: Axis) -> tuple[str, ...]:
-    return (f"{duel.metric.replace('_', '-')}, {axis}s", "first", "second", "difference", "95 % by core")
+def _contrast_headings(pairwise: PairwiseComparison, axis: Axis) -> tuple[str, ...]:
+    return (f"{pairwise.metric.replace('_', '-')}, {axis}s", "first", "second", "difference", "95 % by core")
 
 
-def _contrasts(duel: Duel, axis: Axis) -> list[list[str]]:
-    rows = [row for row in duel.contrasts.iter_rows(named=True) if row["axis"] == axis]
+def _contrasts(pairwise: PairwiseComparison, axis: Axis) -> list[list[str]]:
+    rows = [row for row in pairwise.contrasts.iter_rows(named=True) if row["axis"] == axis]
     return [
         [
             f"{row['a']} – {row['b']}",
@@ -134,12 +134,12 @@ def _interval(low: float | None, high: float | None) -> str:
     return UNKNOWN if low is None or high is None else f"{_signed(low)} to {_signed(high)}"
 
 
-def _told(comparison: Comparison) -> dict[str, Any]:
+def _fields(comparison: Comparison) -> dict[str, Any]:
     names = ("first", "second", "n_cores", "n_better", "p_value", "corrected", "metric")
-    duels = [
-        {name: getattr(duel, name) for name in names}
-        | {"differences": [{"difference": found.value, **asdict(found)} for found in duel.differences]}
-        | {"contrasts": duel.contrasts.to_dicts()}
-        for duel in comparison.duels
+    pairwise = [
+        {name: getattr(pairwise, name) for name in names}
+        | {"differences": [{"difference": found.value, **asdict(found)} for found in pairwise.differences]}
+        | {"contrasts": pairwise.contrasts.to_dicts()}
+        for pairwise in comparison.pairwise
     ]
-    return {"signature": comparison.signature, "duels": duels}
+    return {"signature": comparison.signature, "pairwise": pairwise}

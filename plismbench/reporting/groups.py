@@ -35,16 +35,16 @@ def groups_table(table: GroupTable) -> TerminalTable:
 
 def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:
     """The same for documents; as CSV or JSON the numbers with every digit."""
-    told = [
+    rows = [
         {"signature": table.signature, "published": table.published, **row}
         for table in tables
         for row in table.spreads.iter_rows(named=True)
     ]
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": GROUPS_SCHEMA, "rows": told}, indent=2)
+            return json.dumps({"schema": GROUPS_SCHEMA, "rows": rows}, indent=2)
         case TableFormat.CSV:
-            return csv_text({"schema": GROUPS_SCHEMA, **row} for row in told)
+            return csv_text({"schema": GROUPS_SCHEMA, **row} for row in rows)
     parts = []
     for table in tables:
         parts += [

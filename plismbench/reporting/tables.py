@@ -36,16 +36,16 @@ def summary_table(results: Sequence[Result], axis: Axis | None = None) -> Termin
 
 def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None) -> str:
     """The same for documents; as CSV or JSON every statistic with every digit, and ``chance`` of each accuracy."""
-    told = (
+    rows = (
         {"model": result.run.name, "signature": result.run.signature, **row, "chance": _chance(result, row["metric"])}
         for result in results
         for row in _of_axis(result, axis).iter_rows(named=True)
     )
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": SUMMARY_SCHEMA_ID, "rows": list(told)}, indent=2)
+            return json.dumps({"schema": SUMMARY_SCHEMA_ID, "rows": list(rows)}, indent=2)
         case TableFormat.CSV:
-            return csv_text({"schema": SUMMARY_SCHEMA_ID, **row} for row in told)
+            return csv_text({"schema": SUMMARY_SCHEMA_ID, **row} for row in rows)
     cells = summary_cells(results, axis)
     return document(cells.headings, cells.rows, table_format, left=("model", "pairs"))
 

@@ -49,9 +49,9 @@ class Run:
         all_slides: whether these are all slides of the data set.
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
-        vectors: what stands for the vectors that were compared, see ``EmbeddingStore.content``.
+        vectors: digest of the vectors that were compared, see ``EmbeddingStore.content``.
         tiles_commit: of each repository on the Hub that tiles were read from; of a data set of one's own, under
-            its name, what stands for its files; see `told_apart`.
+            its name, the digest of its files; see `told_apart`.
         precision: of the forward pass.
         protocol: name of the definitions of the numbers.
         engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
@@ -180,7 +180,7 @@ def summed_up(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
 
 
 def slides_digest(slides: Sequence[str]) -> str:
-    """Six hex digits that stand for a choice of slides."""
+    """Digest of a choice of slides, six hex digits."""
     return hashlib.sha256("\n".join(sorted(slides)).encode()).hexdigest()[:6]
 
 

@@ -80,8 +80,8 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
     if fingerprint != run.fingerprint:
         raise RejectedSubmission(f"Its extractor has fingerprint {fingerprint}, and it says {run.fingerprint}.")
     _check_facts(spec)
-    told = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
-    for name, value in told.items():
+    shared = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
+    for name, value in shared.items():
         if getattr(manifest, name) != value:
             raise RejectedSubmission(f"Its manifest is of another {name} than its run.")
     if not run.tiles_commit.items() <= manifest.tiles_commit.items():
@@ -94,6 +94,6 @@ def _check_facts(spec: ExtractorSpec) -> None:
     if built_in is None or built_in.fingerprint() != spec.fingerprint():
         return
     for name in _FACTS:
-        told, known = getattr(spec, name), getattr(built_in, name)
-        if told != known:
-            raise RejectedSubmission(f"Its {name} is {reprlib.repr(told)}, and that of '{spec.name}' is {known!r}.")
+        stated, known = getattr(spec, name), getattr(built_in, name)
+        if stated != known:
+            raise RejectedSubmission(f"Its {name} is {reprlib.repr(stated)}, and that of '{spec.name}' is {known!r}.")

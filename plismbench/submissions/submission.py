@@ -38,10 +38,11 @@ def pack(folder: Path, manifest: Path, archive: Path) -> None:
         CorruptFile: if a file is missing or damaged.
         RejectedSubmission: if the result would be refused.
     """
-    result, told = read_result(folder), read_manifest(manifest).published
-    _check(Submission(result, told), result.run.signature)
+    submission = Submission(read_result(folder), read_manifest(manifest).published)
+    signature = submission.result.run.signature
+    _check(submission, signature)
     files = {name: (folder / name).read_bytes() for name in RESULT_FILES}
-    write_archive(archive, files | {MANIFEST_FILE: manifest_text(told).encode()}, result.run.signature)
+    write_archive(archive, files | {MANIFEST_FILE: manifest_text(submission.manifest).encode()}, signature)
 
 
 def unpack(archive: Path) -> Submission:

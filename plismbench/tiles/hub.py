@@ -210,8 +210,8 @@ def _patiently(ask: Callable[[], _Answer], waits: Sequence[float] = _AT_FIRST, p
                 raise
             if answer is not None and answer.status_code not in _BUSY:
                 raise
-            told = "" if answer is None else answer.headers.get("Retry-After", "")
-            seconds = min(float(told), _LONGEST_WAIT) if told.isdecimal() else wait
+            asked = "" if answer is None else answer.headers.get("Retry-After", "")
+            seconds = min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else wait
             _LOG.warning("The Hub does not answer as it should; asking again in %.0f s.", seconds)
             time.sleep(seconds)
     return _with_client(ask)
@@ -226,8 +226,9 @@ def _with_client(ask: Callable[[], _Answer]) -> _Answer:
         try:
             return ask()
         except (RuntimeError, AttributeError) as error:
-            told = str(error)
-            if "client has been closed" not in told and "'NoneType' object" not in told:  # it is None for a moment
+            message = str(error)
+            # The client is None for a moment.
+            if "client has been closed" not in message and "'NoneType' object" not in message:
                 raise
     return ask()
 

@@ -104,9 +104,9 @@ def read_index(folder: Path) -> Index | None:
     """
     path = folder / INDEX_FILE
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        files = tuple(PublishedFile(**file | {"slides": tuple(file["slides"])}) for file in told.pop("files"))
-        index = Index(Layout(told.pop("layout")), files=files, **told)
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        files = tuple(PublishedFile(**file | {"slides": tuple(file["slides"])}) for file in fields.pop("files"))
+        index = Index(Layout(fields.pop("layout")), files=files, **fields)
         if index.schema != INDEX_SCHEMA:
             raise ValueError(f"it is {index.schema}, and this version reads {INDEX_SCHEMA}")
     except (FileNotFoundError, NotADirectoryError):

@@ -15,7 +15,7 @@ def test_two_models_are_compared(run, evaluated, tmp_path):
     assert lines[0].startswith("tiny@1|slides:6|")
     assert "good against noise" in lines
     told = json.loads(run("compare", "good", "noise", "--dataset", "tiny", "--format", "json").out)
-    score = told["comparisons"][0]["duels"][0]["differences"][0]
+    score = told["comparisons"][0]["pairwise"][0]["differences"][0]
     board = json.loads(run("leaderboard", "--dataset", "tiny", "--format", "json").out)["boards"][0]["rows"]
     assert score["difference"] == board[0]["score"] - board[1]["score"]
     (tmp_path / "good.toml").write_text("dim = 8\n")

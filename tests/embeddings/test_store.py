@@ -138,18 +138,18 @@ def test_a_store_of_something_else_is_refused(store):
 
 
 def test_slides_made_from_other_files_are_named_and_what_does_not_say_passes(store):
-    told = replace(store, files={SLIDES[0]: "one", SLIDES[1]: "two", SLIDES[2]: "three"})
+    told = replace(store, digests={SLIDES[0]: "one", SLIDES[1]: "two", SLIDES[2]: "three"})
     for slide in SLIDES[:2]:
         told.write(store.read(slide))
     opened = EmbeddingStore.open(store.folder)
     assert opened.made_from(SLIDES) == {SLIDES[0]: "one", SLIDES[1]: "two"}
-    opened.require_made_from(told.files)
+    opened.require_made_from(told.digests)
     with pytest.raises(FingerprintMismatch, match=r"The files of GM_P are not those that the vectors in .* were") as no:
         opened.require_made_from({SLIDES[0]: "one", SLIDES[1]: "other", SLIDES[3]: "four"})
     assert "Extract these slides again with --existing replace" in no.value.hint
     store.path(SLIDES[1]).write_bytes(b"nothing")
     with pytest.raises(CorruptFile, match="GM_P"):
-        opened.require_made_from(told.files)
+        opened.require_made_from(told.digests)
 
 
 def test_another_dim_than_declared_is_refused(store):

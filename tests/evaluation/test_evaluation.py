@@ -323,24 +323,24 @@ def test_processes_at_the_same_result_all_end_well_and_leave_no_parts(tmp_path, 
 
 def test_vectors_of_other_files_than_those_that_are_there_are_refused(tmp_path, store):
     files = {slide: str(slide) for slide in SLIDES}
-    told = dataclasses.replace(store, files=files)
+    told = dataclasses.replace(store, digests=files)
     for slide in SLIDES[1:]:
         told.write(store.read(slide))
-    _, result = finish(plan(tmp_path, store, files=files))
+    _, result = finish(plan(tmp_path, store, digests=files))
     assert result.run.tiles_commit == {}  # the first slide does not say
     told.write(store.read(SLIDES[0]))
-    assert plan(tmp_path, store, files=files).finished  # an older result goes on
-    _, result = finish(plan(tmp_path, store, files=files, existing=Existing.REPLACE))
+    assert plan(tmp_path, store, digests=files).finished  # an older result goes on
+    _, result = finish(plan(tmp_path, store, digests=files, existing=Existing.REPLACE))
     assert [*map(len, result.run.tiles_commit.values())] == [40]
     with pytest.raises(FingerprintMismatch, match="The files of GM_P are not those"):
-        plan(tmp_path, store, files=files | {SLIDES[1]: "other"})
+        plan(tmp_path, store, digests=files | {SLIDES[1]: "other"})
     imported = dataclasses.replace(store, manifest=dataclasses.replace(store.manifest, origin="features.npy"))
-    assert plan(tmp_path, imported, files=files | {SLIDES[1]: "other"}).run.tiles_commit == {}
+    assert plan(tmp_path, imported, digests=files | {SLIDES[1]: "other"}).run.tiles_commit == {}
 
 
 def test_the_same_vectors_of_other_files_are_another_result(tmp_path, store):
     for digest in ("one", "two"):
-        told = dataclasses.replace(store, files=dict.fromkeys(SLIDES, digest))
+        told = dataclasses.replace(store, digests=dict.fromkeys(SLIDES, digest))
         for slide in SLIDES:
             told.write(store.read(slide))
         planned = plan(tmp_path, store)

@@ -148,7 +148,7 @@ def test_a_network_that_raises_is_named_unless_it_is_ours(pixels):
     with pytest.raises(BrokenPlugin, match="'toy' fails on tiles of 224 pixels: RuntimeError") as it:
         extractor(module)(pixels)
     assert "\n" not in str(it.value)
-    assert it.value.hint == "Mend it; finished slides are kept."
+    assert it.value.hint == "Fix the loader; finished slides are kept."
     with pytest.raises(RuntimeError):
         extractor(module, loader="plismbench.extractors.loaders:timm_model")(pixels)
 

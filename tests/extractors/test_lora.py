@@ -7,7 +7,7 @@ from checkpoints import SMALL, TIMM, publish, randomised
 
 from plismbench.errors import InvalidInput, Unavailable
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.locations import beneath
+from plismbench.extractors.locations import base_of
 from plismbench.extractors.lora import adapted_weights
 from plismbench.extractors.spec import ExtractorSpec
 
@@ -25,7 +25,7 @@ FACTORS = {f"base_model.model.{LAYER}.lora_A.weight": A, f"base_model.model.{LAY
 def change(tmp_path, factors=FACTORS, base=BASE, spec=SPEC):
     publish(tmp_path / "hub", "Org/Base", model__safetensors=base)
     publish(tmp_path / "hub", "Org/Change", change__pth=factors)
-    return adapted_weights(spec, beneath(spec), r"(?!)")
+    return adapted_weights(spec, base_of(spec), r"(?!)")
 
 
 def test_a_change_alone_is_added_to_what_it_changes(tmp_path, hub):
@@ -74,7 +74,7 @@ def test_a_model_that_cannot_be_had_is_named(tmp_path, hub):
     publish(tmp_path / "hub", "Org/Change", change__pth=FACTORS)
     (tmp_path / "hub/models/Org/Base").mkdir(parents=True)
     with pytest.raises(Unavailable, match="Org/Base has no model"):
-        adapted_weights(SPEC, beneath(SPEC), r"(?!)")
+        adapted_weights(SPEC, base_of(SPEC), r"(?!)")
 
 
 CONFIG = {"architecture": "vit_tiny_patch16_224", "num_features": 24, "model_args": SMALL | {"img_size": 32}}

@@ -103,8 +103,8 @@ def test_a_file_is_named_from_anywhere_and_by_what_it_says(tmp_path, monkeypatch
         "SPEC = ExtractorSpec(name='ours', loader='mine:load', dim=3)\n"
         "def load(spec): raise ValueError('it is not called')\n"
     )
-    assert registry.placed(asked) == everywhere.format(tmp_path)
-    assert registry.called(asked) == name
+    assert registry.absolute_choice(asked) == everywhere.format(tmp_path)
+    assert registry.name_of(asked) == name
 
 
 @pytest.mark.slow

@@ -20,16 +20,16 @@ def model(name, level=0.5, seed=0, **changes):
     return make_result(name, level, changes.pop("slides", SLIDES), seed=seed, **changes)
 
 
-def duel(*results):
+def pairwise(*results):
     (found,) = compare(results, [result.run.name for result in results])
-    return found.duels[0]
+    return found.pairwise[0]
 
 
 def test_differences_are_those_of_the_leaderboard_with_paired_intervals():
     many = tuple(Slide(staining, scanner) for staining in PLISM_STAININGS[:6] for scanner in PLISM_SCANNERS[:6])
     a, b = model("a", 0.6, slides=many), model("b", 0.5, seed=1, slides=many)
     rows = {row.name: row for row in leaderboards([a, b])[0].rows}
-    found = duel(a, b)
+    found = pairwise(a, b)
     assert [difference.term for difference in found.differences] == [SCORE, *TERMS]
     for difference in found.differences:
         assert difference.value == getattr(rows["a"], difference.term) - getattr(rows["b"], difference.term)
@@ -45,7 +45,7 @@ def test_differences_are_those_of_the_leaderboard_with_paired_intervals():
 def test_sharing_draws_makes_a_steady_difference_sure():
     """Two models that the same cores trouble alike: neither is sure alone, their difference is."""
     a, b = model("a", 0.53), model("b", 0.5)
-    (score, *_) = duel(a, b).differences
+    (score, *_) = pairwise(a, b).differences
     rows = {row.name: row for row in leaderboards([a, b])[0].rows}
     assert rows["a"].score_low < rows["b"].score_high
     assert score.low > 0
@@ -71,28 +71,28 @@ def test_the_test_is_wilcoxons_over_cores_with_holms_correction():
     (found,) = compare(results, ["a", "b", "c", "d"])
     own = core_scores(results[0])
     expected = []
-    for duel, result in zip(found.duels, results[1:], strict=True):
+    for pairwise, result in zip(found.pairwise, results[1:], strict=True):
         gaps = [own[core] - score for core, score in core_scores(result).items()]
         expected.append(stats.wilcoxon(gaps, alternative="greater", method="exact").pvalue)
-        assert duel.p_value == pytest.approx(expected[-1])
-        assert (duel.n_cores, duel.n_better) == (6, sum(gap > 0 for gap in gaps))
+        assert pairwise.p_value == pytest.approx(expected[-1])
+        assert (pairwise.n_cores, pairwise.n_better) == (6, sum(gap > 0 for gap in gaps))
     order = np.argsort(expected)
     running = np.maximum.accumulate([min(1, (3 - i) * expected[place]) for i, place in enumerate(order)])
-    assert [found.duels[place].corrected for place in order] == pytest.approx(running)
-    assert found.duels[1].p_value == 1 / 64  # better in all six cores
+    assert [found.pairwise[place].corrected for place in order] == pytest.approx(running)
+    assert found.pairwise[1].p_value == 1 / 64  # better in all six cores
 
 
 def test_what_only_rounding_tells_apart_is_no_difference():
     """The same model, its cosines summed in another order: noise has no rank."""
     a, b = model("a"), model("b")
     noise = pl.Series(np.random.default_rng(0).uniform(0, 1e-12, len(b.cores)))
-    found = duel(a, type(b)(b.run, b.pairs, b.summary, b.cores.with_columns(pl.col("cosine") - noise), b.draws))
+    found = pairwise(a, type(b)(b.run, b.pairs, b.summary, b.cores.with_columns(pl.col("cosine") - noise), b.draws))
     assert (found.n_cores, found.n_better, found.p_value) == (6, 0, 1)
 
 
 def test_turning_it_round_turns_every_sign():
     a, b = model("a", 0.6), model("b", 0.5, seed=1)
-    there, back = duel(a, b), duel(b, a)
+    there, back = pairwise(a, b), pairwise(b, a)
     for one, other in zip(there.differences, back.differences, strict=True):
         assert one.value == -other.value
         assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
@@ -101,7 +101,7 @@ def test_turning_it_round_turns_every_sign():
 
 def test_contrasts_say_where_the_difference_lies():
     a, b = model("a", 0.6), model("b", 0.5, seed=1)
-    contrasts = duel(a, b).contrasts
+    contrasts = pairwise(a, b).contrasts
     assert contrasts["axis"].to_list() == ["scanner"] * 3 + ["staining"] * 3
     for axis in ("scanner", "staining"):
         sizes = contrasts.filter(axis=axis)["difference"].abs().to_list()
@@ -123,7 +123,7 @@ def test_a_scanner_that_breaks_one_model_comes_first():
         if row["group"] == "scanner AT2-S60" and row["metric"] == "top_10":
             row["median"] -= 0.3
     broken = type(a)(model("b").run, a.pairs, type(a.summary)(weak, schema=a.summary.schema), a.cores, a.draws)
-    first = duel(a, broken).contrasts.to_dicts()[0]
+    first = pairwise(a, broken).contrasts.to_dicts()[0]
     assert (first["axis"], first["a"], first["b"], first["difference"]) == ("scanner", "AT2", "S60", pytest.approx(0.3))
 
 
@@ -147,27 +147,27 @@ def test_other_cores_do_not_pair_up():
     a, b = model("a"), model("b")
     renamed = b.cores.with_columns(b.cores["core"] + "x")
     with pytest.raises(InvalidInput, match="a and b have other cores"):
-        duel(a, type(b)(b.run, b.pairs, b.summary, renamed, b.draws))
+        pairwise(a, type(b)(b.run, b.pairs, b.summary, renamed, b.draws))
 
 
 def test_fewer_than_six_cores_are_no_test():
     results = [model("a", 0.6), model("b", 0.5, seed=1)]
     for n_cores, tested in ((6, True), (5, False)):
         kept = [replace(one, cores=one.cores.filter(pl.col("core") < f"{n_cores + 1:02}")) for one in results]
-        found = duel(*kept)
+        found = pairwise(*kept)
         assert found.n_cores == n_cores
         assert [value is not None for value in (found.p_value, found.corrected)] == [tested] * 2
 
 
 def test_without_a_score_there_is_no_test():
     one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60"))
-    found = duel(model("a", slides=one), model("b", 0.6, slides=one))
+    found = pairwise(model("a", slides=one), model("b", 0.6, slides=one))
     assert (found.n_cores, found.p_value, found.corrected) == (0, None, None)
     (score, cosine, scanner, staining, _) = found.differences
     assert (score.value, score.low, staining.value) == (None, None, None)
     assert cosine.low == cosine.high == pytest.approx(cosine.value)  # the same model, moved
     assert scanner.value < 0
-    assert duel(model("a", ks=(1, 5)), model("b", ks=(1, 5))).metric == "top_5"
+    assert pairwise(model("a", ks=(1, 5)), model("b", ks=(1, 5))).metric == "top_5"
 
 
 def test_intervals_of_differences_cover_the_truth_as_often_as_they_say():

@@ -32,10 +32,10 @@ def render(found):
 
 
 def test_a_zero_has_no_two_signs():
-    (duel,) = comparison().duels
-    first, *others = duel.differences
+    (pairwise,) = comparison().pairwise
+    first, *others = pairwise.differences
     zero = dataclasses.replace(first, low=-0.0, high=0.0)
-    text = render(Comparison("s", (dataclasses.replace(duel, differences=(zero, *others)),)))
+    text = render(Comparison("s", (dataclasses.replace(pairwise, differences=(zero, *others)),)))
     assert "+.000 to +.000" in text
 
 
@@ -45,15 +45,15 @@ def signed(value):
 
 def test_the_terminal_shows_differences_test_and_contrasts():
     found = comparison()
-    (duel,) = found.duels
+    (pairwise,) = found.pairwise
     lines = [line for line in render(found).splitlines() if line]
     assert lines[0] == "a against b"
-    score = duel.differences[0]
+    score = pairwise.differences[0]
     assert lines[2].split() == ["score", *(f"{value:.3f}".removeprefix("0") for value in (score.first, score.second)),
                                 signed(score.value), signed(score.low), "to", signed(score.high),
                                 signed(score.slide_low), "to", signed(score.slide_high)]  # fmt: skip
-    assert f"Better in {duel.n_better} of 6 cores" in " ".join(lines)
-    assert f"p = {duel.p_value:.2g}, after Holm {duel.corrected:.2g}." in " ".join(lines)
+    assert f"Better in {pairwise.n_better} of 6 cores" in " ".join(lines)
+    assert f"p = {pairwise.p_value:.2g}, after Holm {pairwise.corrected:.2g}." in " ".join(lines)
     assert "top-10, scanners" in " ".join(lines)
     assert max(map(len, lines)) <= 80
 
@@ -62,7 +62,7 @@ def test_the_terminal_shows_differences_test_and_contrasts():
 def test_documents_have_the_same_numbers(table_format):
     found = comparison()
     text = comparison_text([found], table_format)
-    for difference in found.duels[0].differences:
+    for difference in found.pairwise[0].differences:
         assert signed(difference.value) in text
     assert found.signature.split("|")[0] in text
     assert "a against b" in text
@@ -72,18 +72,20 @@ def test_as_data_with_every_digit():
     found = comparison()
     told = json.loads(comparison_text([found], TableFormat.JSON))
     assert told["schema"] == "plismbench.comparison/1"
-    (duel,) = told["comparisons"][0]["duels"]
-    assert duel["p_value"] == found.duels[0].p_value
-    assert [row["difference"] for row in duel["differences"]] == [row.value for row in found.duels[0].differences]
-    assert duel["contrasts"] == found.duels[0].contrasts.to_dicts()
+    (pairwise,) = told["comparisons"][0]["pairwise"]
+    assert pairwise["p_value"] == found.pairwise[0].p_value
+    assert [row["difference"] for row in pairwise["differences"]] == [
+        row.value for row in found.pairwise[0].differences
+    ]
+    assert pairwise["contrasts"] == found.pairwise[0].contrasts.to_dicts()
     lines = list(csv.DictReader(io.StringIO(comparison_text([found], TableFormat.CSV))))
-    assert [float(line["low"]) for line in lines] == [row.low for row in found.duels[0].differences]
+    assert [float(line["low"]) for line in lines] == [row.low for row in found.pairwise[0].differences]
     assert {(line["first_model"], line["second_model"]) for line in lines} == {("a", "b")}
 
 
 def test_names_of_others_do_no_harm():
-    (duel,) = comparison().duels
-    found = Comparison("s", (dataclasses.replace(duel, first="<script>[bold]\x1b", second="n" * 200),))
+    (pairwise,) = comparison().pairwise
+    found = Comparison("s", (dataclasses.replace(pairwise, first="<script>[bold]\x1b", second="n" * 200),))
     assert any(line.endswith("against " + "n" * 200) for line in comparison_tables(found) if isinstance(line, str))
     assert "\x1b" not in render(found)
     assert "<script>[bold]" in render(found)
