@@ -308,7 +308,7 @@ def test_a_file_that_no_model_can_be_called_after(tmp_path):
         (
             "broken",
             BrokenPlugin,
-            r"'my_model:broken' fails on tiles of 224 pixels: RuntimeError.*begin anew with --exis",
+            r"'my_model:broken' fails on tiles of 224 pixels: RuntimeError.*start over with --exis",
         ),
         ("inside", BrokenPlugin, r"fails on tiles of 224 pixels: KeyError: 'pixel_values' \(my_model\.py, line 23\)\."),
         ("fails", BrokenPlugin, r"Loader .*my_model\.py:fails of .*: ValueError: no \(my_model\.py, line 29\)\."),
