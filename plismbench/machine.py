@@ -85,13 +85,15 @@ _REFUSED = (
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "failed to map segment from shared object",  # the system's loader of libraries, where a batch job is held to little
 )
 _FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether NumPy, torch on a CPU, CUDA or a library of it was refused memory, for which torch has no type."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in _REFUSED)
+    """Whether NumPy, torch on a CPU, CUDA or any library was refused memory, for which torch has no type."""
+    told = f"{error} {error.__cause__}"  # faiss says another thing, and why
+    return isinstance(error, MemoryError) or any(words in told for words in _REFUSED)
 
 
 def device_failed(error: BaseException) -> bool:

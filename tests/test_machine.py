@@ -58,6 +58,13 @@ def test_the_record_names_the_processor():
     assert told["cpu"]
 
 
+def test_what_a_library_says_of_another_is_heard():
+    error = RuntimeError("faiss-gpu: failed to load libcublas.so.12")
+    assert not lacks_memory(error)
+    error.__cause__ = OSError("libcublasLt.so.12: failed to map segment from shared object")
+    assert lacks_memory(error)
+
+
 @pytest.mark.parametrize(
     ("error", "memory", "device"),
     [

@@ -25,6 +25,7 @@ from plismbench.cli import (
 )
 from plismbench.cli.output import say, show
 from plismbench.errors import InvalidInput, NeedsAction, PlismbenchError
+from plismbench.machine import lacks_memory
 from plismbench.reporting.printing import printable
 
 app = typer.Typer(
@@ -99,7 +100,10 @@ def main() -> None:
         if isinstance(stop.__context__, BrokenPipeError):  # Typer and rich make exit code 1 of it, that of a gate
             _leave(_UNREAD)
         raise
-    except Exception:  # noqa: BLE001 - any bug of ours
+    except Exception as error:  # noqa: BLE001 - any bug of ours
+        if lacks_memory(error):
+            say("plismbench: This machine has too little free memory. Ask for less at once; what was finished is kept.")
+            _leave(NeedsAction.exit_code)
         traceback.print_exc()
         _leave(_BUG)
 
@@ -116,9 +120,6 @@ def _run() -> None:
     except PlismbenchError as error:
         say(f"plismbench: {printable(' '.join(str(error).split()))}")
         _leave(error.exit_code)
-    except MemoryError:
-        say("plismbench: This machine has too little free memory. Ask for less at once; what was finished is kept.")
-        _leave(NeedsAction.exit_code)
     except KeyboardInterrupt:
         say("plismbench: Interrupted. What was finished is kept; the same command goes on from there.")
         _leave(_INTERRUPTED)

@@ -57,6 +57,7 @@ def test_it_runs_as_a_module():
         (InvalidInput("This\nis wrong.", hint="Do that."), 2, "plismbench: This is wrong. Do that.\n"),
         (Unavailable("Not there."), 3, "plismbench: Not there.\n"),
         (MemoryError("Unable to allocate 8 EiB"), 3, "plismbench: This machine has too little free memory. Ask for"),
+        (ImportError("libarrow.so: failed to map segment from shared object"), 3, "plismbench: This machine has too"),
         (GateFailed("Worse\x1b[2J."), 1, "plismbench: Worse�[2J.\n"),
     ],
 )
@@ -132,7 +133,7 @@ def test_a_package_that_is_broken_is_no_failed_gate():
         (["extract"], "Missing option '--model'. See `plismbench extract --help`."),
         (["evaluate", "--no-such"], "No such option: --no-such. See `plismbench evaluate --help`."),
         (["evaluate", "--existing", "x\ny"], "is not one of 'skip', 'replace', 'error'. See `plismbench evaluate"),
-        (["evaluate", "--memory", "nan"], "should be greater than or equal to 0.1. See `plismbench evaluate --help`."),
+        (["evaluate", "--memory", "0"], "should be greater than or equal to 0.1. See `plismbench evaluate --help`."),
         (["evaluate", "--dataset"], "Option '--dataset' requires an argument. See `plismbench --help`."),
     ],
 )

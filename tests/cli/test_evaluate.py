@@ -40,6 +40,7 @@ def test_engines_agree(run, extracted, engine):
         (["--ks", "1,x"], "Cut-offs are whole numbers with commas, such as 1,3,5,10; got '1,x'."),
         (["--ks", "\u0661"], "Cut-offs are whole numbers with commas, such as 1,3,5,10; got '\u0661'."),
         (["--memory", "inf"], "Invalid value for '--memory': "),
+        (["--memory", "nan"], "Invalid value for '--memory': "),
         (["--slides", "GM_P"], "A pair needs two slides"),
         (["--slides", "GM_Q"], "named 'GM_Q'"),
         (["--engine", "fais"], "No search engine named 'fais'. Did you mean 'faiss'?"),
