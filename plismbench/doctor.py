@@ -1,4 +1,4 @@
-"""Whether this machine has what the benchmark needs, and what mends it if not."""
+"""Whether this machine has what the benchmark needs, and how to fix it if not."""
 
 import platform
 import shutil
@@ -23,7 +23,7 @@ _GB = 10**9
 
 
 class Verdict(StrEnum):
-    """What is wrong with a thing: nothing, something that can be lived with, or something that cannot."""
+    """PASS: nothing is wrong. WARN: the benchmark runs all the same. FAIL: it does not, until this is fixed."""
 
     PASS = "PASS"  # noqa: S105  # no password
     WARN = "WARN"
@@ -38,7 +38,7 @@ class Diagnosis:
         name: what.
         verdict: how it is.
         found: what was seen.
-        fix: the line that mends it; empty if nothing is wrong.
+        fix: what to do about it; empty if nothing is wrong.
     """
 
     name: str

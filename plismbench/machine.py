@@ -27,7 +27,7 @@ def memory_bytes() -> int:
 
 
 def keep_freed_memory() -> None:
-    """Has this process keep memory that it frees for what it needs next, and torch ask for it in large pages.
+    """Keeps memory that this process frees for its next use, and has torch ask for large pages.
 
     A forward pass on a CPU takes and frees what its layers give, a gigabyte a batch. Linux's usual C library hands
     that back to the system, which clears it anew for the next layer, page by page. Torch reads its variable at its
@@ -57,7 +57,7 @@ _OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def _limits() -> Iterator[Path]:
-    """Where limits of memory may be told: of this process's control group and of each that it lies in.
+    """Files that may hold a limit of memory: of this process's control group and of each that it lies in.
 
     A container sees its own as the outermost; a batch job of Slurm lies deep in the machine's
     (https://man7.org/linux/man-pages/man7/cgroups.7.html, "/proc/pid/cgroup").

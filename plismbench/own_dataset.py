@@ -75,7 +75,7 @@ def read_description(path: Path) -> OwnDataset:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")  # Notepad may begin a file with a mark
-        told = tomllib.loads(text)
+        table = tomllib.loads(text)
     except OSError as error:
         raise InvalidInput(
             f"Cannot read {path}: {error.strerror}.", hint="--dataset takes the .toml file that describes the slides."
@@ -83,14 +83,14 @@ def read_description(path: Path) -> OwnDataset:
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"Cannot read {path}: {words_of(error)}.") from error
     lines = _Lines(path, text)
-    _require(told, _KEYS, lines, None)
-    if told["tiles"] > _MOST_TILES:
+    _require(table, _KEYS, lines, None)
+    if table["tiles"] > _MOST_TILES:
         raise InvalidInput(f"{lines.where('tiles')}: a slide has at most {_MOST_TILES:,} tiles.")
-    if not told["slide"]:
+    if not table["slide"]:
         raise InvalidInput(f"{lines.where('slide')}: there is no slide.")
     slides: list[Slide] = []
     owners: dict[Path, Slide] = {}
-    for number, entry in enumerate(told["slide"]):
+    for number, entry in enumerate(table["slide"]):
         if not isinstance(entry, dict):
             raise InvalidInput(f"{lines.where('slide')}: slides are [[slide]] tables.")
         _require(entry, _SLIDE_KEYS, lines, number)
@@ -116,25 +116,25 @@ def read_description(path: Path) -> OwnDataset:
                 " holds several slides."
             )
     for key in ("name", "revision"):
-        if not _WORD.fullmatch(told[key]) or (key == "name" and told[key].casefold() in {*DATASETS, *_TAKEN}):
+        if not _WORD.fullmatch(table[key]) or (key == "name" and table[key].casefold() in {*DATASETS, *_TAKEN}):
             raise InvalidInput(
                 f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and no name"
-                f" that plismbench keeps something else under; got '{told[key]}'."
+                f" that plismbench keeps something else under; got '{table[key]}'."
             )
     try:
         return OwnDataset(
-            name=told["name"],
-            title=told.get("title", told["name"]),
+            name=table["name"],
+            title=table.get("title", table["name"]),
             slides=tuple(slides),
             default_slides=tuple(slides),
-            tiles_per_slide=told["tiles"],
-            n_tiles=told.get("n_tiles", told["tiles"]),
-            revision=told["revision"],
+            tiles_per_slide=table["tiles"],
+            n_tiles=table.get("n_tiles", table["tiles"]),
+            revision=table["revision"],
             file=path.absolute(),  # they travel to workers elsewhere
-            paths=tuple(path.absolute().parent / entry["path"] for entry in told["slide"]),
+            paths=tuple(path.absolute().parent / entry["path"] for entry in table["slide"]),
         )
     except PlismbenchError as error:
-        raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in told else 'tiles')}: {error.message}") from error
+        raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in table else 'tiles')}: {error.message}") from error
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,13 @@ class _Lines:
         return f"{self.path}, line {found + 1}"
 
 
-def _require(told: Mapping[str, Any], keys: Mapping[str, type], lines: _Lines, slide: int | None) -> None:
+def _require(table: Mapping[str, Any], keys: Mapping[str, type], lines: _Lines, slide: int | None) -> None:
     """Raises InvalidInput unless all keys are there, no others are, and each has its type."""
-    for key in told:
+    for key in table:
         if key not in keys:
             raise UnknownName("key", key, keys, hint=f"({lines.where(key, slide)})")
     for key, kind in keys.items():
-        if key not in told and key not in _OPTIONAL:
+        if key not in table and key not in _OPTIONAL:
             raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is missing; it is {_TYPES[kind]}.")
-        if key in told and (not isinstance(told[key], kind) or isinstance(told[key], bool)):
-            raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is {_TYPES[kind]}; got {told[key]!r}.")
+        if key in table and (not isinstance(table[key], kind) or isinstance(table[key], bool)):
+            raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is {_TYPES[kind]}; got {table[key]!r}.")

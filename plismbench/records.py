@@ -7,17 +7,17 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 Record = TypeVar("Record")
 
 
-def from_json(kind: type[Record], told: object) -> Record:
+def from_json(kind: type[Record], content: object) -> Record:
     """A dataclass whose fields are those of a JSON object, each of its type; a list where it has a tuple becomes one.
 
     Raises:
         TypeError: naming the field that is missing, unknown or of another type.
     """
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         raise TypeError("it is no JSON object")
     hints = get_type_hints(kind)
     fields = {}
-    for name, value in told.items():
+    for name, value in content.items():
         hint = hints.get(name, Any)
         if not _fits(value, hint):
             raise TypeError(f"its {name} is {reprlib.repr(value)}")

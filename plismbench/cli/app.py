@@ -127,10 +127,10 @@ def _run() -> None:
 
 def _misuse(error: typer.TyperException) -> str:
     """One line on a command that Typer cannot read; its help where no command is named."""
-    told = error.format_message()
-    if told.startswith("Usage:"):
-        return told
-    line = printable(" ".join(told.split()))
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        return message
+    line = printable(" ".join(message.split()))
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "plismbench"
     return f"plismbench: {line}{'' if line.endswith(('.', '?')) else '.'} See `{command} --help`."

@@ -16,7 +16,7 @@ def doctor(
     root: options.Root,
     gated: Annotated[bool, typer.Option("--gated", help="Also try the access to each gated model.")] = False,
 ) -> None:
-    """Look at packages, GPU, FAISS, disk, Hub and data; each with PASS, WARN or FAIL and what mends it."""
+    """Look at packages, GPU, FAISS, disk, Hub and data; each with PASS, WARN or FAIL and how to fix it."""
     from plismbench.doctor import Verdict, examine
     from plismbench.extractors import registry
     from plismbench.reporting.printing import printable

@@ -140,7 +140,7 @@ def extract(
 
 
 def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
-    """Two models in one store would be neither's.
+    """Refuses two models of one name, which would share a store.
 
     Raises:
         DuplicateName: if two have one name, as checkpoints in two folders may.
@@ -155,7 +155,7 @@ def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
 
 
 def _show_needs(plan: "Extraction", source: "ChosenSource[TileSource]", n_tiles: int) -> None:
-    """Shows what so many tiles would take."""
+    """Shows what so many tiles would take to fetch, write and compute."""
     from plismbench.extraction.extraction import written_bytes
     from plismbench.extraction.profiling import profile_model
     from plismbench.reporting.printing import duration, size
@@ -199,7 +199,7 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
 
 
 def _say_loss(why: str, n_left: int) -> None:
-    say(f"A worker of the Ray cluster is lost ({why}); its slides begin anew with the {n_left} that are left.")
+    say(f"A worker of the Ray cluster is lost ({why}); its slides start over with the {n_left} that are left.")
 
 
 def _ray_executor(device: str, processes: int | None, address: str | None) -> "Executor":

@@ -113,7 +113,7 @@ def write_efficiency(folder: Path, efficiency: Efficiency) -> None:
 
 
 def write_first_efficiency(folder: Path, efficiency: Efficiency) -> None:
-    """Writes it where no run has left any: that of one slide stands for a run which is killed before its end."""
+    """Writes it unless there is one: a run that is killed later leaves at least the speed of its first slide."""
     if not (folder / EFFICIENCY_FILE).exists():
         write_efficiency(folder, efficiency)
 

@@ -262,12 +262,12 @@ class EmbeddingStore:
         path = self.path(slide)
         try:
             with pq.ParquetFile(path) as file:
-                told: dict[str, str] = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
-            if "content" not in told:
+                metadata: dict[str, str] = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
+            if "content" not in metadata:
                 raise KeyError("content")
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=self._again(slide)) from error
-        return told
+        return metadata
 
     def _again(self, slide: Slide) -> str:
         return f"Extract it again: `plismbench extract {self.manifest.choice} --slides {slide} --existing replace`."

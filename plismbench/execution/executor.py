@@ -17,7 +17,7 @@ class UnderWay(Generic[Item]):
 
     Args:
         item: equal to the one that was given.
-        n_done: of its steps, from its beginning; 0 where it begins anew, as its worker was lost.
+        n_done: of its steps, so far; 0 where it starts over, as its worker was lost.
     """
 
     item: Item

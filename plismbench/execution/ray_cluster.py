@@ -83,7 +83,7 @@ class RayExecutor:
         return _Member(actor.remote(start, self._place))
 
     def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
-        """Every outcome, as each is ready, and in between how far items are: what a lost worker had begins anew."""
+        """Every outcome, as each is ready, and in between how far items are; those of a lost worker start over."""
         import ray
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
@@ -190,7 +190,7 @@ class _Actor:
         self._items.put((number, item))
 
     def take(self) -> tuple[list[UnderWay[Any]], tuple[int, Any] | None]:
-        """What comes in a while, up to the next outcome: each call costs a way through the network and back."""
+        """What comes in a while, up to the next outcome: each call costs a round trip through the network."""
         said: list[UnderWay[Any]] = []
         until = time.monotonic() + _WHILE
         try:

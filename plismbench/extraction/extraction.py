@@ -76,8 +76,8 @@ def extract_together(
     Args:
         plans: extractors over the same source; each gets those slides that its store lacks.
         executor: where the work runs.
-        on_tiles: told how many more tiles were done, by one extractor or another, wherever they work; less than
-            none where slides of a lost worker begin anew.
+        on_tiles: told how many more tiles were done, by one extractor or another, wherever they work;
+            negative where slides of a lost worker start over.
         workers: slides that are read and decoded at once.
         compiled: fuse the operations of the networks with ``torch.compile``.
         threads: of arithmetic on a CPU, for each worker of the executor; torch's choice if left out.
@@ -136,7 +136,7 @@ def _start(
     trust: str | None,
     device: str,
 ) -> Pipeline:
-    """What a worker runs, once its networks are on its device: an empty name stands for the plans' own."""
+    """What a worker runs, once its networks are on its device; an empty ``device`` means the plans' own."""
     if trust is not None:  # it was given to the command; another machine does not know
         os.environ[TRUST] = trust
     if threads is not None:

@@ -89,16 +89,16 @@ def hub_spec(text: str) -> ExtractorSpec:
     bare = pinned(bare)  # or the weights might be of a later commit than the configuration
     options = {**hub_architecture(bare), "num_classes": 0, "layout": "dino"}
     config = hub_json(bare, "config.json")
-    told = config.get("pretrained_cfg", config)  # until 2023 timm wrote all in one table
+    pretrained = config.get("pretrained_cfg", config)  # until 2023 timm wrote all in one table
     try:
         spec = dataclasses.replace(
             bare,
             options=options,
-            image_size=int((told.get("input_size") or [224])[-1]),
-            mean=told.get("mean") or bare.mean,
-            std=told.get("std") or bare.std,
-            interpolation=told.get("interpolation") or bare.interpolation,
-            license=told.get("license") or "",
+            image_size=int((pretrained.get("input_size") or [224])[-1]),
+            mean=pretrained.get("mean") or bare.mean,
+            std=pretrained.get("std") or bare.std,
+            interpolation=pretrained.get("interpolation") or bare.interpolation,
+            license=pretrained.get("license") or "",
         )
     except (TypeError, ValueError, AttributeError) as error:  # such as text where a number is due
         raise InvalidInput(f"config.json of {place}: {error}.") from error
@@ -115,23 +115,23 @@ def toml_spec(path: Path) -> ExtractorSpec:
         InvalidInput: if that file or the one of the weights is not there, or a field is unknown, missing, or out of
             its range.
     """
-    file, told = existing_file(path), read_toml(path)
+    file, table = existing_file(path), read_toml(path)
     fields = {field.name for field in dataclasses.fields(ExtractorSpec)}
-    if unknown := [key for key in told if key not in fields]:
+    if unknown := [key for key in table if key not in fields]:
         raise UnknownName(f"field of a spec, in {path.name},", unknown[0], fields)
-    if "dim" not in told:
+    if "dim" not in table:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
-    told = {"loader": TIMM_MODEL} | told
-    if "name" not in told:
-        told["name"] = _stem(file)
-    if str(told.get("weights", "")).startswith(FILE):
-        weights = existing_file(_beside(file, told["weights"]), f"{path}: ")
+    table = {"loader": TIMM_MODEL} | table
+    if "name" not in table:
+        table["name"] = _stem(file)
+    if str(table.get("weights", "")).startswith(FILE):
+        weights = existing_file(_beside(file, table["weights"]), f"{path}: ")
         digest = _sha256(weights)
-        if told.get("revision", digest) != digest:
-            raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {told['revision']}.")
-        told |= {"revision": digest, "weights": f"{FILE}{weights}"}
+        if table.get("revision", digest) != digest:
+            raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {table['revision']}.")
+        table |= {"revision": digest, "weights": f"{FILE}{weights}"}
     try:
-        spec = ExtractorSpec(**told)
+        spec = ExtractorSpec(**table)
         check_options(spec)
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error

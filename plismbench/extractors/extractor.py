@@ -195,7 +195,7 @@ def load_extractor(spec: ExtractorSpec, device: str, precision: Precision, *, co
 
 @contextmanager
 def device_errors(name: str, device: torch.device) -> Iterator[None]:
-    """Turns the loss of a device under an extractor into one sentence; too little memory is one kind of error.
+    """Turns the failure of a device into one sentence, and lack of memory of any kind into one error of torch.
 
     Raises:
         NeedsAction: naming the device, if it fails.

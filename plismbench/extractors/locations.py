@@ -78,7 +78,7 @@ def _has_weights(snapshot: Path, file: str) -> bool | None:
 
 
 def base_of(spec: ExtractorSpec) -> ExtractorSpec | None:
-    """The model that the weights of a spec are a change to; None where they are a change to none."""
+    """The base model that the weights of a spec are a low-rank change to; None for any other spec."""
     adapts = spec.options.get("adapts") if spec.loader == TIMM_MODEL else None
     if not isinstance(adapts, Mapping):  # of a file of someone's, perhaps not checked yet
         return None

@@ -103,7 +103,7 @@ _ALL: dict[str, dict[str, Option]] = {
 
 
 def check_options(spec: ExtractorSpec) -> None:
-    """Refuses what the loader of a spec does not take; a loader of someone else's takes what it likes.
+    """Refuses options that the loader of a spec does not take; those of a loader of someone else's are not checked.
 
     Raises:
         InvalidInput: if an option has a wrong value, or a needed one is missing.

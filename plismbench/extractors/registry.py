@@ -124,19 +124,19 @@ def _refuse_taken(name: str, asked: str) -> None:
     match = _VARIANT.fullmatch(name)
     if {name, match["base"] if match else name} & set(names()):
         raise DuplicateName(
-            f"{asked} calls its model '{name}', and a registered model is called so.",
+            f"{asked} calls its model '{name}', which is the name of a registered model.",
             hint="Give it another `name` in the file.",
         )
 
 
 def absolute_choice(asked: str) -> str:
-    """What ``--model`` took, as it takes it in any folder: a file by its whole path."""
+    """A value of ``--model`` that means the same in any folder: the path of a file is made absolute."""
     before, path, after = _parts(asked)
     return f"{before}{Path(path).expanduser().absolute()}{after}" if path else asked
 
 
 def name_of(asked: str) -> str:
-    """The name of the model that ``--model`` takes so: what a file says, without loading weights; any other as it is.
+    """The name of the model that ``--model`` takes as ``asked``: from a file what it says, without loading weights.
 
     Raises:
         PlismbenchError: if the file cannot be read, or its code does not run.
@@ -156,7 +156,7 @@ def name_of(asked: str) -> str:
 
 
 def _parts(asked: str) -> tuple[str, str, str]:
-    """What stands before the path of a file in what names a model, the path, and what stands after; all empty else."""
+    """A model named by a file in three parts: ``timm:NAME@``, the path, ``:FUNCTION``; all are empty for any other."""
     if asked.startswith("timm:"):
         before, at, path = asked.partition("@")
         return (before + at, path, "") if path else ("", "", "")

@@ -68,10 +68,10 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
 
 
 def require_trust(spec: ExtractorSpec, what: str) -> None:
-    """Lets what can do more than compute, of the repository of a spec, run only for a person who agreed.
+    """Refuses code, or a graph that can do more than compute, of the repository of a spec, unless the person agreed.
 
     Raises:
-        NeedsAction: who did not.
+        NeedsAction: unless --trust-remote-code or its variable is set.
     """
     repo, _ = hub_place(spec)
     commit = f"commit {spec.revision}" if spec.revision else "its newest commit"

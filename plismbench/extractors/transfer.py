@@ -44,7 +44,7 @@ class Transfer(Protocol):
 
 
 def transfer_to(device: torch.device) -> Transfer:
-    """The way to a device and back."""
+    """The `Transfer` that suits a device."""
     return CudaTransfer(device) if device.type == "cuda" else DirectTransfer(device)
 
 

@@ -1,4 +1,4 @@
-"""A network without weights: what a spec says wrongly of it is said before gigabytes are downloaded for it."""
+"""A spec tried on a network without weights: what is wrong is said before gigabytes are downloaded."""
 
 import torch
 from torch import nn

@@ -119,10 +119,10 @@ def hub_json(spec: ExtractorSpec, name: str) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        told = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except ValueError as error:
         raise CorruptFile(f"{name} of {repo} is not JSON: {error}.") from error
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _from_hub(spec: ExtractorSpec) -> Path:

@@ -153,7 +153,7 @@ def is_outdated(run: Run, workspace: Workspace) -> bool:
 
 
 def told_apart(results: Iterable[Result]) -> list[Result]:
-    """Results, those of one signature and unlike tiles, by what ``tiles_commit`` says, under signatures of their own.
+    """The results; those of one signature but other tiles, as ``tiles_commit`` says, get signatures of their own.
 
     Where a revision such as ``main`` stood for more than one commit, it is called ``main:COMMIT``, with
     twelve digits. Two repositories that publish the same tiles do not contradict each other, nor do
@@ -239,15 +239,15 @@ def read_result(folder: Path) -> Result:
     """
     run_file = folder / RUN_FILE
     try:
-        told = json.loads(run_file.read_text(encoding="utf-8"))
-        if isinstance(told, dict):
-            if told["schema"] != RUN_SCHEMA:
+        record = json.loads(run_file.read_text(encoding="utf-8"))
+        if isinstance(record, dict):
+            if record["schema"] != RUN_SCHEMA:
                 raise CorruptFile(
-                    f"{run_file} is {told['schema']}; this version reads {RUN_SCHEMA}.",
+                    f"{run_file} is {record['schema']}; this version reads {RUN_SCHEMA}.",
                     hint="Run `plismbench evaluate` again.",
                 )
-            signature = told.pop("signature")
-        run = from_json(Run, told)
+            signature = record.pop("signature")
+        run = from_json(Run, record)
         _ = run.name
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptFile(f"Cannot read {run_file}: {error}.", hint="Run `plismbench evaluate` again.") from error

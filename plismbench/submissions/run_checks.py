@@ -1,4 +1,4 @@
-"""Whether what a submission says of its making can be, and is one story."""
+"""Whether what a submission says of how it was made is possible and consistent."""
 
 import re
 import reprlib

@@ -114,7 +114,7 @@ def _check(submission: Submission, signature: str) -> None:
 
 
 def _require_small(folder: Path) -> None:
-    """Before anything is read: a few bytes of parquet can stand for any number of equal rows, or of long texts."""
+    """Refuses huge tables before they are read: a few bytes of parquet can encode any number of equal rows or texts."""
     longest = pl.selectors.string().str.len_bytes().max()
     for file in RESULT_FILES:
         if file != RUN_FILE:

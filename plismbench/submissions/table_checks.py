@@ -1,4 +1,4 @@
-"""Whether the tables of a submission can be, and each follows from the one below it.
+"""Whether the tables of a submission are possible, and each follows from the one below it.
 
 Cores are the ground: pairs follow from them, the summary and the draws from both. What is left to
 trust is that the cores came from the vectors; whoever makes up a whole core table is not found out.

@@ -61,7 +61,7 @@ class Download:
 
         Args:
             workers: files at a time.
-            on_bytes: told how many more bytes are there; less than none where a file must begin anew.
+            on_bytes: told how many more bytes are there; negative where a file must start over.
 
         Raises:
             StorageFailure: if there is too little room, or the disk cannot be written.

@@ -1,4 +1,4 @@
-"""Where shards lie: what can open them, and what it means if they cannot be read."""
+"""Where shards lie: what opens them, and the error if they cannot be read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ from plismbench.errors import CorruptFile, PlismbenchError, Unavailable
 
 
 class ReadableFiles(Protocol):
-    """What has the shards. Footers are kept by it, so it is hashable."""
+    """What opens shards. Their footers are cached by it, so it is hashable."""
 
     def open(self, path: str) -> IO[bytes]:
         """A file to read from any place."""
         ...
 
     def unreadable(self, message: str) -> PlismbenchError:
-        """What it means that bytes from here are no parquet."""
+        """The error to raise where bytes from here are no parquet."""
         ...
 
     def __hash__(self) -> int: ...

@@ -187,15 +187,15 @@ _Answer = TypeVar("_Answer")
 
 
 def _later(ask: Callable[[], _Answer]) -> _Answer:
-    """The answer to a question in the middle of the work."""
+    """The answer to a request in the middle of the work, where more may pass and waiting longer pays."""
     return _patiently(ask, _LATER, f"{_BROKEN} {_AWAY}")
 
 
 def _patiently(ask: Callable[[], _Answer], waits: Sequence[float] = _AT_FIRST, passing: str = _BROKEN) -> _Answer:
-    """The answer to a question that is asked again where the next try may go better.
+    """The answer to a request, which is sent again where that may help.
 
     Args:
-        ask: the question.
+        ask: sends the request.
         waits: seconds before each further try.
         passing: names of errors that may pass, beside the answers of a busy Hub.
     """

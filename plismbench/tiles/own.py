@@ -112,5 +112,5 @@ def _slide_file(dataset: OwnDataset, slide: Slide) -> _SlideFile:
 
 @lru_cache(maxsize=2)  # of this slide, and of the first
 def _places(dataset: OwnDataset, slide: Slide) -> frozenset[tuple[int, int]]:
-    """Not counted yet: a tile that one slide lacks is found by setting it beside another."""
+    """The places of a slide's tiles; their number is checked later: comparing slides names a missing one."""
     return frozenset(place[:2] for place in _slide_file(dataset, slide).places(None))

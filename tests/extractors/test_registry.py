@@ -75,7 +75,7 @@ def test_a_folder_or_a_graph_is_no_model(tmp_path):
 def test_a_file_does_not_take_the_name_of_a_registered_model(tmp_path, file, text):
     path = tmp_path / f"{file}.toml"
     path.write_text(f'{text}\ndim = 3\nloader = "a:b"\n')
-    with pytest.raises(DuplicateName, match=r"and a registered model is called so\. Give it another `name`"):
+    with pytest.raises(DuplicateName, match=r"which is the name of a registered model\. Give it another `name`"):
         registry.get(str(path))
 
 
