@@ -124,7 +124,9 @@ def _against_record(spec: ExtractorSpec, vectors: Vectors, record: Path) -> Iter
         kept = np.array(fields["vectors"], np.float16)
         fingerprint = str(fields["fingerprint"])
     except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{record} is not a record of vectors.", hint="Remove it, or --record anew.") from error
+        raise CorruptFile(
+            f"{record} is not a record of vectors.", hint="Remove it, or replace it with --record."
+        ) from error
     if fingerprint != spec.fingerprint():
         yield Finding("record", f"of another spec, {fingerprint}", spec.fingerprint())
     elif kept.shape != vectors[: len(kept)].shape:

@@ -71,7 +71,7 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
         spec = ExtractorSpec(**run.extractor)
         fingerprint = spec.fingerprint()
     except (PlismbenchError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        raise RejectedSubmission(f"Its extractor is not one: {error}") from error
+        raise RejectedSubmission(f"Its extractor is not valid: {error}") from error
     for name in _SHOWN:
         if len(getattr(spec, name)) > _LONGEST:
             raise RejectedSubmission(f"Its {name} is longer than {_LONGEST} characters.")
@@ -89,7 +89,7 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
 
 
 def _check_facts(spec: ExtractorSpec) -> None:
-    """Those of a built-in extractor are known here, whatever an archive says."""
+    """Refuses facts about a built-in extractor that differ from those known here."""
     built_in = next((known for known in CATALOG if known.name == spec.name), None)
     if built_in is None or built_in.fingerprint() != spec.fingerprint():
         return
