@@ -21,7 +21,7 @@ import numpy as np
 from plismbench.execution.threads import ThreadExecutor
 from plismbench.machine import n_cpus
 from plismbench.metrics.cosine import paired_cosines
-from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
+from plismbench.metrics.retrieval import counterpart_ranks, searched_slide, top_k_accuracy
 from plismbench.search.engine import engine
 from plismbench.search.vectors import SlideVectors, principal_axes
 
@@ -101,8 +101,8 @@ def ours(pair, search):
     """As `plismbench evaluate` does it, within-slide neighbours at hand."""
     a, b = pair
     cosines = paired_cosines(a.moments, b.moments, search.paired(a.placed, b.placed))
-    accuracy = counterpart_ranks(a, b, cosines.matched, K, search).accuracy(K)
-    return float(cosines.matched.mean()), accuracy
+    ranks = counterpart_ranks(a, b, cosines.matched, K, search)
+    return float(cosines.matched.mean()), top_k_accuracy(ranks.hits(K))
 
 
 def searched_slides(slides, axes, search):

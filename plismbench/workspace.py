@@ -88,8 +88,11 @@ class Workspace:
         yield from (path.parent for path in sorted(self.home.glob(f"embeddings/*/{MANIFEST_FILE}")))
 
     def evaluated(self) -> Iterator[Path]:
-        """Result folders that are whole, by name: ``run.json`` is written last."""
-        yield from (path.parent for path in sorted(self.home.glob(f"results/*/*/{RUN_FILE}")))
+        """Result folders that are whole, by name: ``run.json`` is written last. None changes while it is looked at."""
+        for folder in sorted(self.home.glob("results/*/*/")):
+            with taking_turns(folder, to_read=True):  # one that is being replaced is whole in a moment
+                if (folder / RUN_FILE).exists():
+                    yield folder
 
 
 def default_root() -> Path:
@@ -144,11 +147,17 @@ def writing(path: Path) -> Iterator[Path]:
 
     The content is flushed to the disk before the rename, so a file that exists is complete even
     after a power cut. On any error the temporary file goes; what killed processes left in the folder goes before.
+    Of a link, what it leads to is written.
 
     Raises:
+        InvalidInput: if it is a pipe or a device, whose place no file may take.
         StorageFailure: if the folder cannot be made or written, or the disk is full.
     """
     with storage_errors(path):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InvalidInput(f"{path} is a pipe or a device, not a file.", hint="Name a file.")
+        if path.is_symlink():
+            path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
         handle, temporary = _locked_part(path.parent)
@@ -178,8 +187,12 @@ def remove_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def taking_turns(folder: Path) -> Iterator[None]:
+def taking_turns(folder: Path, *, to_read: bool = False) -> Iterator[None]:
     """Lets processes that change what is in a folder do so one after the other, where the file system has locks.
+
+    Args:
+        folder: made if it is not there.
+        to_read: others may read it at the same time.
 
     Raises:
         StorageFailure: if the folder cannot be made.
@@ -188,7 +201,7 @@ def taking_turns(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
     try:
-        _lock(handle, wait=True)
+        _lock(handle, wait=True, shared=to_read)
         yield
     finally:
         os.close(handle)
@@ -238,10 +251,10 @@ def _of_this_machine() -> str:
     return f"{_OURS}{host_name()}-"
 
 
-def _lock(handle: int, *, wait: bool = False) -> bool:
+def _lock(handle: int, *, wait: bool = False, shared: bool = False) -> bool:
     """Takes the lock of an open file; the system drops it when its owner dies."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except OSError:  # somebody has it, or this file system has no locks
         return False
     return True

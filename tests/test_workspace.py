@@ -61,6 +61,45 @@ def test_only_whole_things_are_found(tmp_path):
     assert list(workspace.evaluated()) == [workspace.results("whole", "256-tiles")]
 
 
+def test_a_result_that_is_being_replaced_is_waited_for(tmp_path):
+    workspace = Workspace(tmp_path, "demo")
+    folder = workspace.results("one", "256-tiles")
+    write_text(folder / "run.json", "{}")
+    begun, found = threading.Event(), []
+
+    def read():
+        begun.wait()
+        found.extend(workspace.evaluated())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with taking_turns(folder):
+        (folder / "run.json").unlink()
+        begun.set()
+        reader.join(0.2)
+        assert reader.is_alive()
+        write_text(folder / "run.json", "{}")
+    reader.join()
+    assert found == [folder]
+
+
+def test_of_a_link_the_file_is_written(tmp_path):
+    write_text(tmp_path / "kept.json", "old")
+    (tmp_path / "link.json").symlink_to("kept.json")
+    write_text(tmp_path / "link.json", "new")
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "kept.json").read_text() == "new"
+
+
+def test_no_pipe_or_device_is_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(InvalidInput, match=rf"{path} is a pipe or a device, not a file\."):
+            write_text(path, "")
+    assert not (tmp_path / "pipe").is_file()
+    assert not Path("/dev/null").is_file()
+
+
 def test_the_default_root_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_root() == tmp_path / "plismbench"

@@ -71,6 +71,7 @@ def leaderboard(
 
     shown, models = options.split_commas(columns), options.model_names(model)
     _refuse_what_does_not_fit(table_format, shown, sort, group)
+    _refuse_one_file_for_two(output, junit, write_baseline, baseline)
     required = None
     demanded = baseline or junit or tolerance is not None or fail_under is not None or require_rank is not None
     if demanded or (models and not write_baseline):
@@ -163,6 +164,15 @@ def _refuse_what_does_not_fit(table_format: TableFormat, columns: list[str], sor
         )
     if group and (columns or sort):
         raise InvalidInput("--group has columns and an order of its own.", hint="Leave out --columns and --sort.")
+
+
+def _refuse_one_file_for_two(output: Path | None, junit: Path | None, written: Path | None, read: Path | None) -> None:
+    places = [path.resolve() for path in (output, junit) if path]
+    places += {path.resolve() for path in (written, read) if path}  # a baseline that passed may be written anew
+    if len(places) > len(set(places)):
+        raise InvalidInput(
+            "--output, --junit and the baseline name the same file more than once.", hint="Give each a file of its own."
+        )
 
 
 def _rankings(

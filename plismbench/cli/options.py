@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from plismbench.cli.output import keep_root
 from plismbench.dataset import DATASETS
 from plismbench.errors import InvalidInput
 from plismbench.extractors.locations import TRUST
@@ -28,7 +29,9 @@ def model_names(values: list[str] | None) -> list[str]:
     return list(dict.fromkeys(map(name_of, split_commas(values))))
 
 
-def _absolute(root: Path) -> Path:
+def _absolute(context: typer.Context, root: Path) -> Path:
+    source = context.get_parameter_source("root")
+    keep_root(root if source and source.name == "COMMANDLINE" else None)
     try:
         return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
     except FileNotFoundError as error:

@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,9 +62,19 @@ def prepare_streams() -> None:
         os.environ.pop("COLUMNS", None)
 
 
+_TO_RUN = re.compile(r"((?:[Rr]un|then) `plismbench (?!models)[^`]*)`")
+_root = ""  # as --root names it
+
+
+def keep_root(root: Path | None) -> None:
+    """Has the commands that `say` tells to run name the same root; None where --root was left out."""
+    global _root
+    _root = f" --root {shlex.quote(str(root))}" if root else ""
+
+
 def say(sentence: str) -> None:
-    """Tells the person at the terminal; never part of the result."""
-    sys.stderr.write(f"{sentence}\n")
+    """Tells the person at the terminal; never part of the result. A command to run has this one's --root."""
+    sys.stderr.write(f"{_TO_RUN.sub(lambda found: f'{found[1]}{_root}`', sentence)}\n")
 
 
 def show(result: "RenderableType | str") -> None:

@@ -133,7 +133,8 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
     missing = set(required.models) - {model for _, model in before}
     if missing or not before:
         raise InvalidInput(
-            f"The baseline has no {', '.join(sorted(missing)) or 'result'}.", hint="Add it with --write-baseline FILE."
+            f"The baseline has no {', '.join(sorted(missing)) or 'result'}.",
+            hint="Write one that has it, with --write-baseline FILE and without --model: it holds all results here.",
         )
     signatures = {board.signature for board in boards}
     if not signatures & {signature for signature, _ in before}:

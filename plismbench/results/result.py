@@ -267,10 +267,10 @@ def read_results(workspace: Workspace) -> list[Result]:
         CorruptFile: if one is damaged.
         DuplicateName: if two are of one model under one signature, as a copied folder is.
     """
-    folders = list(workspace.evaluated())
-    results = told_apart(map(read_result, folders))
+    found = [(folder, read_result(folder)) for folder in workspace.evaluated()]
+    results = told_apart(result for _, result in found)
     owners: dict[tuple[str, str], Path] = {}
-    for folder, result in zip(folders, results, strict=True):
+    for (folder, _), result in zip(found, results, strict=True):
         owner = owners.setdefault((result.run.name, result.run.signature), folder)
         if owner != folder:
             raise DuplicateName(

@@ -16,7 +16,7 @@ from plismbench.results.result import Result, Run, begin_result, read_result, se
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables
-from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, taking_turns
 
 _MOST_ROWS = 1_000_000  # all of PLISM has 4,095 pairs of 46 cores
 _LONGEST_TEXT = 100  # bytes of a cell
@@ -83,9 +83,10 @@ def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> li
         if existing is Existing.SKIP and (folder / RUN_FILE).exists():
             written.append(None)
             continue
-        begin_result(folder)
-        write_manifest(folder / MANIFEST_FILE, submission.manifest)
-        write_result(folder, submission.result)
+        with taking_turns(folder):
+            begin_result(folder)
+            write_manifest(folder / MANIFEST_FILE, submission.manifest)
+            write_result(folder, submission.result)
         written.append(folder)
     return written
 

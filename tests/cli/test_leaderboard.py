@@ -82,6 +82,12 @@ def test_no_results_and_nothing_published_to_show(run, tiny):
     assert "No results of 'plism'" in run("leaderboard", "--no-published").error
 
 
+def test_a_command_to_run_has_the_root_that_was_named(run, tmp_path):
+    outcome = run("leaderboard", "--dataset", "demo", "--root", tmp_path / "my root")
+    assert f"`plismbench evaluate --dataset demo --root '{tmp_path}/my root'`" in outcome.error
+    assert "--root" not in run("leaderboard", "--dataset", "demo").error
+
+
 @pytest.mark.parametrize("table_format", ["table", "markdown", "csv", "json", "html", "latex"])
 @pytest.mark.parametrize("group", [[], ["--group"]])
 def test_a_file_holds_what_a_pipe_would_get(run, tmp_path, monkeypatch, table_format, group):
@@ -248,6 +254,29 @@ def test_the_gate_leaves_files(gate, gated):
     assert ET.parse(junit).getroot().get("failures") == "0"  # noqa: S314
     assert new.read_text() == (gated / "board.json").read_text()
     assert json.loads(done.out)["boards"][0] == json.loads(new.read_text())["boards"][0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--baseline board.json --format json --output board.json",
+        "--baseline board.json --junit ./board.json",
+        "--write-baseline new.json --output new.json",
+        "--fail-under 0 --junit new.json --output new.json",
+    ],
+)
+def test_no_file_is_written_over_another_of_the_same_command(gate, gated, arguments):
+    before = (gated / "board.json").read_bytes()
+    done = gate(*arguments.split())
+    assert (done.code, done.out) == (2, "")
+    assert "name the same file more than once. Give each a file of its own." in done.error
+    assert (gated / "board.json").read_bytes() == before
+
+
+def test_a_baseline_that_passes_may_be_written_anew(gate, gated):
+    new = gated / "renewed.json"
+    new.write_bytes((gated / "board.json").read_bytes())
+    assert gate("--baseline", new, "--write-baseline", new).code == 0
 
 
 def test_a_baseline_may_be_of_one_model(gate, gated):
