@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from imagecodecs import SpngError, spng_decode
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import CorruptFile
@@ -15,7 +16,7 @@ from plismbench.errors import CorruptFile
 _HEADER = struct.Struct(">8s4x4sIIBB")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB = 2
-_COLOURS = {0: "grey", 3: "a palette", 4: "grey and alpha", 6: "RGBA"}
+_COLOURS = {0: "grey", 3: "palette", 4: "grey and alpha", 6: "RGBA"}
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 """Endings of the names of files that `decode_image` reads."""
@@ -76,6 +77,9 @@ def decode_image(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
                 raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {image.width} × {image.height}: {name}.")
             if image.mode != "RGB":
                 raise CorruptFile(f"Not 8-bit RGB but {image.mode}: {name}.", hint="Save it as 8-bit RGB.")
+            bits = max(image.tag_v2[BITSPERSAMPLE]) if isinstance(image, TiffImageFile) else 8
+            if bits != 8:  # Pillow calls it RGB too, and keeps the upper 8 bits
+                raise CorruptFile(f"Not 8-bit RGB but {bits}-bit RGB: {name}.", hint="Save it as 8-bit RGB.")
             image.load()
             return np.asarray(image)
     except UnidentifiedImageError as error:

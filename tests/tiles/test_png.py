@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from plismbench.errors import CorruptFile
 from plismbench.tiles.png import decode_image, decode_png
@@ -24,9 +25,23 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
+def header(bits: int = 8, colour: int = 2, side: int = 224) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, bits, colour, 0, 0, 0))
+
+
 def png(rows: bytes) -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 224, 224, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return header() + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(pixels: np.ndarray[Any, Any]) -> bytes:
+    """RGB of as many bits as the array has; Pillow writes 8 alone."""
+    fields = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    size = {256: pixels.shape[1], 257: pixels.shape[0], 277: 3, 258: (pixels.itemsize * 8,) * 3}
+    for tag, value in (size | {259: 1, 262: 2, 273: 0, 278: pixels.shape[0], 279: pixels.nbytes}).items():
+        fields[tag] = value
+    buffer = io.BytesIO()
+    fields.save(buffer)  # type: ignore[no-untyped-call]
+    return buffer.getvalue() + pixels.tobytes()
 
 
 def test_the_pixels_are_those_that_were_saved() -> None:
@@ -45,8 +60,7 @@ def test_tissue_is_what_another_library_reads(options: dict[str, Any]) -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_decoded() -> None:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    bomb = header(side=30_000) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
     with pytest.raises(CorruptFile, match="Not 224 × 224 px but 30000 × 30000: tile 7"):
         decode_png(bomb, "tile 7")
 
@@ -59,12 +73,14 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         (encode(PIXELS[:100]), "Not 224 × 224 px but 224 × 100: tile 7."),
         (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8-bit grey: tile 7. Save it as 8-bit RGB."),
         (encode(np.dstack([PIXELS, PIXELS[..., :1]])), "Not 8-bit RGB but 8-bit RGBA: tile 7."),
+        (header(bits=16), "Not 8-bit RGB but 16-bit RGB: tile 7."),
+        (header(colour=3), "Not 8-bit RGB but 8-bit palette: tile 7."),
         (encode(PIXELS)[:5000], "Not a whole PNG file, .*: tile 7."),
         (png(b"".join(b"\0" + bytes(672) for _ in range(100))), "Not a whole PNG file, .*: tile 7."),
         (png(bytes([9]) * 673 * 224), "Not a whole PNG file, .*: tile 7."),
         (encode(PIXELS)[:60] + bytes(1000) + encode(PIXELS)[1060:], "Not a whole PNG file, .*: tile 7."),
     ],
-    ids=["empty", "jpeg", "size", "grey", "alpha", "cut", "too few rows", "no filter", "overwritten"],
+    ids=["empty", "jpeg", "size", "grey", "alpha", "16-bit", "palette", "cut", "few rows", "filter", "overwritten"],
 )
 def test_anything_else_is_named(encoded: bytes, words: str) -> None:
     with pytest.raises(CorruptFile, match=words) as raised:
@@ -75,6 +91,10 @@ def test_anything_else_is_named(encoded: bytes, words: str) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_an_image_that_loses_nothing_keeps_its_pixels(kind: str) -> None:
     np.testing.assert_array_equal(decode_image(encode(PIXELS, kind), "tile"), PIXELS)
+
+
+def test_a_tiff_of_another_writer_keeps_its_pixels() -> None:
+    np.testing.assert_array_equal(decode_image(tiff(PIXELS), "tile"), PIXELS)
 
 
 def test_a_jpeg_is_decoded_once() -> None:
@@ -91,8 +111,9 @@ def test_a_jpeg_is_decoded_once() -> None:
         (encode(PIXELS[..., 0], "JPEG"), "Not 8-bit RGB but L: tile 7."),
         (encode(PIXELS, "JPEG")[:5000], r"Not a whole image file, .*: tile 7."),
         (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8-bit grey: tile 7. Save it as 8-bit RGB."),
+        (tiff(PIXELS * np.uint16(256)), "Not 8-bit RGB but 16-bit RGB: tile 7. Save it as 8-bit RGB."),
     ],
-    ids=["text", "gif", "size", "grey", "cut", "grey png"],
+    ids=["text", "gif", "size", "grey", "cut", "grey png", "16-bit tiff"],
 )
 def test_any_other_image_is_named(encoded: bytes, words: str) -> None:
     with pytest.raises(CorruptFile, match=words) as raised:
