@@ -56,8 +56,8 @@ class ImageFolder:
             dataset: says how many there must be; None takes as many as there are.
 
         Raises:
-            CorruptFile: if a name has no place in it, two have the same, or there are too few or many; if a link
-                leads nowhere, or the folder cannot be read.
+            CorruptFile: if there is no image, a name has no place in it, two have the same, or there are too few or
+                many; if a link leads nowhere, or the folder cannot be read.
         """
         places = []
         try:
@@ -66,6 +66,10 @@ class ImageFolder:
             raise CorruptFile(
                 f"Cannot read the images of slide {self.slide} in {self.path}: {error.strerror}."
             ) from error
+        if not files:
+            raise CorruptFile(
+                f"No images of slide {self.slide} in {self.path}.", hint=f"They end in {', '.join(IMAGE_SUFFIXES)}."
+            )
         for file in files:
             if not file.exists():
                 raise CorruptFile(f"A link that leads nowhere: {file.name} of slide {self.slide} in {self.path}.")

@@ -58,6 +58,14 @@ def test_what_macos_writes_beside_a_tile_is_no_image(folder: Path) -> None:
     assert sum(len(batch) for batch in read(folder)) == 25
 
 
+def test_a_folder_of_another_format_says_which_count(tiles: dict[Slide, TileBatch], tmp_path: Path) -> None:
+    Image.fromarray(tiles[SLIDE].pixels[0]).save(tmp_path / "8_7.bmp")
+    message = r"^No images of slide GIVH_S60 in .*\. They end in \.png, \.jpg, \.jpeg, \.tif, \.tiff\.$"
+    for expected in (SMALL, None):  # None: slides are compared before their tiles are counted
+        with pytest.raises(CorruptFile, match=message):
+            ImageFolder(tmp_path, SLIDE).places(expected)
+
+
 def test_what_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
