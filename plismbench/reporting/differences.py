@@ -99,7 +99,7 @@ def _terms(pairwise: PairwiseComparison) -> list[list[str]]:
 
 def _verdict(pairwise: PairwiseComparison) -> str:
     if pairwise.p_value is None or pairwise.corrected is None:
-        return f"Nothing is tested: {pairwise.n_cores} cores have a score, and it takes {FEWEST}."
+        return f"Nothing is tested: it takes {FEWEST} cores with a score; got {pairwise.n_cores}."
     better = f"Better in {pairwise.n_better} of {pairwise.n_cores} cores"
     return f"{better}; one-sided signed-rank p = {pairwise.p_value:.2g}, after Holm {pairwise.corrected:.2g}."
 

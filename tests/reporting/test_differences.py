@@ -96,7 +96,7 @@ def test_names_of_others_do_no_harm():
 def test_what_is_not_defined_is_a_dash():
     one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60", "SQ"))
     text = render(comparison(slides=one))
-    assert "Nothing is tested: 0 cores have a score, and it takes 6." in text
+    assert "Nothing is tested: it takes 6 cores with a score; got 0." in text
     assert next(line for line in text.splitlines() if line.startswith("score")).split()[1:] == ["–"] * 4
     assert "top-10, stainings" not in text
     assert "by slide" not in text  # four scanners give no interval: no empty column
