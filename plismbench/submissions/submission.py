@@ -11,7 +11,7 @@ import polars as pl
 
 from plismbench.dataset import Slide, dataset_named
 from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest, write_manifest
-from plismbench.errors import AlreadyExists, CorruptFile, PlismbenchError, RejectedSubmission
+from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, PlismbenchError, RejectedSubmission
 from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, write_result
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.run_checks import check_run
@@ -72,11 +72,14 @@ def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> li
 
     Raises:
         AlreadyExists: if one has a place that is taken, and ``existing`` is an error; then none is written.
+        DuplicateName: if two have the same place, and ``existing`` is an error; then none is written.
     """
     folders = [_place(submission.result.run, root) for submission in submissions]
     for number, folder in enumerate(folders):
-        if existing is Existing.ERROR and ((folder / RUN_FILE).exists() or folder in folders[:number]):
-            name = submissions[number].result.run.name
+        name = submissions[number].result.run.name
+        if existing is Existing.ERROR and folder in folders[:number]:
+            raise DuplicateName(f"These archives hold a result of '{name}' twice.", hint="Name one archive of it.")
+        if existing is Existing.ERROR and (folder / RUN_FILE).exists():
             raise AlreadyExists(f"There is a result of '{name}' in {folder}.", hint="Add with --existing replace.")
     written: list[Path | None] = []
     for folder, submission in zip(folders, submissions, strict=True):

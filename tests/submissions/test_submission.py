@@ -5,7 +5,7 @@ import pytest
 from submission_files import changed_json, changed_run, changed_table, forge, make_submission
 
 from plismbench.embeddings.manifest import read_manifest
-from plismbench.errors import AlreadyExists, CorruptFile, RejectedSubmission, StorageFailure
+from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, RejectedSubmission, StorageFailure
 from plismbench.results.result import read_result, write_result
 from plismbench.submissions.submission import add, pack, unpack
 from plismbench.workspace import Existing
@@ -59,7 +59,7 @@ def test_a_result_that_is_there_stays_unless_asked(submission, tmp_path):
 def test_nothing_is_added_if_one_has_no_place(submission, tmp_path):
     (tmp_path / "b").mkdir()
     found, other = unpack(submission[0]), unpack(make_submission(tmp_path / "b", name="other")[0])
-    with pytest.raises(AlreadyExists, match="There is a result of 'toy'"):
+    with pytest.raises(DuplicateName, match=r"These archives hold a result of 'toy' twice\. Name one"):
         add([found, other, found], tmp_path / "root", Existing.ERROR)
     assert not (tmp_path / "root").exists()
     add([other], tmp_path / "root", Existing.ERROR)
