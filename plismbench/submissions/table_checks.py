@@ -1,7 +1,9 @@
 """Whether the tables of a submission are possible, and each follows from the one below it.
 
-Cores are the ground: pairs follow from them, the summary and the draws from both. What is left to
-trust is that the cores came from the vectors; whoever makes up a whole core table is not found out.
+Cores are the ground: pairs follow from them, the summary and the draws from both. Cores have no sums
+over tiles that do not match, so ``random_cosine`` and ``cosine_lift`` of a pair are only held against
+its cosine and their range. What is left to trust is that those two and the cores came from the vectors;
+whoever makes them up consistently is not found out.
 """
 
 from collections.abc import Iterable
