@@ -1,5 +1,6 @@
 """Dataclasses from the JSON that they were written as: a file may have been edited by hand, or be someone else's."""
 
+import math
 import reprlib
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -9,6 +10,8 @@ Record = TypeVar("Record")
 
 def from_json(kind: type[Record], content: object) -> Record:
     """A dataclass whose fields are those of a JSON object, each of its type; a list where it has a tuple becomes one.
+
+    A float is finite, and may be written as an integer.
 
     Raises:
         TypeError: naming the field that is missing, unknown or of another type.
@@ -35,4 +38,9 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
     if origin is tuple:
         return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
-    return type(value) is hint or (hint is float and type(value) is int)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return math.isfinite(value)
+        except OverflowError:  # an integer that no float is as large as
+            return False
+    return type(value) is hint
