@@ -19,8 +19,9 @@ _WRAPPERS = ("module.", "_orig_mod.")  # of torch's DistributedDataParallel, and
 def table_of(held: Any, prefix: str, file: str) -> dict[str, Tensor]:
     """The tensors of a checkpoint among which a network's are, by name.
 
-    A prefix may begin with the name of a table in the file: then these are the tensors of all tables, the names
-    joined with dots. Else they are those of the table that a training state usually has them in.
+    They are those of the table that a training state usually has them in. A prefix that none of its names begins
+    with may begin with the name of a table in the file: then they are the tensors of all tables, the names joined
+    with dots.
 
     Args:
         held: what the file holds.
@@ -33,22 +34,26 @@ def table_of(held: Any, prefix: str, file: str) -> dict[str, Tensor]:
     """
     tables = _tables(held)
     everything = {before + name: value for before, table in tables.items() for name, value in table.items()}
-    if prefix and any(name.startswith(prefix) for name in everything):
-        return everything
     before = ""
     while isinstance(held, Mapping):
         inside = (name for name in _USUAL if isinstance(held.get(name), Mapping))
         if (name := next(inside, None)) is None:
             break
         before, held = f"{before}{name}.", held[name]
-    if not isinstance(held, Mapping) or not all(isinstance(value, Tensor) for value in held.values()):
+    plain = isinstance(held, Mapping) and all(isinstance(value, Tensor) for value in held.values())
+    alike = _alike(tables, before)
+    inner = plain and not alike and any(name.startswith(prefix) for name in held)
+    if prefix and not inner and any(name.startswith(prefix) for name in everything):
+        return everything
+    if not plain:
+        named = [name for name in tables if name]
         raise InvalidInput(
             f"{file} is not a table of tensors.",
-            hint=f"It has tables {few_of(list(tables), 8)} to name as `prefix` among the options of a .toml file."
-            if any(tables)
+            hint=f"It has tables {few_of(named, 8)} to name as `prefix` among the options of a .toml file."
+            if named
             else None,
         )
-    if alike := _alike(tables, before):
+    if alike:
         either = " or ".join(f'prefix = "{name}{prefix}"' for name in (before, *alike))
         raise InvalidInput(
             f"{file} holds the same weights more than once, as training leaves them beside their average.",
@@ -69,7 +74,10 @@ def _tables(held: Any, before: str = "") -> dict[str, dict[str, Tensor]]:
 
 
 def _alike(tables: Mapping[str, Mapping[str, Tensor]], chosen: str) -> list[str]:
-    """The other tables that have half or more of the chosen one's tensors, by name and shape."""
+    """The other tables that have half or more of the chosen one's tensors, by name and shape.
+
+    None of an optimiser's, which may keep its moments by the names of the parameters.
+    """
 
     def shapes(table: Mapping[str, Tensor]) -> set[tuple[str, tuple[int, ...]]]:
         return {(name, tuple(value.shape)) for name, value in beneath_prefix(table, usual_prefix(table)).items()}
@@ -81,6 +89,7 @@ def _alike(tables: Mapping[str, Mapping[str, Tensor]], chosen: str) -> list[str]
         for before, table in tables.items()
         if before != chosen
         and own
+        and not before.startswith("optim")
         and 2 * len(own & shapes(table)) >= len(own)
         and not (of_teacher and before == f"{chosen.removesuffix('teacher.')}{_STUDENT}")
     ]

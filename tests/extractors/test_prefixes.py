@@ -135,8 +135,18 @@ def test_another_network_beside_the_weights_is_no_second_choice():
         "larger": {"a.weight": torch.ones(4, 3), "b": torch.ones(4)},
         "dino_loss": {"center": torch.ones(1, 3)},
         "optimizer": {"state": {"a.weight": {"exp_avg": torch.ones(2, 3)}}},
+        "optim_g": {"exp_avg": {"a.weight": torch.ones(2, 3), "b": torch.ones(2)}},
     }
     assert table_of(held, "", "x") == held["model"]
+
+
+def test_a_prefix_is_of_the_names_before_it_is_of_a_table():
+    inner = {"model.a": torch.ones(2), "head": torch.ones(3)}
+    assert table_of({"model": inner}, "model.", "x") == inner
+    assert table_of({"model": inner}, "model.model.", "x") == beneath("model.", inner)
+    assert table_of({"model": {"a": torch.ones(2)}}, "model.", "x").keys() == {"model.a"}
+    twice = {"model": inner, "model_ema": inner}  # no prefix: the message names the tables, which must then be found
+    assert table_of(twice, "model.", "x").keys() >= {"model.model.a", "model.head", "model_ema.head"}
 
 
 def test_a_table_of_another_name_is_told(tmp_path):
@@ -144,3 +154,7 @@ def test_a_table_of_another_name_is_told(tmp_path):
     with pytest.raises(InvalidInput, match=r"is not a table of tensors\. It has tables net\. to name as `prefix`"):
         load_file(tmp_path / "x.pth", {"net": state, "epoch": 3})
     assert holds(load_file(tmp_path / "x.pth", {"net": state, "epoch": 3}, prefix="net."), state)
+    with pytest.raises(InvalidInput, match=r"It has tables ema\. to name"):
+        table_of({"step": torch.ones(1), "ema": state}, "", "x")
+    with pytest.raises(InvalidInput, match=r"x is not a table of tensors\.$"):
+        table_of({"step": torch.ones(1), "epoch": 3}, "", "x")
