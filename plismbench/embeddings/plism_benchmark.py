@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.store import Embeddings
-from plismbench.errors import CorruptFile, MissingEmbeddings
+from plismbench.errors import CorruptFile, MissingEmbeddings, NonFiniteValue
 
 FEATURES_FILE = "features.npy"
 
 _SLIDE_ID = re.compile(r"([A-Za-z0-9]+)_([A-Za-z0-9]+)_to_.+")
 _PLACE = 3  # columns in front of the vector
+_ROUNDED_OFF = 0.01  # the share of a vector that rounding may take, as of those that are extracted here
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_features(path: Path, slide: Slide) -> OfficialFeatures:
     Raises:
         CorruptFile: if the file is no matrix of that layout.
         InvalidInput: if a tile stands twice.
-        NonFiniteValue: if a value is NaN, infinite or above what float16 holds.
+        NonFiniteValue: if a value is NaN, infinite or above what float16 holds, or a vector too near 0 for it.
     """
     try:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -78,7 +79,19 @@ def read_features(path: Path, slide: Slide) -> OfficialFeatures:
     if not (np.isfinite(places).all() and (places == places.round()).all() and np.abs(places).max(initial=0) < 2**31):
         raise CorruptFile(f"The first three columns of {path} are no level, x and y: they are not whole numbers.")
     order = np.lexsort((places[:, 2], places[:, 1]))
-    with np.errstate(over="ignore"):  # infinity is refused below, with its tile
-        vectors = table[:, _PLACE:].astype(np.float16)[order]
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN are refused below, with their tile
+        rounded = table[:, _PLACE:].astype(np.float16)
+        lost = _rounded_off(table[:, _PLACE:], rounded)[order]
     levels, xy = places[order, 0].astype(np.int64), places[order, 1:].astype(np.int32)
-    return OfficialFeatures(levels, Embeddings(slide, xy, vectors))
+    embeddings = Embeddings(slide, xy, rounded[order])
+    if lost.any():
+        x, y = xy[np.argmax(lost)]
+        raise NonFiniteValue(f"The vector of {slide}, tile ({x}, {y}), is too near 0 for float16.")
+    return OfficialFeatures(levels, embeddings)
+
+
+def _rounded_off(vectors: npt.NDArray[np.floating], rounded: npt.NDArray[np.float16]) -> npt.NDArray[np.bool_]:
+    """(n_tiles,) whether rounding takes too much of a vector."""
+    lost = np.abs(vectors - rounded).sum(axis=1)  # not squared, which would be 0 of what is near it
+    taken: npt.NDArray[np.bool_] = lost > _ROUNDED_OFF * np.abs(vectors).sum(axis=1)
+    return taken

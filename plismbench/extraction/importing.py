@@ -40,7 +40,7 @@ class Import:
 
         Raises:
             CorruptFile: if a file is damaged, or has other tiles than the data set.
-            NonFiniteValue: if a value is not finite in float16.
+            NonFiniteValue: if float16 does not hold a vector: a value is not finite there, or all are too near 0.
         """
         if self.unlike:
             remove_folder(self.store.folder)

@@ -1,11 +1,24 @@
 import numpy as np
 import pytest
+import torch
 from plism_benchmark_features import write_features
 from stores import SLIDES, make_vectors, make_xy
+from torch import nn
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.plism_benchmark import features_files, read_features
 from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue
+from plismbench.extractors.extractor import Extractor
+from plismbench.extractors.spec import ExtractorSpec, Precision
+
+
+class Gives(nn.Module):
+    def __init__(self, vectors):
+        super().__init__()
+        self.vectors = vectors
+
+    def forward(self, tiles):
+        return self.vectors
 
 
 @pytest.fixture
@@ -72,6 +85,23 @@ def test_values_that_float16_cannot_hold_name_the_tile(tmp_path, value, words):
     write_features(tmp_path, {SLIDES[0]: values}, make_xy(5))
     with pytest.raises(NonFiniteValue, match=rf"GM_AT2, tile \(0, 3\), holds .*{words}"):
         read_features(features_files(tmp_path)[SLIDES[0]], SLIDES[0])
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-5, 1e-6, 3e-7, 1e-7, 1e-8, 1e-30, 1e-44, 0])
+def test_a_vector_too_near_0_is_refused_where_extraction_refuses_it(tmp_path, scale):
+    values = np.ones((5, 64), np.float32)
+    values[3] = np.random.default_rng(0).normal(size=64) * scale
+    write_features(tmp_path, {SLIDES[0]: values}, make_xy(5))
+    spec = ExtractorSpec(name="x", loader="a:b", dim=64)
+    extractor = Extractor(spec, Gives(torch.from_numpy(values)), torch.device("cpu"), Precision.FP32)
+    expected = extractor(np.zeros((5, 224, 224, 3), np.uint8))
+    path = features_files(tmp_path)[SLIDES[0]]
+    assert np.isfinite(expected).all() == (scale in (1e-3, 1e-5, 0))
+    if np.isfinite(expected).all():
+        np.testing.assert_array_equal(read_features(path, SLIDES[0]).embeddings.vectors, expected)
+    else:
+        with pytest.raises(NonFiniteValue, match=r"GM_AT2, tile \(0, 3\), is too near 0 for float16"):
+            read_features(path, SLIDES[0])
 
 
 def test_a_tile_that_stands_twice_is_refused(tmp_path):
