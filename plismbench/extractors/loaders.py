@@ -58,10 +58,10 @@ def load_module(spec: ExtractorSpec) -> nn.Module:
     check_options(spec)
     module_name, _, function_name = spec.loader.rpartition(":")
     try:
-        module_of = module_of_file(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
-        loader = getattr(module_of, function_name)
         with redirect_stdout(sys.stderr):
-            module = loader(spec)
+            own = module_name.endswith(".py")
+            module_of = module_of_file(Path(module_name)) if own else import_module(module_name)
+            module = getattr(module_of, function_name)(spec)
     except PlismbenchError:
         raise
     except ImportError as error:

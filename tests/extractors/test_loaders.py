@@ -269,9 +269,14 @@ def test_a_loader_that_does_not_deliver_is_named(loader, kind, words):
     assert "\n" not in str(caught.value)
 
 
-def test_what_a_loader_prints_is_not_the_result(capsys):
+def test_what_a_loader_prints_is_not_the_result(tmp_path, monkeypatch, capsys):
     load_module(ExtractorSpec(name="x", loader=f"{__name__}:loader_that_prints", dim=1))
     assert capsys.readouterr() == ("", "loading\n")
+    (tmp_path / "loud_loader.py").write_text("import torch\nprint('hello')\nload = lambda spec: torch.nn.Identity()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    load_module(ExtractorSpec(name="x", loader="loud_loader:load", dim=1))
+    assert capsys.readouterr() == ("", "hello\n")
+    monkeypatch.delitem(sys.modules, "loud_loader")
 
 
 def test_a_bug_of_ours_keeps_its_traceback(monkeypatch):
