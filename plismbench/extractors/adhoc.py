@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
-from plismbench.extractors.file_kinds import existing_file
+from plismbench.extractors.file_kinds import existing_file, readable
 from plismbench.extractors.locations import TIMM_MODEL, base_of
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
@@ -246,7 +246,7 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     from plismbench.extractors.loaders import failure_of_network
 
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), redirect_stdout(sys.stderr):
             output = module(torch.zeros(1, 3, spec.image_size, spec.image_size))
     except (Exception, SystemExit) as error:
         if CODE in spec.options:
@@ -275,7 +275,8 @@ def _three(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _beside(file: Path, weights: str) -> Path:
-    return (file.parent / Path(weights.removeprefix(FILE)).expanduser()).resolve()
+    path = weights.removeprefix(FILE)
+    return (file.parent / (readable(path, f"{file}: ") if path.startswith("~") else path)).resolve()
 
 
 def _stem(file: Path) -> str:

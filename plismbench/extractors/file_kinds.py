@@ -1,9 +1,10 @@
 """Files and folders that are named where a file of weights is due, and what to do instead."""
 
+import os
 import zipfile
 from pathlib import Path
 
-from plismbench.errors import InvalidInput
+from plismbench.errors import InvalidInput, words_of
 
 # By what comes last in their names.
 _NOT_WEIGHTS = {
@@ -17,6 +18,30 @@ _NOT_WEIGHTS = {
 }
 _ONE_FILE = "Save what the files hold as one, with safetensors.torch.save_file."
 _OWN_CODE = "Save its network's state_dict() with torch.save, or load it in a function of your own, my.py:load."
+
+
+def readable(path: str | Path, where: str = "") -> Path:
+    """The path, ``~`` expanded, of what can be read or is not there.
+
+    Args:
+        path: of a file or folder, as someone wrote it.
+        where: what a message begins with.
+
+    Raises:
+        InvalidInput: if it cannot be looked up, such as in the home of nobody or in a locked folder, or not be read.
+    """
+    try:
+        expanded = Path(path).expanduser()
+        expanded.stat()  # Path.exists() raises or says no, by the version of Python
+    except (FileNotFoundError, NotADirectoryError):
+        return expanded
+    except (OSError, RuntimeError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or words_of(error)
+    else:
+        if os.access(expanded, os.R_OK):
+            return expanded
+        why = "Permission denied"
+    raise InvalidInput(f"{where}{path} cannot be read: {why}.", hint="Correct the name, or its permissions.")
 
 
 def refuse_other_kind(path: Path, name: str) -> None:
@@ -41,7 +66,7 @@ def refuse_other_kind(path: Path, name: str) -> None:
 
 def folder_hint(folder: Path) -> str:
     """What to name in place of a folder."""
-    if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
+    if all(readable(folder / name).is_file() for name in ("config.json", "model.safetensors")):
         return (
             f"Of a model of transformers name {folder / 'model.safetensors'} as `weights` of a .toml file, with a"
             ' `layout` such as "transformers" among its options.'
@@ -57,9 +82,9 @@ def existing_file(path: str | Path, where: str = "") -> Path:
         where: what a message begins with.
 
     Raises:
-        InvalidInput: if it is not there, or is a folder.
+        InvalidInput: if it is not there, is a folder, or cannot be read.
     """
-    file = Path(path).expanduser()
+    file = readable(path, where)
     if file.is_dir():
         raise InvalidInput(f"{where}{path} is a folder; a file is expected.", hint=folder_hint(file))
     if not file.is_file():

@@ -4,11 +4,14 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from plismbench.errors import InvalidInput
+from plismbench.extractors.file_kinds import readable
 from plismbench.extractors.spec import FILE, ExtractorSpec
 
 HUB, TIMM = "hf-hub:", "timm:"
@@ -42,7 +45,9 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
         both = {is_cached(replace(spec, options={})), is_cached(base)}
         return False if False in both else None if None in both else True
     if spec.weights.startswith(FILE):
-        return Path(spec.weights.removeprefix(FILE)).expanduser().is_file()
+        with suppress(InvalidInput):
+            return readable(spec.weights.removeprefix(FILE)).is_file()
+        return False
     if spec.weights.startswith(ADDRESS):
         cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
         return cached_address(spec.weights, Path(os.environ.get("TORCH_HOME", cache)).expanduser() / "hub").is_file()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName, words_of
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
-from plismbench.extractors.file_kinds import folder_hint, refuse_other_kind
+from plismbench.extractors.file_kinds import folder_hint, readable, refuse_other_kind
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 GROUP = "plismbench.extractors"
@@ -80,7 +80,7 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
         DuplicateName: if two distributions bring it, or a file takes the name of a registered one.
         BrokenPlugin: if its plug-in does not load.
         InvalidInput: if it cannot be pooled so, or is a Python file without a function, a checkpoint alone, a
-            folder, or a file that is no model.
+            folder, a file that is no model, or a path that cannot be read.
         PlismbenchError: as the functions of `plismbench.extractors.adhoc` do.
     """
     if name.endswith(".py"):
@@ -107,11 +107,13 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
             f"'{name}' is a checkpoint; of which architecture, it does not say.",
             hint=f"Write timm:ARCHITECTURE@{name}, or describe it in a .toml file.",
         )
-    refuse_other_kind(Path(name), f"'{name}'")
-    if "/" in name and Path(name).expanduser().is_dir():
-        raise InvalidInput(f"'{name}' is a folder.", hint=folder_hint(Path(name)))
     entries = registered()
     match = _VARIANT.fullmatch(name)
+    if not {name, match["base"] if match else name} & {entry.name for entry in entries}:
+        file = readable(name)
+        refuse_other_kind(file, f"'{name}'")
+        if "/" in name and file.is_dir():
+            raise InvalidInput(f"'{name}' is a folder.", hint=folder_hint(file))
     if match and not any(entry.name == name for entry in entries):
         base = _registered(entries, match["base"], name)
         if pooling is None and match["pooling"]:
@@ -132,7 +134,7 @@ def _refuse_taken(name: str, asked: str) -> None:
 def absolute_choice(asked: str) -> str:
     """A value of ``--model`` that means the same in any folder: the path of a file is made absolute."""
     before, path, after = _parts(asked)
-    return f"{before}{Path(path).expanduser().absolute()}{after}" if path else asked
+    return f"{before}{readable(path).absolute()}{after}" if path else asked
 
 
 def name_of(asked: str) -> str:
@@ -142,7 +144,7 @@ def name_of(asked: str) -> str:
         PlismbenchError: if the file cannot be read, or its code does not run.
     """
     before, path, after = _parts(asked)
-    file = Path(path).expanduser()
+    file = readable(path)
     if not path or not file.is_file():
         return asked
     from plismbench.extractors import adhoc

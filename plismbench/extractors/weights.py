@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
-from plismbench.extractors.file_kinds import folder_hint, refuse_other_kind
+from plismbench.extractors.file_kinds import folder_hint, readable, refuse_other_kind
 from plismbench.extractors.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address
 from plismbench.extractors.prefixes import table_of
 from plismbench.extractors.spec import FILE, ExtractorSpec
@@ -93,9 +93,9 @@ def own_file(spec: ExtractorSpec) -> Path:
     """The file that weights of ``file:PATH`` name.
 
     Raises:
-        InvalidInput: if there is none, or it is a folder.
+        InvalidInput: if there is none, it is a folder, or cannot be read.
     """
-    path = Path(spec.weights.removeprefix(FILE)).expanduser()
+    path = readable(spec.weights.removeprefix(FILE), f"Weights of extractor '{spec.name}': ")
     if path.is_dir():
         raise InvalidInput(f"Checkpoint {path} of extractor '{spec.name}' is a folder.", hint=folder_hint(path))
     if not path.exists():

@@ -342,6 +342,18 @@ def test_what_a_python_file_prints_is_not_the_result(tmp_path, capsys):
     (tmp_path / "my_model.py").write_text("import torch\nprint('hello')\nload = lambda spec: torch.nn.Flatten()\n")
     python_spec(tmp_path / "my_model.py", "load")
     assert capsys.readouterr() == ("", "hello\n" * 2)  # once for the name, once for the network
+    (tmp_path / "my_model.py").write_text(
+        "import torch\nclass N(torch.nn.Flatten):\n    def forward(self, x): print('seen'); return super().forward(x)\n"
+        "load = lambda spec: N()\n"
+    )
+    python_spec(tmp_path / "my_model.py", "load")
+    assert capsys.readouterr() == ("", "seen\n")
+
+
+def test_weights_in_the_home_of_nobody_are_one_line(tmp_path):
+    (tmp_path / "x.toml").write_text('dim = 3\nweights = "file:~nobodyatall/x.pth"\n')
+    with pytest.raises(InvalidInput, match=r"x\.toml: ~nobodyatall/x\.pth cannot be read: Could not determine home"):
+        toml_spec(tmp_path / "x.toml")
 
 
 def test_a_network_of_a_python_file_that_exits(tmp_path):

@@ -49,6 +49,7 @@ def test_what_lies_on_this_machine(tmp_path, monkeypatch):
         path.touch()
     assert [is_cached(spec) for spec in specs] == [True] * 4
     assert not is_cached(at("hf-hub:a/b", "3" * 40))
+    assert is_cached(at("file:~nobodyatall/x.pth")) is False
     assert (is_cached(at("")), is_cached(at("timm:resnet18"))) == (True, None)
 
 

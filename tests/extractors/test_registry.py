@@ -71,6 +71,30 @@ def test_a_folder_or_a_graph_is_no_model(tmp_path):
         registry.get("ck/m.onnx")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["~nobodyatall/x", "~nobodyatall/x.toml", "~nobodyatall/x.py:load", "timm:resnet18@~nobodyatall/x.pth", "x" * 300],
+)
+def test_a_path_that_cannot_be_read_is_one_line(name):
+    with pytest.raises(InvalidInput, match="cannot be read: ") as caught:
+        registry.get(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_of_a_registered_model_no_file_is_looked_at(monkeypatch):
+    monkeypatch.setattr(registry, "readable", None)
+    assert registry.get("h0-mini").name == registry.get("h0-mini+cls").name.partition("+")[0] == "h0-mini"
+
+
+def test_a_folder_at_home_is_told_by_its_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "vit").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "vit" / name).touch()
+    with pytest.raises(InvalidInput, match=r"'~/vit' is a folder\. Of a model of transformers name "):
+        registry.get("~/vit")
+
+
 @pytest.mark.parametrize(("file", "text"), [("uni", ""), ("mine", 'name = "h0-mini"'), ("mine", 'name = "conch@448"')])
 def test_a_file_does_not_take_the_name_of_a_registered_model(tmp_path, file, text):
     path = tmp_path / f"{file}.toml"
