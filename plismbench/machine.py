@@ -92,8 +92,8 @@ _FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")
 
 def lacks_memory(error: BaseException) -> bool:
     """Whether NumPy, torch on a CPU, CUDA or any library was refused memory, for which torch has no type."""
-    told = f"{error} {error.__cause__}"  # faiss says another thing, and why
-    return isinstance(error, MemoryError) or any(words in told for words in _REFUSED)
+    message = f"{error} {error.__cause__}"  # faiss says another thing, and why
+    return isinstance(error, MemoryError) or any(words in message for words in _REFUSED)
 
 
 def device_failed(error: BaseException) -> bool:

@@ -90,6 +90,8 @@ class Workspace:
     def evaluated(self) -> Iterator[Path]:
         """Result folders that are whole, by name: ``run.json`` is written last. None changes while it is looked at."""
         for folder in sorted(self.home.glob("results/*/*/")):
+            if not os.access(folder, os.R_OK | os.X_OK):
+                continue  # another user's own, or gone meanwhile
             with taking_turns(folder, to_read=True):  # one that is being replaced is whole in a moment
                 if (folder / RUN_FILE).exists():
                     yield folder
@@ -191,14 +193,15 @@ def taking_turns(folder: Path, *, to_read: bool = False) -> Iterator[None]:
     """Lets processes that change what is in a folder do so one after the other, where the file system has locks.
 
     Args:
-        folder: made if it is not there.
+        folder: made if it is not there, unless it is only read.
         to_read: others may read it at the same time.
 
     Raises:
-        StorageFailure: if the folder cannot be made.
+        StorageFailure: if the folder cannot be made or opened.
     """
     with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        if not to_read:
+            folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
     try:
         _lock(handle, wait=True, shared=to_read)

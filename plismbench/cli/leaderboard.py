@@ -167,6 +167,7 @@ def _refuse_what_does_not_fit(table_format: TableFormat, columns: list[str], sor
 
 
 def _refuse_one_file_for_two(output: Path | None, junit: Path | None, written: Path | None, read: Path | None) -> None:
+    # One would be lost under another: a gate that fails would replace the baseline that it fails.
     places = [path.resolve() for path in (output, junit) if path]
     places += {path.resolve() for path in (written, read) if path}  # a baseline that passed may be written anew
     if len(places) > len(set(places)):

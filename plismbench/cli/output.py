@@ -62,8 +62,9 @@ def prepare_streams() -> None:
         os.environ.pop("COLUMNS", None)
 
 
+# In errors: a command that is to be run next. `plismbench models` is no command of a root.
 _TO_RUN = re.compile(r"((?:[Rr]un|then) `plismbench (?!models)[^`]*)`")
-_root = ""  # as --root names it
+_root = ""  # as --root names it: errors are said when there is no command any more to ask
 
 
 def keep_root(root: Path | None) -> None:

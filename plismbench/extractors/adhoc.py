@@ -153,9 +153,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         InvalidInput: if it is not there.
     """
     try:
-        return tomllib.loads(
-            existing_file(path).read_text(encoding="utf-8-sig")
-        )  # Notepad may begin a file with a mark
+        # Notepad may begin a file with a mark.
+        return tomllib.loads(existing_file(path).read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptFile(f"{path} is not TOML: {error}.") from error
 

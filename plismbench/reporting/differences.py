@@ -136,10 +136,10 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def _fields(comparison: Comparison) -> dict[str, Any]:
     names = ("first", "second", "n_cores", "n_better", "p_value", "corrected", "metric")
-    pairwise = [
+    records = [
         {name: getattr(pairwise, name) for name in names}
         | {"differences": [{"difference": found.value, **asdict(found)} for found in pairwise.differences]}
         | {"contrasts": pairwise.contrasts.to_dicts()}
         for pairwise in comparison.pairwise
     ]
-    return {"signature": comparison.signature, "pairwise": pairwise}
+    return {"signature": comparison.signature, "pairwise": records}

@@ -40,7 +40,7 @@ def tiff(pixels: np.ndarray[Any, Any]) -> bytes:
     for tag, value in (size | {259: 1, 262: 2, 273: 0, 278: pixels.shape[0], 279: pixels.nbytes}).items():
         fields[tag] = value
     buffer = io.BytesIO()
-    fields.save(buffer)  # type: ignore[no-untyped-call]
+    fields.save(buffer)
     return buffer.getvalue() + pixels.tobytes()
 
 
