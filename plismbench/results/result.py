@@ -228,7 +228,7 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     content = BytesIO()  # of a full disk polars itself raises no OSError
     table.write_parquet(content)
     with writing(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content.getvalue())
 
 
 def read_result(folder: Path) -> Result:
