@@ -104,11 +104,11 @@ def read_description(path: Path) -> OwnDataset:
         if not entry["path"].strip():
             raise InvalidInput(f"{lines.where('path', number)}: 'path' is empty; name a folder or a file.")
         try:
-            there = place.exists()
+            place.stat()  # Path.exists() raises or says no, by the version of Python
+        except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or one with a null character
+            raise InvalidInput(f"{lines.where('path', number)}: there is no {place}.") from error
         except OSError as error:  # a name that is too long, a folder that must not be read
             raise InvalidInput(f"{lines.where('path', number)}: cannot read this path: {error.strerror}.") from error
-        if not there:
-            raise InvalidInput(f"{lines.where('path', number)}: there is no {place}.")
         owner = owners.setdefault(place.resolve(), slides[-1])
         if owner != slides[-1] and not (place.is_file() and place.suffix.lower() == ".parquet"):
             raise InvalidInput(

@@ -106,6 +106,7 @@ def test_a_name_is_still_a_name():
         ('scanner = "P"', 'scanner = "a/b"', "line 13: A staining or scanner code is letters and digits; got 'a/b'"),
         ('scanner = "P"', 'scanner = "AT2"', "line 13: slide HE_AT2 is there twice"),
         ('"there.h5"', '"gone.h5"', "line 15: there is no"),
+        ('"there.h5"', r'"a\u0000b"', "line 15: there is no"),
         ('"there.h5"', '""', "line 15: 'path' is empty; name a folder or a file"),
         ('"there.h5"', f'"{"x" * 5_000}"', "line 15: cannot read this path: File name too long."),
         (GOOD[GOOD.index("[[") :], "slide = []", "line 7: there is no slide"),

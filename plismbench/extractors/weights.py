@@ -190,6 +190,7 @@ def file_of_address(spec: ExtractorSpec) -> Path:
                 shutil.copyfileobj(answer, stream)
                 announced = int(answer.headers.get("Content-Length", stream.tell()))
         except HTTPError as error:
+            error.close()
             raise Unavailable(f"{address} answers status {error.code}.", hint=f"Look at {spec.source}.") from error
         except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
             raise Unavailable(f"Cannot reach {address}: {error}.", hint="Check the network.") from error
