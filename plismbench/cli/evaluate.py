@@ -61,6 +61,7 @@ def evaluate(
     """
     from plismbench.embeddings.opening import extracted_stores
     from plismbench.evaluation.evaluation import default_memory, plan_evaluation
+    from plismbench.reporting.slides import slide_notes
     from plismbench.reporting.tables import summary_table, summary_text
     from plismbench.results.result import read_result, told_apart
     from plismbench.tiles.digests import slide_digests
@@ -109,6 +110,8 @@ def evaluate(
         show(summary_table(results, by))
     elif results:
         show(summary_text(results, table_format, by))
+    for note in slide_notes(results):
+        say(note)
     for unfinished in lacking[:-1]:
         say(str(unfinished))
     if lacking:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +24,7 @@ COMPILING = "Compiling first: nothing moves for a minute or more, for each netwo
 
 _WHOLE = 10_000  # columns of a table that no terminal cuts: wider than any
 _TITLE = 20  # of a progress bar, in columns: the rest of 80 is for its numbers
+_EVERY = 60  # seconds between two lines where there is no terminal, as in the log of a batch job
 _PERIOD = 900  # seconds back that time left is judged from: a batch of a large model takes a CPU minutes
 
 
@@ -121,7 +123,7 @@ def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> N
 
 @contextmanager
 def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with count, rate and time left; one line at the end where there is no terminal.
+    """A bar on stderr with count, rate and time left; where there is no terminal a line a minute, and one at the end.
 
     Yields:
         What moves it on by so many, or back where work is lost: that leaves the time left a speed.
@@ -164,6 +166,15 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
         console=Console(stderr=True),
         speed_estimate_period=_PERIOD,
     )
+    told = time.monotonic()
+
+    def advance(count: int) -> None:
+        nonlocal told
+        bar.update(task, advance=count)
+        if not bar.console.is_terminal and not bar.finished and time.monotonic() - told >= _EVERY:
+            told = time.monotonic()
+            bar.console.print(bar.get_renderable())
+
     with bar:
         task = bar.add_task(shortened(title, _TITLE), total=total)
-        yield lambda count: bar.update(task, advance=count)
+        yield advance

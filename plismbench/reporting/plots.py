@@ -5,13 +5,14 @@ Backgrounds are transparent and text is left to the style sheet of the page, for
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.figure_style import axis, error_bars, layout, markup, names_axis, whole_name
 from plismbench.reporting.printing import number
 from plismbench.results.aggregation import medians_between
 from plismbench.results.result import Result
+from plismbench.results.slides import medians_of_slides
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -83,29 +84,68 @@ def matrix_figure(results: Sequence[Result], differing: Axis, metric: str) -> "F
         codes = sorted({code for pair in medians for code in pair})
         n_codes = max(n_codes, len(codes))
         cells = [[medians.get((min(a, b), max(a, b))) for b in codes] for a in codes]
-        figure.add_trace(
-            go.Heatmap(
-                name=markup(result.run.name),
-                meta=place,
-                visible=place == 0,
-                x=codes,
-                y=codes,
-                z=cells,
-                text=[["" if value is None else number(value, 2) for value in line] for line in cells],
-                texttemplate="%{text}",
-                textfont={"color": "#000"},
-                hovertemplate="%{y} – %{x}: %{z:.3f}<extra></extra>",
-                hoverongaps=False,
-                colorscale=_CELLS,
-                zmin=0,
-                zmax=1,
-                showscale=False,
-                xgap=1,
-                ygap=1,
-            )
-        )
+        figure.add_trace(go.Heatmap(_heatmap(result, place, codes, codes, cells, "%{y} – %{x}")))
     if not n_codes:
         return None
+    figure.update_layout(_cells_layout(rows=n_codes, columns=n_codes))
+    return figure
+
+
+def slides_figure(results: Sequence[Result], metric: str) -> "Figure | None":
+    """Median of a metric over all pairs of each slide, stainings by scanners; one trace a result, the first shown.
+
+    None if no result has a number.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    n_rows = n_columns = 0
+    for place, result in enumerate(results):
+        medians = {
+            (row["staining"], row["scanner"]): row["median"]
+            for row in medians_of_slides(result.pairs, metric).iter_rows(named=True)
+        }
+        stainings, scanners = (sorted(set(codes)) for codes in zip(*medians, strict=True)) if medians else ([], [])
+        n_rows, n_columns = max(n_rows, len(stainings)), max(n_columns, len(scanners))
+        cells = [[medians.get((staining, scanner)) for scanner in scanners] for staining in stainings]
+        figure.add_trace(go.Heatmap(_heatmap(result, place, scanners, stainings, cells, "%{y}_%{x}")))
+    if not n_rows:
+        return None
+    figure.update_layout(_cells_layout(rows=n_rows, columns=n_columns))
+    return figure
+
+
+def _heatmap(
+    result: Result,
+    place: int,
+    columns: Sequence[str],
+    rows: Sequence[str],
+    cells: Sequence[Sequence[float | None]],
+    hover: str,
+) -> dict[str, Any]:
+    """One result's cells with their numbers, from 0 to 1."""
+    return {
+        "name": markup(result.run.name),
+        "meta": place,
+        "visible": place == 0,
+        "x": columns,
+        "y": rows,
+        "z": cells,
+        "text": [["" if value is None else number(value, 2) for value in line] for line in cells],
+        "texttemplate": "%{text}",
+        "textfont": {"color": "#000"},
+        "hovertemplate": f"{hover}: %{{z:.3f}}<extra></extra>",
+        "hoverongaps": False,
+        "colorscale": _CELLS,
+        "zmin": 0,
+        "zmax": 1,
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+    }
+
+
+def _cells_layout(rows: int, columns: int) -> dict[str, Any]:
     square = {
         "showgrid": False,
         "zeroline": False,
@@ -114,12 +154,10 @@ def matrix_figure(results: Sequence[Result], differing: Axis, metric: str) -> "F
         "automargin": True,
         "type": "category",
     }
-    figure.update_layout(
-        layout(height=150 + 26 * n_codes),
-        xaxis={**square, "side": "bottom", "tickangle": -90 if n_codes > 7 else 0},
-        yaxis={**square, "autorange": "reversed"},
-    )
-    return figure
+    return layout(height=150 + 26 * rows) | {
+        "xaxis": {**square, "side": "bottom", "tickangle": -90 if columns > 7 else 0},
+        "yaxis": {**square, "autorange": "reversed"},
+    }
 
 
 def distribution_figure(results: Sequence[Result], metric: str) -> "Figure | None":

@@ -12,9 +12,10 @@ from plismbench.leaderboard.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
 from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
 from plismbench.reporting.failures import FailurePanel, failure_panels
-from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
+from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure, slides_figure
 from plismbench.reporting.printing import interval_text, number, parameters, printable
 from plismbench.reporting.ranking import notes, rank, times, undefined_terms
+from plismbench.reporting.slides import slide_notes
 from plismbench.reporting.tables import Cells, summary_cells
 from plismbench.results.aggregation import Hardest, hardest_between, top_k_metric
 from plismbench.results.result import Result
@@ -80,6 +81,7 @@ class Section:
     Args:
         board: the ranking.
         notes: what stands below it.
+        doubts: slides that may not be what they are called.
         metric: the accuracy that the section is about, as a heading.
         breaks: of each of the models.
         summary: median (IQR) over every pair group, in the order of the ranking.
@@ -92,6 +94,7 @@ class Section:
 
     board: Leaderboard
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
     metric: str
     breaks: tuple[Breaks, ...]
     summary: Cells
@@ -161,12 +164,14 @@ def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[Fai
     chosen = {
         f"{title} between scanners, same staining": matrix_figure(own, Axis.SCANNER, retrieval),
         f"{title} between stainings, same scanner": matrix_figure(own, Axis.STAINING, retrieval),
+        f"{title} of each slide with all others": slides_figure(own, retrieval),
         f"{title}, distribution over pairs": distribution_figure(own, retrieval),
         "Cosine similarity, distribution over pairs": distribution_figure(own, "cosine"),
     }
     return Section(
         board=board,
         notes=(*undefined_terms(board), *notes(board)),
+        doubts=tuple(slide_notes(own)),
         metric=title,
         breaks=tuple(
             Breaks(result.run.name, *(hardest_between(result.summary, axis, retrieval) for axis in Axis))

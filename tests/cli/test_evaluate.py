@@ -1,7 +1,13 @@
 import json
+from itertools import product
 
+import numpy as np
 import pytest
-from stores import make_store, make_vectors
+from stores import make_dataset, make_store, make_vectors
+
+from plismbench import dataset
+from plismbench.dataset import Slide
+from plismbench.workspace import Workspace
 
 
 def test_every_extracted_model_is_evaluated_and_summed_up(run, extracted):
@@ -22,6 +28,30 @@ def test_one_model_as_json(run, extracted):
     told = json.loads(outcome.out)
     assert {row["metric"] for row in told["rows"]} >= {"cosine", "top_2", "top_4", "cosine_lift"}
     assert {row["signature"] for row in told["rows"]} == {"tiny@1|slides:6|tiles:20|seed:42|k:2,4|fp32|plism-1"}
+
+
+def test_slides_that_may_not_be_what_they_are_called_are_told(run, tmp_path, monkeypatch):
+    slides = tuple(Slide(*codes) for codes in product(("GM", "HR", "MY"), ("AT2", "P", "S60")))
+    monkeypatch.setitem(dataset.DATASETS, "tiny", make_dataset(tiles=60, slides=slides))
+    random = np.random.default_rng(0)
+    sections = {staining: random.standard_normal((60, 8)) for staining in ("GM", "HR", "MY")}
+
+    def scan(slide, staining):
+        return (sections[staining] + 0.1 * random.standard_normal((60, 8))).astype(np.float16)
+
+    vectors = {slide: scan(slide, slide.staining) for slide in slides}
+    vectors[Slide("MY", "P")] = vectors[Slide("MY", "AT2")]
+    vectors |= {Slide("GM", "S60"): vectors[Slide("HR", "S60")], Slide("HR", "S60"): vectors[Slide("GM", "S60")]}
+    make_store(Workspace(tmp_path / "root", "tiny").embeddings("good"), vectors, name="good")
+    outcome = run("evaluate", "--dataset=tiny", "--ks=1,3", "--format=csv")
+    told = [line for line in outcome.err.splitlines() if line.endswith("?")]
+    assert told == [
+        "MY_AT2 and MY_P have the same vectors: is one a copy of the other?",
+        "GM_S60 is more like the slides of HR than those of GM on every other scanner: is its name right?",
+        "HR_S60 is more like the slides of GM than those of HR on every other scanner: is its name right?",
+    ]
+    assert outcome.code == 0
+    assert "?" not in outcome.out
 
 
 @pytest.mark.parametrize("engine", ["exact", "faiss"])

@@ -106,6 +106,20 @@ def test_progress_goes_to_stderr_with_count_and_rate(capsys):
     assert "tiles/s" in captured.err
 
 
+def test_a_log_has_a_line_a_minute_and_one_at_the_end(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("plismbench.cli.output.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
+    with progress("model", 40, "pairs") as advance:
+        for _ in range(40):
+            now[0] += 10
+            advance(1)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[2] for line in lines] == [f"{n}/40" for n in (6, 12, 18, 24, 30, 36, 40)]
+    assert all("0.1 pairs/s" in line for line in lines)
+    assert [line.split()[-1] for line in lines[:2]] == ["0:05:40", "0:04:40"]
+
+
 @pytest.mark.parametrize(("unit", "speed"), [("tiles", "812.5 tiles/s"), ("bytes", "812 bytes/s")])
 def test_progress_is_one_line_of_80_columns_whatever_its_title(capsys, monkeypatch, unit, speed):
     now = [0.0]

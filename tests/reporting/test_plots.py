@@ -8,7 +8,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.pairs import Axis
-from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure
+from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure, slides_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
 
@@ -52,6 +52,24 @@ def test_the_matrix_is_symmetric_and_its_diagonal_empty():
     assert trace.z[0][2] == trace.z[2][0] == pytest.approx(sum(values) / 2)
     assert trace.text[0][2] == f"{sum(values) / 2:.2f}".removeprefix("0")
     assert [trace.z[i][i] for i in range(3)] == [None, None, None]
+
+
+def test_each_slide_has_a_cell_and_one_that_is_missing_has_none():
+    results = [named("a"), make_result("b", slides=SLIDES[1:])]
+    figure = slides_figure(results, "top_10")
+    assert [(trace.visible, trace.meta) for trace in figure.data] == [(True, 0), (False, 1)]
+    for trace, result in zip(figure.data, results, strict=True):
+        assert (list(trace.x), list(trace.y)) == (["AT2", "P"], ["GM", "HR", "MY"])
+        of_slide = pl.any_horizontal(
+            (pl.col(f"staining_{side}") == "HR") & (pl.col(f"scanner_{side}") == "P") for side in "ab"
+        )
+        median = result.pairs.filter(of_slide)["top_10"].median()
+        assert trace.z[1][1] == pytest.approx(median)
+        assert trace.text[1][1] == f"{median:.2f}".removeprefix("0")
+    assert figure.data[1].z[0][0] is None  # GM_AT2
+    nothing = named("a")
+    nothing = dataclasses.replace(nothing, pairs=nothing.pairs.with_columns(top_10=pl.lit(np.nan)))
+    assert slides_figure([nothing], "top_10") is None
 
 
 def test_the_number_in_a_cell_can_be_read_whatever_its_value():

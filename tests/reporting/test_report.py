@@ -54,7 +54,7 @@ def test_ranking_summary_and_pictures_are_there():
     assert board.signature in text
     for row in board.rows:
         assert f"{row.rank} {row.name} {row.title} 1.0 M · MIT {row.score:.3f}".replace("0.", ".") in text
-    assert len(figures) == 9
+    assert len(figures) == 10
     options = re.findall(r"<option>(.*?)</option>", page)
     assert options == ["strong", "weak"] == [trace["name"] for trace in figures[5]["data"]]
     summary = results[1].summary.to_dicts()[0]
@@ -74,6 +74,15 @@ def test_what_breaks_a_model_stands_below_the_ranking():
             for found in (hardest_between(result.summary, axis, "top_10") for axis in Axis)
         ]
         assert f"{row.name} {' '.join(told)}" in text
+
+
+def test_slides_that_may_not_be_what_they_are_called_stand_below_the_ranking():
+    result = make_result()
+    first = pl.int_range(pl.len()) == 0
+    copied = [pl.when(first).then(1.0).otherwise(name).alias(name) for name in ("cosine", "top_10")]
+    text = words(report([replace(result, pairs=result.pairs.with_columns(copied))])[0])
+    assert "Slides to look at GIV_AT2 and GIV_GT450 have the same vectors: is one a copy of the other?" in text
+    assert "Slides to look at" not in words(report([result])[0])
 
 
 def test_others_that_break_a_model_as_much_are_counted():
@@ -114,14 +123,14 @@ def test_unlike_results_have_sections_and_pictures_of_their_own():
     page, figures = report(results)
     assert [page.count(result.run.signature) for result in results] == [1, 1]
     assert "Ranking 1 of 2" in page
-    assert len(figures) == 16
+    assert len(figures) == 18
     assert [len(figure["data"]) for figure in figures[4:6]] == [1, 1]  # matrices of the one model
 
 
 def test_other_cut_offs_show_the_largest():
     page, figures = report([make_result(slides=SLIDES, ks=(1, 5))])
     assert "Top-5 accuracy between scanners" in words(page)
-    assert len(figures) == 6  # neither scatter nor forest: they are defined by top-10
+    assert len(figures) == 7  # neither scatter nor forest: they are defined by top-10
 
 
 @pytest.mark.parametrize(
@@ -162,7 +171,7 @@ def test_names_of_others_are_text():
     assert "<script>alert" not in page
     assert "<!--" not in page.replace("<!DOCTYPE", "")
     assert "\x1b" not in page
-    assert len(figures) == 8
+    assert len(figures) == 9
 
 
 def test_the_published_table_and_no_table_at_all():
@@ -216,7 +225,7 @@ def test_it_opens_in_a_browser(browser, page, width, scheme):
     assert browser.complaints() == []
     assert browser.requests() == []
     drawn, figures = browser.run("[document.querySelectorAll('.figure svg.main-svg').length, figures.length]")
-    assert figures == 3 + 2 + 4 + 4
+    assert figures == 3 + 2 + 5 + 4
     assert drawn >= figures
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
     elements = "document.querySelectorAll('b, :not(figure) > img').length"
@@ -243,7 +252,7 @@ def test_the_heatmap_follows_the_selector(browser, page):
     browser.run("new Promise((done) => setTimeout(done, 50))")
     assert browser.run(cells) != before
     shown = browser.run(f"[...document.querySelectorAll('.chosen')].map((figure) => {chosen})")
-    assert [set(places) for places in shown] == [{2}] * 4
+    assert [set(places) for places in shown] == [{2}] * 5
     panels = browser.run("[...document.querySelectorAll('.failure')].map((panel) => panel.offsetParent !== null)")
     assert panels == [False, False, True]
     assert browser.complaints() == []

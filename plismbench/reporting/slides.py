@@ -1,0 +1,27 @@
+"""Slides that may not be what they are called, in words."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from plismbench.results.result import Result
+from plismbench.results.slides import copies, misfits
+
+
+def slide_notes(results: Sequence[Result]) -> list[str]:
+    """A sentence for every slide that fits another staining than its own, and for every two that are the same.
+
+    Args:
+        results: of one data set; what most of them say comes first.
+    """
+    said: dict[str, int] = defaultdict(int)
+    for result in results:
+        pairs, k = result.pairs, result.run.shown_k
+        for pair in copies(pairs, k):
+            said[f"{pair.a} and {pair.b} have the same vectors: is one a copy of the other?"] += 1
+        for found in misfits(pairs, k, result.run.n_tiles):
+            said[
+                f"{found.slide} is more like the slides of {found.staining} than those of {found.slide.staining} on"
+                " every other scanner: is its name right?"
+            ] += 1
+    counted = sorted(said.items(), key=lambda item: -item[1])
+    return [note if len(results) == 1 else f"{note} ({n} of {len(results)} models)" for note, n in counted]
