@@ -136,6 +136,10 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     # Plotly would write 2 and 5 between 10M and 100M.
     decades = range(math.floor(min(logs)), math.ceil(max(logs)) + 1)
     ticks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    # Costs that are nearly equal may lie between two ticks: the axis is as long as from one to the next at least.
+    middle, half = (min(logs) + max(logs)) / 2, math.log10(5 / 2) / 2
+    narrow = max(logs) - min(logs) < 2 * half
+    ends = [middle - half, middle + half] if narrow else []
     texts = [f"{tick / 1e6:g} M" if cost is Cost.PARAMETERS else f"{tick:g}" for tick in ticks]
     figure = go.Figure(
         go.Scatter(
@@ -154,6 +158,7 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
                 [row for row, _, _ in points],
                 [(x, y) for x, (_, y, _) in zip(logs, points, strict=True)],
                 [_COST_MARK] * len(points),
+                [(end, points[0][1]) for end in ends],
             ),
             marker={
                 "size": _COST_MARK,
@@ -166,7 +171,8 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     figure.update_layout(
         layout(height=400),
         showlegend=False,
-        xaxis={**axis(_COSTS[cost]), "type": "log", "tickvals": ticks, "ticktext": texts},
+        xaxis={**axis(_COSTS[cost]), "type": "log", "tickvals": ticks, "ticktext": texts}
+        | ({"range": ends} if narrow else {}),
         yaxis=axis("Score"),
     )
     return figure

@@ -134,3 +134,13 @@ def test_checkpoints_of_one_run_have_names_of_their_own():
     assert len(set(filter(None, marks.text))) == sum(map(bool, marks.text)) > 1
     for name, text in zip(names, marks.hovertext, strict=True):
         assert name in text.replace("<br>", "")  # whole under the pointer
+
+
+@pytest.mark.parametrize("sizes", [(85_700_000, 85_800_000), (22_000_000, 22_000_000), (2_010_000, 4_990_000)])
+def test_nearly_equal_costs_have_a_tick(sizes):
+    rows = tuple(row(f"m{size}{n}", 0.5 + n / 10, n_params=size) for n, size in enumerate(sizes))
+    shown = cost_figure(Leaderboard("s", rows), Cost.PARAMETERS).layout.xaxis
+    ends = shown.range or (math.log10(min(sizes)), math.log10(max(sizes)))
+    reach = 0.05 * (ends[1] - ends[0])  # as far as plotly goes beyond
+    assert any(ends[0] - reach <= math.log10(tick) <= ends[1] + reach for tick in shown.tickvals)
+    assert all(ends[0] <= math.log10(size) <= ends[1] for size in sizes)
