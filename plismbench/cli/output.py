@@ -171,7 +171,9 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[int], None
     def advance(count: int) -> None:
         nonlocal told
         bar.update(task, advance=count)
-        if not bar.console.is_terminal and not bar.finished and time.monotonic() - told >= _EVERY:
+        if count < 0:
+            bar.tasks[0].finished_time = None  # its clock would stand still, once it was full
+        if not bar.console.is_interactive and not bar.finished and time.monotonic() - told >= _EVERY:
             told = time.monotonic()
             bar.console.print(bar.get_renderable())
 

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from plismbench.errors import few_of
 from plismbench.results.result import Result
 from plismbench.results.slides import copies, misfits
 
 
 def slide_notes(results: Sequence[Result]) -> list[str]:
-    """A sentence for every slide that fits another staining than its own, and for every two that are the same.
+    """A sentence for every slide that fits another staining than its own, and for slides that are the same.
 
     Args:
         results: of one data set; what most of them say comes first.
@@ -16,8 +17,8 @@ def slide_notes(results: Sequence[Result]) -> list[str]:
     said: dict[str, int] = defaultdict(int)
     for result in results:
         pairs, k = result.pairs, result.run.shown_k
-        for pair in copies(pairs, k):
-            said[f"{pair.a} and {pair.b} have the same vectors: is one a copy of the other?"] += 1
+        for group in copies(pairs):
+            said[f"{few_of(group)} have the same vectors: are they copies?"] += 1
         for found in misfits(pairs, k, result.run.n_tiles):
             said[
                 f"{found.slide} is more like the slides of {found.staining} than those of {found.slide.staining} on"

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from plismbench.dataset import Slide
-from plismbench.metrics.retrieval import chance
-from plismbench.pairs import SlidePair
 from plismbench.results.aggregation import PAIR, top_k_metric
 
 _SLIDE = ("staining", "scanner")
 _FEWEST = 2  # other scanners that have to agree
 _ODDS = 2.0  # of the published models the least between cross-scanner and cross-both is 6
-_ABOVE_CHANCE = 5.0  # times: below, accuracies say little
+_DEVIATIONS = 5.0  # standard deviations of the accuracy of one pair
 _SAME = 1 - 1e-6  # of vectors in float16, no two slides that were scanned come near it
 
 
@@ -35,34 +33,42 @@ class Misfit:
 def misfits(pairs: pl.DataFrame, k: int, n_tiles: int) -> tuple[Misfit, ...]:
     """The slides that fit another staining than their own, by name: perhaps they were swapped.
 
-    Scanners see the same section, so a slide is most like those of its own staining. It is a misfit if
-    on every other scanner, two at least, its top-k accuracy is higher with another staining, the odds
-    a / (1 - a) of the means a over these scanners differ by a factor of two or more, and the higher is
-    five times chance; of several such stainings it fits the one with the highest mean.
+    Of a slide, *own* is the mean top-k accuracy with the slides of its staining on other scanners, *other* that
+    with another staining there, and *rest* that of the other slides of its staining among themselves. It is a
+    misfit if its accuracy with the other staining is higher on every other scanner, two at least, and both
+    *other* and *rest* are clearly above *own*. So neither a slide that is hard to match with any, nor those of a
+    staining that is, are misfits. Clearly is: the odds a / (1 - a) are twice as high or more, and the difference
+    is five times its standard deviation, were the 2 n_tiles tiles of one pair all there is:
+    (a - b)² >= 25 (a (1 - a) + b (1 - b)) / (2 n_tiles).
 
     Args:
         pairs: a table of ``pair_schema``; pairs without a number are left out.
         k: the cut-off of the accuracy.
         n_tiles: of a slide.
+
+    Returns:
+        Of each such slide the staining with the highest *other*.
     """
-    seen = _from_both(pairs, top_k_metric(k)).filter(pl.col("scanner") != pl.col("scanner_b"))
+    seen = _from_both(pairs, top_k_metric(k))
     alike = pl.col("staining") == pl.col("staining_b")
-    own = seen.filter(alike).select(*_SLIDE, "scanner_b", own="value")
+    own = seen.filter(alike).rename({"value": "own"}).drop("staining_b")
+    of_slide = own.group_by(_SLIDE).agg(n_own=pl.len(), total=pl.col("own").sum(), own=pl.col("own").mean())
+    # Every pair of a staining is there twice; without those of the slide, each of which is in two slides' sums.
+    n_rest = pl.col("n_own").sum().over("staining") / 2 - pl.col("n_own")
+    rest = (pl.col("total").sum().over("staining") / 2 - pl.col("total")) / n_rest
     fits = (
         seen.filter(~alike)
-        .join(own, on=[*_SLIDE, "scanner_b"])
+        .join(own.rename({"own": "beside"}), on=[*_SLIDE, "scanner_b"])
         .group_by(*_SLIDE, "staining_b")
-        .agg(
-            n=pl.len(),
-            more=(pl.col("value") > pl.col("own")).all(),
-            own=pl.col("own").mean(),
-            other=pl.col("value").mean(),
-        )
+        .agg(n=pl.len(), more=(pl.col("value") > pl.col("beside")).all(), other=pl.col("value").mean())
+        .join(of_slide.with_columns(n_rest=n_rest, rest=rest), on=_SLIDE)
         .filter(
-            pl.col("n") >= _FEWEST,
             "more",
-            pl.col("other") >= _ABOVE_CHANCE * chance(k, n_tiles),
-            pl.col("other") * (1 - pl.col("own")) >= _ODDS * pl.col("own") * (1 - pl.col("other")),
+            pl.col("n_rest") > 0,
+            pl.col("n") >= _FEWEST,
+            pl.col("n") == pl.col("n_own"),
+            _clearly_above("other", "own", n_tiles),
+            _clearly_above("rest", "own", n_tiles),
         )
         .sort(*_SLIDE, "other", "staining_b", descending=[False, False, True, False])
         .unique(_SLIDE, keep="first", maintain_order=True)
@@ -73,17 +79,29 @@ def misfits(pairs: pl.DataFrame, k: int, n_tiles: int) -> tuple[Misfit, ...]:
     )
 
 
-def copies(pairs: pl.DataFrame, k: int) -> tuple[SlidePair, ...]:
-    """The pairs of slides with the same vectors: every tile is the other's best match, at a cosine of 1.
+def _clearly_above(high: str, low: str, n_tiles: int) -> pl.Expr:
+    a, b = pl.col(high), pl.col(low)
+    variance = (a * (1 - a) + b * (1 - b)) / (2 * n_tiles)
+    return (a * (1 - b) >= _ODDS * b * (1 - a)) & (a > b) & ((a - b) ** 2 >= _DEVIATIONS**2 * variance)
 
-    A model that gives many tiles the same vector has none, for it tells no tile apart.
+
+def copies(pairs: pl.DataFrame) -> tuple[tuple[Slide, ...], ...]:
+    """The slides that have the same vectors, together: centred, they have a cosine of 1, to six digits.
+
+    A model that gives every tile the same vector has none: centred, its vectors are 0.
 
     Args:
         pairs: a table of ``pair_schema``.
-        k: the cut-off of the accuracy.
     """
-    same = pairs.filter(pl.col("cosine") >= _SAME, pl.col(top_k_metric(k)) == 1).sort(PAIR)
-    return tuple(SlidePair(Slide(*row[:2]), Slide(*row[2:])) for row in same.select(PAIR).iter_rows())
+    together: dict[Slide, list[Slide]] = {}
+    same = pairs.filter(pl.col("centred_cosine") >= _SAME, pl.col("centred_cosine").is_not_nan()).select(PAIR)
+    for *a, staining, scanner in same.sort(PAIR).iter_rows():
+        first, second = Slide(*a), Slide(staining, scanner)
+        group = together.setdefault(first, [first])
+        if second not in together:
+            group.append(second)
+            together[second] = group
+    return tuple(tuple(group) for slide, group in together.items() if slide == group[0] and len(group) > 1)
 
 
 def medians_of_slides(pairs: pl.DataFrame, metric: str) -> pl.DataFrame:

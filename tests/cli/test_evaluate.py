@@ -46,7 +46,7 @@ def test_slides_that_may_not_be_what_they_are_called_are_told(run, tmp_path, mon
     outcome = run("evaluate", "--dataset=tiny", "--ks=1,3", "--format=csv")
     told = [line for line in outcome.err.splitlines() if line.endswith("?")]
     assert told == [
-        "MY_AT2 and MY_P have the same vectors: is one a copy of the other?",
+        "MY_AT2, MY_P have the same vectors: are they copies?",
         "GM_S60 is more like the slides of HR than those of GM on every other scanner: is its name right?",
         "HR_S60 is more like the slides of GM than those of HR on every other scanner: is its name right?",
     ]

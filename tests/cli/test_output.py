@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from extras import needs_dev_full
+from rich.control import Control
 from rich.table import Table
 
 from plismbench.cli.output import deliver, progress, say, show
@@ -106,18 +107,51 @@ def test_progress_goes_to_stderr_with_count_and_rate(capsys):
     assert "tiles/s" in captured.err
 
 
-def test_a_log_has_a_line_a_minute_and_one_at_the_end(capsys, monkeypatch):
+@pytest.fixture
+def clock(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("plismbench.cli.output.time.monotonic", lambda: now[0])
     monkeypatch.setattr("rich.console.monotonic", lambda: now[0])
-    with progress("model", 40, "pairs") as advance:
-        for _ in range(40):
-            now[0] += 10
+    return now
+
+
+@pytest.mark.parametrize("terminal", [{}, {"FORCE_COLOR": "1", "TERM": "dumb"}])
+def test_a_log_has_a_line_a_minute_and_one_at_the_end(capsys, monkeypatch, clock, terminal):
+    for name, value in terminal.items():
+        monkeypatch.setenv(name, value)
+    with progress("model", 42, "pairs") as advance:
+        for _ in range(42):
+            clock[0] += 10
             advance(1)
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[2] for line in lines] == [f"{n}/40" for n in (6, 12, 18, 24, 30, 36, 40)]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert [line.split()[2] for line in lines] == [f"{n}/42" for n in (6, 12, 18, 24, 30, 36, 42)]
     assert all("0.1 pairs/s" in line for line in lines)
-    assert [line.split()[-1] for line in lines[:2]] == ["0:05:40", "0:04:40"]
+    assert [line.split()[-1] for line in lines[:2]] == ["0:06:00", "0:05:00"]
+
+
+def test_work_that_is_lost_after_the_last_of_it_has_its_lines_too(capsys, clock):
+    with progress("model", 4, "slides") as advance:
+        advance(4)
+        advance(-2)
+        for _ in range(2):
+            clock[0] += 60
+            advance(1)
+    first, last = capsys.readouterr().err.splitlines()
+    assert "3/4" in first
+    assert "4/4" in last
+    assert "0:02:00" in last
+
+
+def test_a_terminal_has_a_bar_and_no_lines(monkeypatch, clock):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    printed = []
+    monkeypatch.setattr("rich.console.Console.print", lambda console, *what, **how: printed.extend(what))
+    with progress("model", 4, "slides") as advance:
+        for _ in range(4):
+            clock[0] += 60
+            advance(1)
+    assert {type(what) for what in printed} == {Control}
 
 
 @pytest.mark.parametrize(("unit", "speed"), [("tiles", "812.5 tiles/s"), ("bytes", "812 bytes/s")])

@@ -144,3 +144,10 @@ def test_nearly_equal_costs_have_a_tick(sizes):
     reach = 0.05 * (ends[1] - ends[0])  # as far as plotly goes beyond
     assert any(ends[0] - reach <= math.log10(tick) <= ends[1] + reach for tick in shown.tickvals)
     assert all(ends[0] <= math.log10(size) <= ends[1] for size in sizes)
+
+
+def test_names_of_nearly_equal_costs_do_not_cover_each_other():
+    rows = (row("first", 0.5, n_params=85_700_000), row("other", 0.5, n_params=85_800_000))
+    marks = cost_figure(Leaderboard("s", rows), Cost.PARAMETERS).data[1]
+    assert len(set(zip(marks.textposition, marks.text, strict=True))) == 2
+    assert marks.textposition[0] != marks.textposition[1]

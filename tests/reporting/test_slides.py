@@ -20,21 +20,17 @@ def test_nothing_is_said_of_usual_results():
 
 def test_each_doubt_is_one_sentence_with_how_many_models_say_so():
     usual = make_result("usual")
-    copied = with_pairs(
-        usual,
-        cosine=pl.when(COPIED).then(1.0).otherwise("cosine"),
-        top_10=pl.when(COPIED).then(1.0).otherwise("top_10"),
-    )
-    one = "GIV_AT2 and GIV_P have the same vectors: is one a copy of the other?"
+    copied = with_pairs(usual, centred_cosine=pl.when(COPIED).then(1.0).otherwise("centred_cosine"))
+    one = "GIV_AT2, GIV_P have the same vectors: are they copies?"
     assert slide_notes([copied]) == [one]
     own = pl.col("staining_a") == pl.col("staining_b")
     of_slide = [(pl.col(f"staining_{side}") == "GIV") & (pl.col(f"scanner_{side}") == "P") for side in "ab"]
     with_gm = pl.any_horizontal(pl.col("staining_a", "staining_b") == "GM")
     misnamed = with_pairs(
-        copied,
+        usual,
         top_10=pl.when(pl.any_horizontal(of_slide) & own & ~COPIED).then(0.05)
         .when(pl.any_horizontal(of_slide) & with_gm).then(0.9)
-        .when(COPIED).then(0.02).otherwise("top_10"),
+        .when(COPIED).then(0.05).otherwise("top_10"),
     )  # fmt: skip
     other = "GIV_P is more like the slides of GM than those of GIV on every other scanner: is its name right?"
     assert slide_notes([misnamed]) == [other]

@@ -6,7 +6,7 @@ import pytest
 from synthetic_results import make_tables
 
 from plismbench.dataset import Slide
-from plismbench.pairs import SlidePair, slide_pairs
+from plismbench.pairs import slide_pairs
 from plismbench.results.aggregation import PAIR
 from plismbench.results.slides import Misfit, copies, medians_of_slides, misfits
 
@@ -21,7 +21,7 @@ def pairs_of(same_section, other_section, slides=SLIDES, called=None):
     for pair in slide_pairs(slides):
         true = [called.get((slide.staining, slide.scanner), slide.staining) for slide in (pair.a, pair.b)]
         value = same_section if true[0] == true[1] else other_section
-        rows.append(dict(zip(PAIR, pair.codes, strict=True)) | {"cosine": 0.9, "top_10": value})
+        rows.append(dict(zip(PAIR, pair.codes, strict=True)) | {"centred_cosine": 0.9, "top_10": value})
     return pl.DataFrame(rows)
 
 
@@ -46,12 +46,42 @@ def test_it_takes_every_other_scanner_and_two_at_least():
     assert len(misfits(pairs_of(0.8, 0.2, of_three, SWAPPED), 10, 8_139)) == 2
 
 
-def test_a_small_difference_and_one_near_chance_say_nothing():
+def test_a_small_difference_says_nothing():
     assert misfits(pairs_of(0.31, 0.2, called=SWAPPED), 10, 8_139) == ()  # odds .45 and .25
     assert len(misfits(pairs_of(0.35, 0.2, called=SWAPPED), 10, 8_139)) == 2  # .54 and .25
-    assert misfits(pairs_of(0.09, 0.02, called=SWAPPED), 10, 256) == ()  # chance is .0196
-    assert len(misfits(pairs_of(0.1, 0.02, called=SWAPPED), 10, 256)) == 2
-    assert misfits(pairs_of(0.0, 0.0), 10, 256) == ()
+    assert misfits(pairs_of(0.05, 0.01, called=SWAPPED), 10, 256) == ()  # 3.8 standard deviations of 512 tiles
+    assert len(misfits(pairs_of(0.05, 0.01, called=SWAPPED), 10, 1_024)) == 2
+    assert misfits(pairs_of(1.0, 0.998, called=SWAPPED), 10, 8_139) != ()
+    assert misfits(pairs_of(1.0, 0.998, called=SWAPPED), 10, 256) == ()
+    assert misfits(pairs_of(0.0, 0.0), 10, 256) == misfits(pairs_of(1.0, 1.0), 10, 256) == ()
+
+
+@pytest.mark.parametrize("level", [0.006, 0.1, 0.5, 0.99, 0.998])
+def test_chance_names_no_slide(level):
+    random = np.random.default_rng(0)
+    slides = tuple(Slide(*codes) for codes in product("ABCDEFGHIJKLM", ("AT2", "P", "S60")))
+    for _ in range(5):
+        drawn = pairs_of(level, level, slides)
+        drawn = drawn.with_columns(top_10=random.binomial(512, level, len(drawn)) / 512)
+        assert misfits(drawn, 10, 256) == ()
+
+
+def test_a_slide_or_a_staining_that_is_hard_to_match_is_none():
+    pale = pairs_of(0.6, 0.6).with_columns(
+        top_10=pl.when(pl.all_horizontal(pl.col("staining_a", "staining_b") == "HRH")).then(0.25).otherwise("top_10")
+    )
+    assert misfits(pale, 10, 8_139) == ()
+    blurred = pl.any_horizontal(
+        (pl.col(f"staining_{side}") == "HRH") & (pl.col(f"scanner_{side}") == "S60") for side in "ab"
+    )
+    far = pairs_of(0.864, 0.183).with_columns(top_10=pl.when(blurred).then(0.05).otherwise("top_10"))
+    assert misfits(far, 10, 8_139) == ()
+
+
+def test_a_staining_that_few_scanners_have_is_not_every_other():
+    slides = tuple(slide for slide in SLIDES if (slide.staining, slide.scanner) != ("HRH", "AT2"))
+    found = misfits(pairs_of(0.864, 0.183, slides, SWAPPED), 10, 8_139)
+    assert [misfit.slide for misfit in found] == [Slide("HRH", "SQ")]  # GIVH_SQ was not seen beside HRH_AT2
 
 
 def test_pairs_without_a_number_are_left_out():
@@ -59,26 +89,34 @@ def test_pairs_without_a_number_are_left_out():
     none = pairs.with_columns(top_10=pl.lit(np.nan))
     assert misfits(none, 10, 8_139) == ()
     assert medians_of_slides(none, "top_10").is_empty()
-    assert copies(none, 10) == ()
+    assert copies(pairs.with_columns(centred_cosine=pl.lit(np.nan))) == ()
+    assert misfits(pairs.clear(), 10, 8_139) == copies(pairs.clear()) == ()
     some = pairs.with_columns(top_10=pl.when(pl.col("scanner_a") == "AT2").then(np.nan).otherwise("top_10"))
     assert [found.slide for found in misfits(some, 10, 8_139)] == [Slide("GIVH", "SQ"), Slide("HRH", "SQ")]
+    few = pairs.filter(pl.all_horizontal(pl.col("scanner_a", "scanner_b") != "S60"))
+    assert len(misfits(few, 10, 8_139)) == 2
+    rest = pl.concat_str(PAIR, separator=" ") == "GIVH AT2 GIVH P"  # all that GIVH has besides its slide of SQ
+    unknown = few.with_columns(top_10=pl.when(rest).then(np.nan).otherwise("top_10"))
+    assert [found.slide for found in misfits(unknown, 10, 8_139)] == [Slide("HRH", "SQ")]
 
 
 def test_no_slide_of_a_usual_result_is_in_doubt():
     pairs, _ = make_tables()
     assert misfits(pairs, 10, 8_139) == ()
-    assert copies(pairs, 10) == ()
+    assert copies(pairs) == ()
 
 
-def test_copies_are_pairs_whose_every_tile_is_found_at_a_cosine_of_1():
+def same(pairs, cosine, *names):
+    both = [pl.concat_str(f"staining_{side}", f"scanner_{side}", separator="_").is_in(names) for side in "ab"]
+    return pairs.with_columns(centred_cosine=pl.when(pl.all_horizontal(both)).then(cosine).otherwise("centred_cosine"))
+
+
+def test_copies_have_a_cosine_of_1_when_centred_and_stand_together():
     pairs = pairs_of(0.8, 0.2)
-    same = pl.concat_str(PAIR, separator=" ") == "GM AT2 GM P"
-    changed = pairs.with_columns(
-        cosine=pl.when(same).then(1.0).otherwise("cosine"), top_10=pl.when(same).then(1.0).otherwise("top_10")
-    )
-    assert copies(changed, 10) == (SlidePair(Slide("GM", "AT2"), Slide("GM", "P")),)
-    assert copies(pairs.with_columns(cosine=pl.lit(1.0), top_10=pl.lit(0.0)), 10) == ()  # one vector for every tile
-    assert copies(pairs.with_columns(cosine=pl.lit(0.999), top_10=pl.lit(1.0)), 10) == ()  # a very robust model
+    assert copies(same(pairs, 1.0, "GM_AT2", "GM_P")) == ((Slide("GM", "AT2"), Slide("GM", "P")),)
+    assert copies(same(pairs, 1 - 1e-5, "GM_AT2", "GM_P")) == ()  # a very robust model
+    two = same(same(pairs, 1.0, "GM_P", "MY_AT2", "GM_AT2"), 1 - 1e-9, "HRH_P", "HRH_SQ")
+    assert [" ".join(map(str, group)) for group in copies(two)] == ["GM_AT2 GM_P MY_AT2", "HRH_P HRH_SQ"]
 
 
 def test_the_median_of_a_slide_is_that_of_its_pairs_on_either_side():
