@@ -1,5 +1,7 @@
-"""Marks of tests that need what not every machine has: packages without wheels for it, a disk that is always full."""
+"""Marks of tests that need what not every machine has, such as a package without wheels for it."""
 
+import shutil
+import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,3 +15,7 @@ def _needs(package):
 
 needs_ray, needs_tensorflow = _needs("ray"), _needs("tensorflow")
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+needs_compiler = pytest.mark.skipif(
+    shutil.which("c++") is None or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="torch.compile needs a C++ compiler and Python's headers on a CPU",
+)

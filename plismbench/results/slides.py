@@ -53,7 +53,7 @@ def misfits(pairs: pl.DataFrame, k: int, n_tiles: int) -> tuple[Misfit, ...]:
     alike = pl.col("staining") == pl.col("staining_b")
     own = seen.filter(alike).rename({"value": "own"}).drop("staining_b")
     of_slide = own.group_by(_SLIDE).agg(n_own=pl.len(), total=pl.col("own").sum(), own=pl.col("own").mean())
-    # Every pair of a staining is there twice; without those of the slide, each of which is in two slides' sums.
+    # A pair is in the sums of both its slides: half of a staining's is each pair once, less the pairs of the slide.
     n_rest = pl.col("n_own").sum().over("staining") / 2 - pl.col("n_own")
     rest = (pl.col("total").sum().over("staining") / 2 - pl.col("total")) / n_rest
     fits = (
@@ -94,7 +94,8 @@ def copies(pairs: pl.DataFrame) -> tuple[tuple[Slide, ...], ...]:
         pairs: a table of ``pair_schema``.
     """
     together: dict[Slide, list[Slide]] = {}
-    same = pairs.filter(pl.col("centred_cosine") >= _SAME, pl.col("centred_cosine").is_not_nan()).select(PAIR)
+    known = pairs.drop_nans("centred_cosine")  # polars takes NaN for more than any number
+    same = known.filter(pl.col("centred_cosine") >= _SAME).select(PAIR)
     for *a, staining, scanner in same.sort(PAIR).iter_rows():
         first, second = Slide(*a), Slide(staining, scanner)
         group = together.setdefault(first, [first])

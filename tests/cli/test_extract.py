@@ -6,13 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from extras import needs_ray
+from extras import needs_compiler, needs_ray
 from stores import make_manifest
 from torch import nn
 from toy_loaders import VIT
@@ -125,10 +124,7 @@ def test_compiling_is_said_before_it_is_done_and_kept_with_the_speed(run, toy, t
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    shutil.which("c++") is None or not Path(sysconfig.get_path("include"), "Python.h").exists(),
-    reason="torch.compile needs a C++ compiler and Python's headers on a CPU",
-)
+@needs_compiler
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")  # torch itself uses it, up to 2.11
 def test_a_compiled_network_gives_the_same_within_a_step_of_float16(run, toy, tmp_path):
     for folder, options in (("usual", ()), ("compiled", ("--compile",))):
