@@ -35,7 +35,12 @@ from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.execution.local import LocalExecutor
 from plismbench.extraction.extraction import extract_together, plan_extraction
 from plismbench.extractors import registry
-from plismbench.extractors.extractor import default_batch_size, default_device, default_precision, load_extractor
+from plismbench.extractors.inference.extractor import (
+    default_batch_size,
+    default_device,
+    default_precision,
+    load_extractor,
+)
 from plismbench.extractors.spec import Precision
 from plismbench.machine import n_cpus
 from plismbench.tiles.png import decode_png

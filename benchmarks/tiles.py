@@ -23,7 +23,7 @@ from PIL import Image
 from plismbench.dataset import DEMO, PLISM, Slide
 from plismbench.tiles.demo import DemoTiles
 from plismbench.tiles.h5 import H5Tiles
-from plismbench.tiles.local import LocalShards
+from plismbench.tiles.plism.local import LocalShards
 
 SLIDE = Slide("GMH", "S60")
 

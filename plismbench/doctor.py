@@ -10,10 +10,10 @@ from pathlib import Path
 
 from plismbench.dataset import PLISM, RegisteredDataset
 from plismbench.errors import CorruptFile, PlismbenchError
-from plismbench.extractors.locations import HUB, base_of
+from plismbench.extractors.checkpoints.locations import HUB, base_of
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.layout import Layout
 from plismbench.workspace import Workspace, nearest, require_writable
 
 # Bytes: all of PLISM's vectors at dim 1,536; both layouts.
@@ -180,7 +180,7 @@ def _access(spec: ExtractorSpec) -> Diagnosis:
 
 
 def _tiles(workspace: Workspace, dataset: RegisteredDataset) -> Diagnosis:
-    from plismbench.tiles.local import has_all
+    from plismbench.tiles.plism.local import has_all
 
     found = []
     for layout in Layout:

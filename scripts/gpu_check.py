@@ -34,9 +34,9 @@ from plismbench.dataset import DEMO, RegisteredDataset
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.extraction.pipeline import Pipeline, Task
-from plismbench.extractors.devices import device_title
-from plismbench.extractors.extractor import Extractor
-from plismbench.extractors.runner import Runner, make_runner, noise_tiles
+from plismbench.extractors.inference.devices import device_title
+from plismbench.extractors.inference.extractor import Extractor
+from plismbench.extractors.inference.runner import Runner, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.machine import n_cpus
 from plismbench.search.torch_matmul import TorchEngine

@@ -15,7 +15,7 @@ from PIL import Image
 TARGET = Path(__file__).parents[1] / "plismbench" / "resources" / "demo_tissue.jpg"
 
 # Left, upper, right, lower: the section without the glass to both sides of it. The size is a whole
-# number of strides plus a tile plus a margin on each side (plismbench/tiles/demo.py).
+# number of strides plus a tile plus a margin on each side (plismbench/tiles/demo/demo.py).
 CROP = (508, 107, 1856, 2967)
 
 

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.catalog.general import FLOOR
 from plismbench.extractors.catalog.remote import REMOTE
-from plismbench.extractors.locations import base_of
+from plismbench.extractors.checkpoints.locations import base_of
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.published import published_names
 from plismbench.reporting.printing import UNKNOWN, parameters

@@ -150,7 +150,7 @@ def test_every_room_has_a_floor():
     ("place", "planted", "words"),
     [
         ("metrics/cosine.py", ("plismbench.evaluation.evaluation", False), "imports evaluation"),
-        ("tiles/demo.py", ("plismbench.extractors.spec", True), "imports extractors"),
+        ("tiles/demo/demo.py", ("plismbench.extractors.spec", True), "imports extractors"),
         ("execution/local.py", ("plismbench.dataset", True), "execution imports plismbench"),
         ("metrics/cosine.py", ("faiss", False), "metrics imports faiss"),
         ("results/result.py", ("plismbench.evaluation.pair_metrics", True), "imports evaluation"),

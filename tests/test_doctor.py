@@ -12,8 +12,8 @@ from plismbench import doctor
 from plismbench.doctor import Verdict, examine
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.tiles.download import plan_download
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.download import plan_download
+from plismbench.tiles.plism.layout import Layout
 from plismbench.workspace import Workspace
 
 GATED = ExtractorSpec(name="secret", loader="a:b", dim=8, weights="hf-hub:acme/secret", gated=True)

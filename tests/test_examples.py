@@ -16,7 +16,7 @@ from skimage import data
 from torch.nn import functional
 
 from plismbench.extractors import registry
-from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.inference.extractor import load_extractor
 from plismbench.extractors.spec import Precision
 
 # Classes of ImageNet.

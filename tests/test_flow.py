@@ -22,7 +22,7 @@ from plismbench import dataset
 from plismbench.dataset import DEMO, Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.tiles.ids import ids_sha256
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.layout import Layout
 from plismbench.workspace import Workspace
 
 

@@ -19,8 +19,8 @@ from plismbench.evaluation.evaluation import plan_evaluation
 from plismbench.execution.local import LocalExecutor
 from plismbench.extraction.extraction import extract_together, plan_extraction
 from plismbench.extractors.catalog.general import FLOOR
-from plismbench.extractors.extractor import load_extractor
-from plismbench.extractors.runner import make_runner, noise_tiles
+from plismbench.extractors.inference.extractor import load_extractor
+from plismbench.extractors.inference.runner import make_runner, noise_tiles
 from plismbench.extractors.spec import Precision
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.results.result import read_result

@@ -9,13 +9,13 @@ from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
 from plismbench.dataset import PLISM, Slide, dataset_named
 from plismbench.errors import InvalidInput, Unavailable
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.layout import Layout
 from plismbench.workspace import Workspace
 
 if TYPE_CHECKING:
-    from plismbench.tiles.download import Download
-    from plismbench.tiles.local import DownloadedTiles
-    from plismbench.tiles.verification import Problem
+    from plismbench.tiles.plism.download import Download
+    from plismbench.tiles.plism.local import DownloadedTiles
+    from plismbench.tiles.plism.verification import Problem
 
 EXAMPLES = "plismbench download --slides GMH_S60,HR_P\n\nplismbench download --verify"
 
@@ -38,9 +38,9 @@ def download(
     """Fetch PLISM, or some of its slides, and check it; what is there already is not fetched again."""
     from plismbench.embeddings.manifest import known_commits
     from plismbench.reporting.printing import size
-    from plismbench.tiles.download import plan_download
-    from plismbench.tiles.index import read_index
-    from plismbench.tiles.local import downloaded
+    from plismbench.tiles.plism.download import plan_download
+    from plismbench.tiles.plism.index import read_index
+    from plismbench.tiles.plism.local import downloaded
 
     dataset = dataset_named(PLISM.name)
     chosen = dataset.select(*map(options.split_commas, (slides, stainings, scanners, excluded)))
@@ -79,14 +79,14 @@ def download(
 
 
 def _check_files(plan: "Download") -> "list[Problem]":
-    from plismbench.tiles.verification import check_files
+    from plismbench.tiles.plism.verification import check_files
 
     with progress("read files", sum(file.size for file in plan.files), "bytes") as advance:
         return list(check_files(plan.folder, plan.files, advance))
 
 
 def _check_slides(source: "DownloadedTiles", slides: tuple[Slide, ...]) -> "list[Problem]":
-    from plismbench.tiles.verification import check_slides
+    from plismbench.tiles.plism.verification import check_slides
 
     with progress("check tiles", len(slides), "slides") as advance:
         return list(check_slides(source, slides, advance))

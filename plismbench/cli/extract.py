@@ -86,7 +86,7 @@ def extract(
 
     from plismbench.embeddings.manifest import known_commits
     from plismbench.extraction.extraction import extract_together, plan_extraction
-    from plismbench.extractors.extractor import default_device, default_precision
+    from plismbench.extractors.inference.extractor import default_device, default_precision
     from plismbench.extractors.pinning import pinned
     from plismbench.tiles.choice import tile_source
 
@@ -183,7 +183,7 @@ def _executor(kind: ExecutorKind, device: str, processes: int | None, address: s
     """
     from plismbench.execution.local import LocalExecutor
     from plismbench.execution.processes import ProcessExecutor
-    from plismbench.extractors.devices import worker_devices
+    from plismbench.extractors.inference.devices import worker_devices
 
     if processes is not None and kind is ExecutorKind.LOCAL:
         raise InvalidInput("--processes belongs to --executor processes or ray.")

@@ -60,7 +60,7 @@ def check(
 
     from plismbench.dataset import DEMO
     from plismbench.extraction.model_check import inspect_extractor, record_vectors
-    from plismbench.extractors.extractor import default_device
+    from plismbench.extractors.inference.extractor import default_device
     from plismbench.extractors.pinning import pinned
     from plismbench.reporting.models import findings_table, findings_text
     from plismbench.tiles.demo import DemoTiles

@@ -11,7 +11,7 @@ import typer
 from plismbench.cli.output import keep_root
 from plismbench.dataset import DATASETS
 from plismbench.errors import InvalidInput
-from plismbench.extractors.locations import TRUST
+from plismbench.extractors.checkpoints.locations import TRUST
 from plismbench.extractors.spec import BATCH_SIZES, Precision
 from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import Existing, default_root
@@ -53,7 +53,7 @@ def batch_size_on(device: str, text: str | None) -> int | None:
     Raises:
         InvalidInput: if it is neither ``auto`` nor a whole number from 1.
     """
-    from plismbench.extractors.extractor import default_batch_size
+    from plismbench.extractors.inference.extractor import default_batch_size
 
     if text is None:
         return default_batch_size(device)

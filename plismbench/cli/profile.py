@@ -26,7 +26,7 @@ def profile(
     specs = [registry.get(name) for name in options.split_commas(model)]
 
     from plismbench.extraction.profiling import profile_model
-    from plismbench.extractors.extractor import default_device, default_precision
+    from plismbench.extractors.inference.extractor import default_device, default_precision
     from plismbench.reporting.efficiency import profile_table, profile_text
 
     if device == "auto":

@@ -17,11 +17,11 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import StorageFailure, WorkerLost
 from plismbench.execution.executor import Executor, UnderWay
 from plismbench.extraction.pipeline import Pipeline, SlideExtracted, Task
-from plismbench.extractors.devices import set_threads
-from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.checkpoints.locations import TRUST
+from plismbench.extractors.inference.devices import set_threads
+from plismbench.extractors.inference.extractor import load_extractor
+from plismbench.extractors.inference.runner import make_runner
 from plismbench.extractors.loaders import versions_of
-from plismbench.extractors.locations import TRUST
-from plismbench.extractors.runner import make_runner
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.tiles.choice import ChosenSource
 from plismbench.tiles.source import TileSource

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import CorruptFile, ShapeMismatch
-from plismbench.extractors.devices import peak_memory
-from plismbench.extractors.extractor import NOT_FINITE, Extractor, load_extractor
+from plismbench.extractors.inference.devices import peak_memory
+from plismbench.extractors.inference.extractor import NOT_FINITE, Extractor, load_extractor
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.extractors.towers import FITTED

@@ -19,9 +19,9 @@ from plismbench.embeddings.efficiency import Efficiency, write_first_efficiency
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
 from plismbench.execution.executor import UnderWay
-from plismbench.extractors.devices import device_title, peak_memory
-from plismbench.extractors.extractor import NOT_FINITE
-from plismbench.extractors.runner import Runner, VectorFutures
+from plismbench.extractors.inference.devices import device_title, peak_memory
+from plismbench.extractors.inference.extractor import NOT_FINITE
+from plismbench.extractors.inference.runner import Runner, VectorFutures
 from plismbench.extractors.spec import Precision
 from plismbench.tiles.readahead import Gap, ReadAhead
 from plismbench.tiles.source import TileBatch, TileSource

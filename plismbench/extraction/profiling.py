@@ -4,9 +4,9 @@ from collections import deque
 
 from plismbench.embeddings.efficiency import Efficiency, total
 from plismbench.extraction.pipeline import IN_FLIGHT, measured
-from plismbench.extractors.devices import forget_peak_memory
-from plismbench.extractors.extractor import load_extractor
-from plismbench.extractors.runner import VectorFutures, make_runner, noise_tiles
+from plismbench.extractors.inference.devices import forget_peak_memory
+from plismbench.extractors.inference.extractor import load_extractor
+from plismbench.extractors.inference.runner import VectorFutures, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
 

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
-from plismbench.extractors.file_kinds import existing_file, readable
-from plismbench.extractors.locations import TIMM_MODEL, base_of
+from plismbench.extractors.checkpoints.file_kinds import existing_file, readable
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL, base_of
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
 
@@ -72,9 +72,9 @@ def hub_spec(text: str) -> ExtractorSpec:
         InvalidInput: if its configuration names no architecture of timm, or arguments that it does
             not take.
     """
+    from plismbench.extractors.checkpoints.weights import hub_json
     from plismbench.extractors.hubconfig import hub_architecture
     from plismbench.extractors.pinning import pinned
-    from plismbench.extractors.weights import hub_json
 
     place, _, revision = text.partition("@")
     bare = ExtractorSpec(
@@ -289,6 +289,6 @@ def _stem(file: Path) -> str:
 
 
 def _sha256(file: Path) -> str:
-    from plismbench.extractors.weights import file_sha256
+    from plismbench.extractors.checkpoints.weights import file_sha256
 
     return file_sha256(file)

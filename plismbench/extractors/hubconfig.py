@@ -10,11 +10,11 @@ from torch import nn
 
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import InvalidInput
-from plismbench.extractors.locations import HUB
+from plismbench.extractors.checkpoints.locations import HUB
+from plismbench.extractors.checkpoints.weights import hub_json, hub_place
 from plismbench.extractors.options import LOADING
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.towers import build_tower
-from plismbench.extractors.weights import hub_json, hub_place
 
 Claim = tuple[str, Any, Any]
 # The checkpoint overwrites the first; then what is about the classifier, or the size that `input_size` tells; the

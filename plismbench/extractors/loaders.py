@@ -14,17 +14,17 @@ from torch.nn.parameter import is_lazy
 
 from plismbench.errors import BrokenPlugin, InvalidInput, MissingPackage, PlismbenchError, words_of
 from plismbench.extractors.adhoc import module_of_file
+from plismbench.extractors.checkpoints.key_maps import key_map_of
+from plismbench.extractors.checkpoints.locations import HUB, TIMM, base_of, extra_of
+from plismbench.extractors.checkpoints.lora import adapted_weights
+from plismbench.extractors.checkpoints.weights import read_checkpoint, read_weights
 from plismbench.extractors.hubconfig import check_hub_config, hub_architecture
-from plismbench.extractors.key_maps import key_map_of
-from plismbench.extractors.locations import HUB, TIMM, base_of, extra_of
-from plismbench.extractors.lora import adapted_weights
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.pinning import timm_address, timm_repository
 from plismbench.extractors.registry import GROUP
 from plismbench.extractors.spec import CODE, ExtractorSpec
 from plismbench.extractors.towers import build_tower, fill, resolve_layer
 from plismbench.extractors.trial import tried_tower
-from plismbench.extractors.weights import read_checkpoint, read_weights
 from plismbench.hub import hub_errors, require_model
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plismbench.errors import InvalidInput, UnknownName
-from plismbench.extractors.locations import REMOTE_MODEL, SAVED_MODEL, TIMM_MODEL
+from plismbench.extractors.checkpoints.locations import REMOTE_MODEL, SAVED_MODEL, TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec
 
 

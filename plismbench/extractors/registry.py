@@ -11,7 +11,7 @@ from pathlib import Path
 
 from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName, words_of
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
-from plismbench.extractors.file_kinds import folder_hint, readable, refuse_other_kind
+from plismbench.extractors.checkpoints.file_kinds import folder_hint, readable, refuse_other_kind
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 GROUP = "plismbench.extractors"

@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from plismbench.errors import InvalidInput, NeedsAction, Unavailable, few_of
-from plismbench.extractors.locations import COMMIT, TRUST
+from plismbench.extractors.checkpoints.locations import COMMIT, TRUST
+from plismbench.extractors.checkpoints.weights import hub_json, hub_place
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.weights import hub_json, hub_place
 from plismbench.hub import hub_errors
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from plismbench.errors import CorruptFile, InvalidInput, NeedsAction, Unavailable, words_of
+from plismbench.extractors.checkpoints.weights import hub_place
 from plismbench.extractors.remote import downloaded, require_trust
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.weights import hub_place
 
 _FILES = ["saved_model.pb", "fingerprint.pb", "variables/*", "assets/*"]
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plismbench.errors import InvalidInput, UnknownName, few_of, words_of
-from plismbench.extractors.key_maps import key_map_of, rearranged
+from plismbench.extractors.checkpoints.key_maps import key_map_of, rearranged
+from plismbench.extractors.checkpoints.prefixes import beneath_prefix, fitting_prefixes, usual_prefix
 from plismbench.extractors.options import TOWER, check_options
-from plismbench.extractors.prefixes import beneath_prefix, fitting_prefixes, usual_prefix
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.views import VIEWS, turn_in_bfloat16
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from plismbench.extractors.locations import extra_of, is_cached, is_pinned
+from plismbench.extractors.checkpoints.locations import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.published import published_names
 from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, printable

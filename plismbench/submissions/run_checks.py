@@ -7,7 +7,7 @@ from plismbench.dataset import DATASETS, TileSubset, dataset_named
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError, RejectedSubmission, UnknownName
 from plismbench.extractors.catalog import CATALOG
-from plismbench.extractors.locations import COMMIT
+from plismbench.extractors.checkpoints.locations import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs

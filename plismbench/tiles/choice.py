@@ -9,7 +9,7 @@ from plismbench.dataset import DEMO, RegisteredDataset, Slide
 from plismbench.errors import InvalidInput, Unavailable
 from plismbench.own_dataset import OwnDataset
 from plismbench.tiles.digests import slide_digests
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.layout import Layout
 from plismbench.tiles.source import TilesAtHand, TileSource
 from plismbench.workspace import Workspace
 
@@ -89,8 +89,8 @@ def tile_source(
             f"{f' in the layout {kind}' if layout_option else ''}.",
             hint=f"Run `plismbench download{layout_option}` with the same choice of slides, or use --source stream.",
         )
-    from plismbench.tiles.hub import TILE_BYTES, HubTiles
-    from plismbench.tiles.index import first_commit
+    from plismbench.tiles.plism.hub import TILE_BYTES, HubTiles
+    from plismbench.tiles.plism.index import first_commit
 
     repo = Layout.TILES.repo
     commit = first_commit(dataset, Layout.TILES, workspace, known or {})
@@ -132,8 +132,8 @@ def _at_hand(
 
         folder = dataset.path(slides[0]).parent
         return ChosenSource(OwnTiles(dataset), f"read from {folder}", digests=slide_digests(dataset, slides))
-    from plismbench.tiles.index import read_index
-    from plismbench.tiles.local import downloaded, has_all
+    from plismbench.tiles.plism.index import read_index
+    from plismbench.tiles.plism.local import downloaded, has_all
 
     for layout in layouts:
         if has_all(dataset, layout, workspace, slides):

@@ -5,7 +5,7 @@ from loopback_hub import Fault, FaultKind, LoopbackHub
 from small_plism import SMALL, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench import dataset
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.layout import Layout
 
 SHARDS = r"GET .*/resolve/.*\.parquet"
 

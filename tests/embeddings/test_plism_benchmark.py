@@ -8,7 +8,7 @@ from torch import nn
 from plismbench.dataset import Slide
 from plismbench.embeddings.plism_benchmark import features_files, read_features
 from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue
-from plismbench.extractors.extractor import Extractor
+from plismbench.extractors.inference.extractor import Extractor
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
 

@@ -34,8 +34,8 @@ from plismbench.execution.executor import UnderWay
 from plismbench.execution.local import LocalExecutor
 from plismbench.execution.processes import ProcessExecutor
 from plismbench.extraction.extraction import extract_together, written_bytes
+from plismbench.extractors.checkpoints.locations import TRUST
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.locations import TRUST
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.machine import hardware, host_name
 from plismbench.tiles.source import TileBatch

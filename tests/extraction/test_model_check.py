@@ -31,7 +31,7 @@ class OfTheBatch(nn.Module):
 
 def inspect(tmp_path, spec=SPEC, module=None, monkeypatch=None):
     if module is not None:
-        monkeypatch.setattr("plismbench.extractors.extractor.load_module", lambda spec: module)
+        monkeypatch.setattr("plismbench.extractors.inference.extractor.load_module", lambda spec: module)
     return {finding.name: finding for finding in inspect_extractor(spec, PIXELS, "cpu", tmp_path / "record.json")}
 
 

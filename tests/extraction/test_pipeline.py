@@ -14,10 +14,10 @@ from plismbench.errors import NonFiniteValue
 from plismbench.execution.executor import UnderWay
 from plismbench.extraction.pipeline import Pipeline, Task
 from plismbench.extractors.baselines import SmallPixels
-from plismbench.extractors.extractor import Extractor
-from plismbench.extractors.runner import Runner
+from plismbench.extractors.inference.extractor import Extractor
+from plismbench.extractors.inference.runner import Runner
+from plismbench.extractors.inference.transfer import Computed
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.extractors.transfer import Computed
 
 SPEC = ExtractorSpec(name="toy", loader="a:b", dim=3, mean=(0, 0, 0), std=(1, 1, 1))
 CPU = torch.device("cpu")

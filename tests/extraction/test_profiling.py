@@ -4,9 +4,9 @@ import torch
 from pretended_gpu import pretended_gpu
 
 from plismbench.extraction.profiling import profile_model
-from plismbench.extractors import runner
+from plismbench.extractors.inference import runner
+from plismbench.extractors.inference.transfer import Computed
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.extractors.transfer import Computed
 
 SPEC = ExtractorSpec(name="toy", loader="toy_loaders:projection", dim=8)
 

@@ -4,7 +4,7 @@ import torch
 from skimage.color import rgb2hed
 
 from plismbench.extractors.catalog import CATALOG
-from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.inference.extractor import load_extractor
 from plismbench.extractors.spec import Precision
 
 BY_NAME = {spec.name: spec for spec in CATALOG}

@@ -21,8 +21,8 @@ from plismbench.errors import (
     Unavailable,
     UnknownName,
 )
+from plismbench.extractors.checkpoints.locations import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.loaders import load_module, versions_of
-from plismbench.extractors.locations import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 OPTIONS = {**SMALL, **SWIGLU, "global_pool": "", "mlp_ratio": 5.33334, "init_values": 1e-5, "img_size": 56}

@@ -10,9 +10,9 @@ from loopback_hub import Fault
 
 from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, ShapeMismatch, Unavailable, UnknownName
 from plismbench.extractors import registry
-from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.checkpoints.locations import is_pinned
+from plismbench.extractors.inference.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.locations import is_pinned
 from plismbench.extractors.pinning import pinned, timm_repository
 from plismbench.extractors.spec import ExtractorSpec
 

@@ -142,7 +142,7 @@ import json, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from plismbench.extractors import registry
-from plismbench.extractors.extractor import load_extractor
+from plismbench.extractors.inference.extractor import load_extractor
 owners = {entry.name: entry.owner for entry in registry.registered()}
 pixels = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
 vectors = {name: load_extractor(registry.get(name), "cpu", "fp32")(pixels).tolist() for name in ("guest-a", "guest-b")}

@@ -8,8 +8,8 @@ from checkpoints import publish
 from loopback_hub import LoopbackHub
 
 from plismbench.errors import AccessDenied, InvalidInput, MissingPackage, NeedsAction, Unavailable
+from plismbench.extractors.checkpoints.locations import TRUST
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.locations import TRUST
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(

@@ -12,10 +12,10 @@ from extras import needs_tensorflow
 
 from plismbench.errors import AccessDenied, CorruptFile, InvalidInput, MissingPackage, NeedsAction, Unavailable
 from plismbench.extractors import registry
-from plismbench.extractors.extractor import Extractor, load_extractor
+from plismbench.extractors.checkpoints.locations import TRUST
+from plismbench.extractors.inference.extractor import Extractor, load_extractor
+from plismbench.extractors.inference.runner import Runner
 from plismbench.extractors.loaders import load_module
-from plismbench.extractors.locations import TRUST
-from plismbench.extractors.runner import Runner
 from plismbench.extractors.savedmodel import SavedModel
 from plismbench.extractors.spec import Precision
 

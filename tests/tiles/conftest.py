@@ -7,8 +7,8 @@ from loopback_hub import LoopbackHub
 from small_plism import H5_REPO, REPO, SMALL, published_rows, small_tiles, write_h5, write_shards
 
 from plismbench.dataset import Slide
-from plismbench.tiles.download import plan_download
-from plismbench.tiles.layout import Layout
+from plismbench.tiles.plism.download import plan_download
+from plismbench.tiles.plism.layout import Layout
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace
 

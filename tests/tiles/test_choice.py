@@ -10,9 +10,9 @@ from plismbench.errors import InvalidInput, Unavailable
 from plismbench.tiles.choice import SourceKind, tile_source, tiles_at_hand
 from plismbench.tiles.demo import DemoTiles
 from plismbench.tiles.h5 import H5Tiles
-from plismbench.tiles.hub import HubTiles
-from plismbench.tiles.layout import Layout
-from plismbench.tiles.local import LocalShards
+from plismbench.tiles.plism.hub import HubTiles
+from plismbench.tiles.plism.layout import Layout
+from plismbench.tiles.plism.local import LocalShards
 from plismbench.tiles.source import TileBatch
 from plismbench.workspace import Workspace
 

@@ -10,8 +10,8 @@ from small_plism import H5_REPO, REPO, SMALL, write_h5
 from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile, Unavailable
 from plismbench.tiles.h5 import H5Tiles
-from plismbench.tiles.hub import HubTiles
 from plismbench.tiles.ids import ids_sha256
+from plismbench.tiles.plism.hub import HubTiles
 from plismbench.tiles.source import TileBatch
 
 SLIDE = Slide("GIVH", "S60")

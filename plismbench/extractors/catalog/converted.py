@@ -1,6 +1,6 @@
 """Pathology models whose keys become those of a timm tower: no remote code, one environment for all.
 
-``layout`` names the table of `plismbench.extractors.key_maps`. Parameters are those of the tower that
+``layout`` names the table of `plismbench.extractors.checkpoints.key_maps`. Parameters are those of the tower that
 makes the vector: without mask token, text tower and projections that are not used.
 """
 
@@ -18,7 +18,7 @@ from plismbench.extractors.catalog.terms import (
     SWIGLU,
     vit,
 )
-from plismbench.extractors.locations import TIMM_MODEL
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _KAIKO_FILES = "https://github.com/kaiko-ai/towards_large_pathology_fms/releases/download/0.0.1/"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from plismbench.extractors.catalog.terms import DYNAMIC, HALF, HUB_PAGE, LUNIT, LUNIT_FILES, LUNIT_PAGE, vit
-from plismbench.extractors.locations import TIMM_MODEL
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _BASELINES = "plismbench.extractors.baselines"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from plismbench.extractors.catalog.terms import CLIP, DYNAMIC, HALF, LAYER_SCALE
-from plismbench.extractors.locations import TIMM_MODEL
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 # transformers' CLIP has QuickGELU unless its configuration says otherwise; open_clip has GELU. Both are compared with

@@ -7,7 +7,7 @@ pixels to [0, 1] and take `output_0`; no tower of timm is known to hold their we
 from dataclasses import replace
 
 from plismbench.extractors.catalog.terms import HALF, HUB_PAGE
-from plismbench.extractors.locations import REMOTE_MODEL, SAVED_MODEL
+from plismbench.extractors.checkpoints.locations import REMOTE_MODEL, SAVED_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _WAIV = ExtractorSpec(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from plismbench.extractors.locations import TIMM_MODEL
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 Fields = dict[str, Any]

@@ -1,6 +1,6 @@
 from plismbench.extractors.catalog.converted import CONVERTED
 from plismbench.extractors.catalog.language import LANGUAGE
-from plismbench.extractors.key_maps import KEY_MAPS
+from plismbench.extractors.checkpoints.key_maps import KEY_MAPS
 from plismbench.extractors.spec import Pooling
 
 BY_NAME = {spec.name: spec for spec in CONVERTED}

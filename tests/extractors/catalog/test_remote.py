@@ -1,5 +1,5 @@
 from plismbench.extractors.catalog.remote import REMOTE
-from plismbench.extractors.locations import REMOTE_MODEL, SAVED_MODEL
+from plismbench.extractors.checkpoints.locations import REMOTE_MODEL, SAVED_MODEL
 
 
 def test_what_runs_code_is_pinned():

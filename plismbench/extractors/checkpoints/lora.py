@@ -1,0 +1,79 @@
+"""Weights that are published as a low-rank change to those of another model."""
+
+import re
+
+from torch import Tensor
+
+from plismbench.errors import InvalidInput, few_of
+from plismbench.extractors.checkpoints.weights import read_weights
+from plismbench.extractors.spec import ExtractorSpec
+
+# PEFT's names around those of the adapted model, which SEAL keeps as its `encoder`, beside heads for genes and organs.
+_AROUND = re.compile(r"^(module\.)?(encoder\.)?base_model\.model\.")
+_BESIDE = re.compile(r"^(module\.)?(decoder|projection_head|organ_emb)\.")
+_FACTOR = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
+
+
+def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict[str, Tensor]:
+    """Every tensor of a model, changed as the checkpoint of another one says.
+
+    Each layer that a spec says it changes has two factors in its checkpoint: W + scale · B A, in float32, in place
+    of W, for A (rank, in), B (out, rank) and W (out, in). Any other tensor of the checkpoint that the changed model
+    has takes the place of the one that it has.
+
+    Source: Hu et al., LoRA, arXiv:2106.09685, equation 3; scale is their alpha / rank.
+
+    Args:
+        spec: names the checkpoint, and in ``options["adapts"]`` the ``layers`` that it changes, their ``scale``, and
+            the ``prefix`` that the checkpoint of ``base`` has before their names.
+        base: the model that is changed, which `locations.base_of` finds.
+        drop: as in `read_weights`, for ``base``.
+
+    Raises:
+        AccessDenied, Unavailable, CorruptFile: as `read_weights` does, for either checkpoint.
+        InvalidInput: if a factor is missing or does not fit, or the checkpoint changes anything else.
+    """
+    adapts = spec.options["adapts"]
+    prefix, layers = adapts.get("prefix", ""), adapts["layers"]
+    factors: dict[tuple[str, str], Tensor] = {}
+    whole: dict[str, Tensor] = {}
+    for key, value in read_weights(spec).items():
+        name = _AROUND.sub("", key)
+        if found := _FACTOR.fullmatch(name):
+            factors[found[1], found[2]] = value.float()
+        elif not _BESIDE.match(key):
+            whole[prefix + name.replace(".base_layer.", ".")] = value
+    weights = read_weights(base, drop, prefix)
+    wanted = {(layer, factor) for layer in layers for factor in "AB"}
+    faults = {
+        "missing": [f"lora_{factor} of {layer}" for layer, factor in sorted(wanted - factors.keys())],
+        "unexpected": [
+            *(f"lora_{factor} of {layer}" for layer, factor in sorted(factors.keys() - wanted)),
+            *sorted(whole.keys() - weights.keys()),
+        ],
+        "not there to be changed:": [layer for layer in layers if f"{prefix}{layer}.weight" not in weights],
+        "shape:": [
+            f"{key} {tuple(value.shape)} where {tuple(weights[key].shape)} is"
+            for key, value in whole.items()
+            if key in weights and value.shape != weights[key].shape
+        ],
+    }
+    _refuse(spec, faults)
+    weights |= whole
+    for layer in layers:
+        down, up, weight = factors[layer, "A"], factors[layer, "B"], weights[f"{prefix}{layer}.weight"]
+        if not down.ndim == up.ndim == 2 or down.shape[0] != up.shape[1] or weight.shape != (len(up), down.shape[1]):
+            shapes = f"lora_B {tuple(up.shape)} and lora_A {tuple(down.shape)} of {layer}, {tuple(weight.shape)}"
+            _refuse(spec, {"shape:": [shapes]})
+        weights[f"{prefix}{layer}.weight"] = weight.float() + adapts["scale"] * up @ down
+    return weights
+
+
+def _refuse(spec: ExtractorSpec, faults: dict[str, list[str]]) -> None:
+    named = "; ".join(f"{what} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
+    if named:
+        raise InvalidInput(
+            f"Weights of {spec.weights} do not change {spec.options['adapts']['weights']} as extractor '{spec.name}'"
+            f" says: {named}.",
+            hint="Compare `adapts` among the options of the spec with the page of the model.",
+        )

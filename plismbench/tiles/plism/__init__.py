@@ -1,0 +1,1 @@
+"""PLISM as it is published: downloaded, checked, or streamed from the Hub."""
