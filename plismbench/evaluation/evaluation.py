@@ -248,7 +248,7 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
     """How many slides are held at once.
 
     Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
-    float16 as stored, float32 turned, three float64 a tile, and its float64 directions if it keeps them.
+    float16 as stored, float32 rotated, three float64 a tile, and its float64 directions if it keeps them.
 
     Raises:
         InvalidInput: if not even two fit.

@@ -17,7 +17,13 @@ from plismbench.execution.threads import ThreadExecutor
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.metrics.protocol import OWKIN
-from plismbench.metrics.retrieval import OwnNeighbors, SearchedSlide, counterpart_ranks, searched_slide, top_k_accuracy
+from plismbench.metrics.retrieval import (
+    SearchedSlide,
+    WithinSlideNeighbors,
+    counterpart_ranks,
+    searched_slide,
+    top_k_accuracy,
+)
 from plismbench.pairs import SlidePair
 from plismbench.results.aggregation import PAIR, Schema, core_metrics, core_schema, pair_schema, top_k_metric
 from plismbench.search.engine import Engine
@@ -132,7 +138,7 @@ class Slides:
         self._limit, self._engine, self._executor, self._capacity = limit, engine, executor, capacity
         self._finding_axes = Lock()
         self._loaded: dict[Slide, SearchedSlide] = {}
-        self._own: dict[Slide, OwnNeighbors] = {}  # small and costly to recompute: kept when vectors are evicted
+        self._own: dict[Slide, WithinSlideNeighbors] = {}  # small, costly to recompute: kept when vectors are evicted
 
     @cached_property
     def tissue(self) -> Tissue:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plismbench.search.directions import Moments, PairedProducts
+from plismbench.search.engine import Moments, PairedProducts
 from plismbench.search.vectors import Float64
 
 _NO_SPREAD = 1e-9

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.search.directions import check_same_shape
+from plismbench.search.engine import check_same_shape
 from plismbench.search.vectors import Float64, Int64, SlideVectors
 
 _BLOCK = 2**22  # cosines at once

@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.search.directions import Moments, check_same_shape
-from plismbench.search.engine import Engine
+from plismbench.search.engine import Engine, Moments, Reached, check_same_shape
 from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, chunks
 
 DEFAULT_KS = (1, 3, 5, 10)
@@ -36,7 +34,7 @@ _LISTED = 2  # neighbours that a search lists for each that is kept: the last ar
 
 
 @dataclass(frozen=True)
-class OwnNeighbors:
+class WithinSlideNeighbors:
     """How similar each tile of a slide is to its nearest other tiles there.
 
     Args:
@@ -55,7 +53,7 @@ class SearchedSlide:
     vectors: SlideVectors
     placed: Any
     moments: Moments
-    own: OwnNeighbors
+    own: WithinSlideNeighbors
 
 
 @dataclass(frozen=True)
@@ -121,15 +119,15 @@ def searched_slide(
     axes: Callable[[], PrincipalAxes],
     limit: int,
     engine: Engine[Any],
-    own: OwnNeighbors | None = None,
+    own: WithinSlideNeighbors | None = None,
 ) -> SearchedSlide:
-    """Hands a slide to the engine, which may turn it along the axes, and finds its neighbours unless they are known."""
+    """Hands a slide to the engine, which may rotate it, and finds its neighbours unless they are known."""
     placed = engine.place(vectors, axes)
-    own = own or own_neighbors(vectors, placed, limit, engine)
+    own = own or within_slide_neighbors(vectors, placed, limit, engine)
     return SearchedSlide(vectors, placed, engine.moments(placed), own)
 
 
-def own_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine[Any]) -> OwnNeighbors:
+def within_slide_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine[Any]) -> WithinSlideNeighbors:
     """Finds the ``limit`` nearest neighbours of each tile within its own slide, or all if there are fewer.
 
     Which they are is settled here, once a slide: more are listed than are kept, and those that the arithmetic
@@ -147,13 +145,13 @@ def own_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine
     if n_listed <= limit:
         every = np.stack([np.repeat(np.arange(n_tiles), n_listed), rows.ravel()], axis=1)
         own = engine.products(placed, placed, every).reshape(n_tiles, n_listed)
-        return OwnNeighbors(own, np.full(n_tiles, -np.inf))
+        return WithinSlideNeighbors(own, np.full(n_tiles, -np.inf))
     near = scores >= scores[:, [limit - 1]] - 2 * rounding
     exact = np.full(scores.shape, -np.inf)
     exact[near] = engine.products(placed, placed, np.stack([np.nonzero(near)[0], rows[near]], axis=1))
     kept = np.sort(exact, axis=1)[:, : -limit - 1 : -1]
     beyond = np.where(near[:, -1], scores[:, -1] + rounding, -np.inf)
-    return OwnNeighbors(kept, np.maximum(kept[:, -1], beyond))
+    return WithinSlideNeighbors(kept, np.maximum(kept[:, -1], beyond))
 
 
 def counterpart_ranks(
@@ -177,11 +175,9 @@ def counterpart_ranks(
     at_least = cosines - TIE
     ranks_a, ranks_b = (_own_ranks(slide, at_least, limit) for slide in (a, b))
     least_a, least_b = (np.where(ranks < limit, at_least, np.inf) for ranks in (ranks_a, ranks_b))
-    reached = engine.reaching(a.placed, b.placed, least_a, least_b, engine.rounding(a.vectors.dim))
-    ranks_a += reached.a
-    ranks_b += reached.b
-    _decide(ranks_a, a, b, reached.unsure_a, reached.crowded_a, at_least, limit, engine)
-    _decide(ranks_b, b, a, reached.unsure_b[:, ::-1], reached.crowded_b, at_least, limit, engine)
+    of_a, of_b = engine.reaching(a.placed, b.placed, least_a, least_b, engine.rounding(a.vectors.dim))
+    _add_reached(ranks_a, of_a, a, b, at_least, limit, engine)
+    _add_reached(ranks_b, of_b, b, a, at_least, limit, engine)
     return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
 
 
@@ -212,23 +208,23 @@ def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Int64:
     return ranks
 
 
-def _decide(
+def _add_reached(
     ranks: Int64,
+    reached: Reached,
     queries: SearchedSlide,
     gallery: SearchedSlide,
-    unsure: Int64,
-    crowded: npt.NDArray[np.bool_],
     at_least: Float64,
     limit: int,
     engine: Engine[Any],
 ) -> None:
-    """Adds to the ranks the unsure candidates (query, candidate) that do reach the threshold."""
-    open_ranks = ranks < limit
+    """Adds to the ranks the candidates that surely reach the threshold, and of the unsure those that do."""
+    ranks += reached.sure
+    open_ranks, unsure = ranks < limit, reached.unsure
     unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & open_ranks[unsure[:, 0]]]  # the counterpart is no candidate
     if len(unsure):
         query = unsure[:, 0]
         np.add.at(ranks, query, engine.products(queries.placed, gallery.placed, unsure) >= at_least[query])
-    rows = np.flatnonzero(crowded & open_ranks)
+    rows = np.flatnonzero(reached.crowded & open_ranks)
     if len(rows):  # some of their candidates are counted as sure already, so all are counted anew
         own = _count_exactly(queries.vectors, queries.vectors, rows, at_least)
         ranks[rows] = own + _count_exactly(queries.vectors, gallery.vectors, rows, at_least)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
-from plismbench.search.directions import Moments, PairedProducts
 from plismbench.search.vectors import Float32, Float64, Int64, PrincipalAxes, SlideVectors
 
 Placed = TypeVar("Placed")
@@ -42,46 +41,45 @@ class Neighbors:
 
 @dataclass(frozen=True)
 class Reached:
-    """For each row of two slides, how many rows of the other reach its least score.
+    """For each row of a slide, how many rows of another reach its least score.
 
     Args:
-        a: (n_rows,) int64, rows of ``b`` that surely do; 0 for a row whose least score is infinite.
-        b: (n_rows,) int64, the same for the rows of ``b``.
-        unsure_a: (m, 2) int64, pairs (row of a, row of b) that may reach the least score of the
-            row of ``a``: nearer to it than the arithmetic can tell. Not among the counts.
-        unsure_b: (m, 2) int64, pairs (row of a, row of b) that may reach that of the row of ``b``.
-        crowded_a: (n_rows,) bool, rows of ``a`` with more than ``MOST_UNSURE`` such pairs, which are not
-            listed then: duplicates come by the hundred, and their pairs would fill the memory.
-        crowded_b: (n_rows,) bool, the same for ``b``.
+        sure: (n_rows,) int64, rows that surely do; 0 for a row whose least score is infinite.
+        unsure: (m, 2) int64, pairs (own row, row of the other slide) that may reach the least score:
+            nearer to it than the arithmetic can tell. Not among the counts.
+        crowded: (n_rows,) bool, rows with too many such pairs, which are not listed then: duplicates
+            come by the hundred, and their pairs would fill the memory.
     """
 
-    a: Int64
-    b: Int64
-    unsure_a: Int64
-    unsure_b: Int64
-    crowded_a: npt.NDArray[np.bool_]
-    crowded_b: npt.NDArray[np.bool_]
+    sure: Int64
+    unsure: Int64
+    crowded: npt.NDArray[np.bool_]
 
 
-class Unsure:
-    """Collects unsure pairs for the rows of one side, few for each."""
+@dataclass(frozen=True)
+class Moments:
+    """Where the directions of a slide lie.
 
-    def __init__(self, n_rows: int, side: int) -> None:
-        self._counts = np.zeros(n_rows, np.int64)
-        self._pairs: list[Int64] = [np.empty((0, 2), np.int64)]
-        self._side = side
+    Args:
+        mean: (dim,) float64 mean of the directions.
+        spread: (n_tiles,) float64 distance of each direction from it.
+    """
 
-    def add(self, pairs: Int64) -> None:
-        """Takes pairs (row of a, row of b); those of a row that has too many are let go."""
-        own = pairs[:, self._side]
-        self._counts += np.bincount(own, minlength=len(self._counts))
-        self._pairs.append(pairs[self._counts[own] <= MOST_UNSURE])
+    mean: Float64
+    spread: Float64
 
-    def result(self) -> tuple[Int64, npt.NDArray[np.bool_]]:
-        """The pairs of rows that have few, and which rows have too many."""
-        crowded = self._counts > MOST_UNSURE
-        pairs = np.concatenate(self._pairs)
-        return pairs[~crowded[pairs[:, self._side]]], crowded
+
+@dataclass(frozen=True)
+class PairedProducts:
+    """Inner products of the directions of counterparts: row i of one slide with row i of another.
+
+    Args:
+        matched: (n_tiles,) float64.
+        centred: (n_tiles,) float64, after each slide's mean is subtracted from its directions.
+    """
+
+    matched: Float64
+    centred: Float64
 
 
 class Engine(Protocol[Placed]):
@@ -112,7 +110,7 @@ class Engine(Protocol[Placed]):
 
         Args:
             vectors: the slide.
-            axes: along which it may be turned; to find them costs something.
+            axes: along which it may be rotated; to find them costs something.
         """
         ...
 
@@ -155,18 +153,20 @@ class Engine(Protocol[Placed]):
         """
         ...
 
-    def reaching(self, a: Placed, b: Placed, least_a: Float64, least_b: Float64, margin: float, /) -> Reached:
+    def reaching(
+        self, a: Placed, b: Placed, least_a: Float64, least_b: Float64, margin: float, /
+    ) -> tuple[Reached, Reached]:
         """Counts, for each row of two slides, the rows of the other with at least a given score.
 
         Args:
             a: one slide.
-            b: another.
+            b: another, of the same shape.
             least_a: (n_rows,) for each row of ``a``; infinity where it is not asked for.
             least_b: (n_rows,) for each row of ``b``; the same.
             margin: scores this near the least one, or nearer, are unsure; at least ``rounding``.
 
-        Raises:
-            ShapeMismatch: if the slides differ in width.
+        Returns:
+            That of ``a``, and that of ``b``.
         """
         ...
 
@@ -179,9 +179,6 @@ def has_cuda_driver() -> bool:
         return False
     return True
 
-
-MOST_UNSURE = 64
-"""Unsure pairs that are listed for a row."""
 
 ENGINES = ("exact", "faiss", "torch")
 
@@ -243,20 +240,11 @@ def check_k(k: int, n_rows: int) -> None:
         raise InvalidInput(f"Cannot find {k} neighbours among {n_rows} rows.")
 
 
-def check_width(a: int, b: int) -> None:
-    """Refuses two slides of unlike vectors.
+def check_same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Refuses two slides of unlike shape, whose rows cannot be the same tiles.
 
     Raises:
-        ShapeMismatch: if the widths differ.
+        ShapeMismatch: if they differ in tiles or in dim.
     """
     if a != b:
-        raise ShapeMismatch(f"Slides of width {a} and {b} cannot be compared.")
-
-
-def unsure_band(least: Float64, margin: float) -> tuple[Float32, Float32]:
-    """Float32 scores from the first on are unsure, from the second on sure; both rounded outwards."""
-    with np.errstate(over="ignore"):
-        low = np.nextafter((least - margin).astype(np.float32), np.float32(-np.inf))
-        high = np.nextafter((least + margin).astype(np.float32), np.float32(np.inf))
-    low[np.isinf(least)] = np.inf
-    return low, high
+        raise ShapeMismatch(f"Slides of a pair have the same tiles and dim; got {tuple(a)} and {tuple(b)}.")

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from plismbench.search.directions import HostArithmetic, OnHost
-from plismbench.search.engine import Neighbors, Reached, Unsure, check_k, check_width
-from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors
+from plismbench.search.engine import Neighbors, Reached, check_k
+from plismbench.search.on_host import HostArithmetic, OnHost
+from plismbench.search.unsure import Unsure
+from plismbench.search.vectors import Float64, PrincipalAxes, SlideVectors
 
 
 class ExactEngine(HostArithmetic):
@@ -34,18 +35,14 @@ class ExactEngine(HostArithmetic):
 
     def reaching(
         self, a: OnHost[Float64], b: OnHost[Float64], least_a: Float64, least_b: Float64, margin: float
-    ) -> Reached:  # fmt: skip
+    ) -> tuple[Reached, Reached]:
         """Compares every score with the least of its row and of its column."""
-        check_width(a.form.shape[1], b.form.shape[1])
         scores = a.form @ b.form.T
-        unsure_a, unsure_b = Unsure(len(a.form), 0), Unsure(len(b.form), 1)
-        of_a = _counted(scores, least_a[:, None], margin, unsure_a)
-        of_b = _counted(scores, least_b[None, :], margin, unsure_b)
-        (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
-        return Reached(of_a.sum(axis=1), of_b.sum(axis=0), pairs_a, pairs_b, crowded_a, crowded_b)
+        return _reached(scores, least_a, margin), _reached(scores.T, least_b, margin)
 
 
-def _counted(scores: Float64, least: Float64, margin: float, unsure: Unsure) -> Int64:
-    sure = scores > least + margin
-    unsure.add(np.argwhere((scores >= least - margin) & ~sure).astype(np.int64))
-    return sure.astype(np.int64)
+def _reached(scores: Float64, least: Float64, margin: float) -> Reached:
+    sure = scores > least[:, None] + margin
+    unsure = Unsure(len(scores))
+    unsure.add(*np.nonzero((scores >= least[:, None] - margin) & ~sure))
+    return unsure.reached(sure.sum(axis=1))

@@ -1,23 +1,17 @@
 """FAISS for the neighbours within a slide, pruned matrix products between slides."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from plismbench.errors import NeedsAction, first_line_of
 from plismbench.search import pruned
-from plismbench.search.directions import HostArithmetic, OnHost
 from plismbench.search.engine import Neighbors, Reached, check_k
-from plismbench.search.vectors import Float32, Float64, Int64
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from plismbench.search.vectors import PrincipalAxes, SlideVectors
+from plismbench.search.on_host import HostArithmetic, OnHost
+from plismbench.search.vectors import Float32, Float64, Int64, PrincipalAxes, SlideVectors
 
 _MOST_ON_GPU = 2_048  # neighbours that FAISS sorts out on a GPU
 
@@ -37,7 +31,7 @@ class FaissEngine(HostArithmetic):
         self._turn = Lock()  # FAISS lets one thread at a time use what it keeps on a GPU
 
     @classmethod
-    def on(cls, device: str) -> FaissEngine:
+    def on(cls, device: str) -> "FaissEngine":
         """The engine on a device; on the CPU if it may choose.
 
         Raises:
@@ -59,9 +53,9 @@ class FaissEngine(HostArithmetic):
         return {"faiss": faiss.__version__}
 
     def place(self, vectors: SlideVectors, axes: Callable[[], PrincipalAxes]) -> OnHost[pruned.Split]:
-        """Turns a slide, and sets its leading columns apart."""
+        """Rotates a slide, and sets its leading columns apart."""
         along = axes()
-        return OnHost(vectors, pruned.split(along.turned(vectors), along.lead))
+        return OnHost(vectors, pruned.split(along.rotated(vectors), along.lead))
 
     def nearest(self, slide: OnHost[pruned.Split], k: int) -> Neighbors:
         """One search of a slide in itself.
@@ -82,7 +76,7 @@ class FaissEngine(HostArithmetic):
 
     def reaching(
         self, a: OnHost[pruned.Split], b: OnHost[pruned.Split], least_a: Float64, least_b: Float64, margin: float
-    ) -> Reached:  # fmt: skip
+    ) -> tuple[Reached, Reached]:
         """See ``pruned.reaching``: FAISS has no search that answers for both sides of a product at once."""
         return pruned.reaching(a.form, b.form, least_a, least_b, margin)
 

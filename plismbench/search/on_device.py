@@ -15,7 +15,7 @@ import numpy as np
 
 from plismbench.errors import NeedsAction, first_line_of
 from plismbench.machine import device_failed, lacks_memory
-from plismbench.search.directions import Moments, PairedProducts, check_same_shape
+from plismbench.search.engine import Moments, PairedProducts, check_same_shape
 from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, chunks
 
 if TYPE_CHECKING:

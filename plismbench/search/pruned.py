@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.search.engine import Reached, Unsure, check_width, unsure_band
+from plismbench.search.engine import Reached
+from plismbench.search.unsure import Unsure, unsure_band
 from plismbench.search.vectors import Float32, Float64, Int64
 
 _BLOCK = 2**21  # scores held at once: 8 MiB in float32, about a core's share of the cache
@@ -35,11 +36,6 @@ class Split:
     lead: Float32
     rest: Float32
 
-    @property
-    def dim(self) -> int:
-        """Width of the vectors."""
-        return int(self.lead.shape[1] - 1 + self.rest.shape[1])
-
     def whole(self) -> Float32:
         """(n_rows, dim) float32: the vectors again."""
         return np.concatenate([self.lead[:, :-1], self.rest], axis=1)
@@ -52,13 +48,12 @@ def split(vectors: Float32, lead: int) -> Split:
     return Split(np.column_stack([vectors[:, :lead], lengths.astype(np.float32)]), rest)
 
 
-def reaching(a: Split, b: Split, least_a: Float64, least_b: Float64, margin: float) -> Reached:
+def reaching(a: Split, b: Split, least_a: Float64, least_b: Float64, margin: float) -> tuple[Reached, Reached]:
     """See ``Engine.reaching``.
 
     Rows of ``a`` that are asked for meet all of ``b``, and answer for those of ``b`` on the way;
     the rows of ``b`` that are asked for meet the others of ``a`` after that.
     """
-    check_width(a.dim, b.dim)
     count = _Count(a, b, unsure_band(least_a, margin), unsure_band(least_b, margin))
     asked_a, asked_b = np.isfinite(least_a), np.isfinite(least_b)
     rows = np.flatnonzero(asked_a)
@@ -73,7 +68,7 @@ class _Count:
     def __init__(self, a: Split, b: Split, band_a: tuple[Float32, Float32], band_b: tuple[Float32, Float32]) -> None:
         self._a, self._b, self._band_a, self._band_b = a, b, band_a, band_b
         self._sure_a, self._sure_b = np.zeros(len(a.lead), np.int64), np.zeros(len(b.lead), np.int64)
-        self._unsure_a, self._unsure_b = Unsure(len(a.lead), 0), Unsure(len(b.lead), 1)
+        self._unsure_a, self._unsure_b = Unsure(len(a.lead)), Unsure(len(b.lead))
 
     def compare(self, rows: Int64, columns: Int64) -> None:
         """Some rows of ``a`` with some of ``b``, in blocks."""
@@ -100,9 +95,8 @@ class _Count:
                 of_a, of_b = block[some], columns[others]
                 self._add(of_a, of_b, self._in_full(of_a, of_b, bounds.reshape(-1)[found]))
 
-    def result(self) -> Reached:
-        (pairs_a, crowded_a), (pairs_b, crowded_b) = self._unsure_a.result(), self._unsure_b.result()
-        return Reached(self._sure_a, self._sure_b, pairs_a, pairs_b, crowded_a, crowded_b)
+    def result(self) -> tuple[Reached, Reached]:
+        return self._unsure_a.reached(self._sure_a), self._unsure_b.reached(self._sure_b)
 
     def _in_full(self, of_a: Int64, of_b: Int64, bounds: Float32) -> Float32:
         """The inner products themselves, from their bounds."""
@@ -115,19 +109,17 @@ class _Count:
         return scores
 
     def _add(self, of_a: Int64, of_b: Int64, scores: Float32) -> None:
-        for own, (low, high), sure, unsure in (
-            (of_a, self._band_a, self._sure_a, self._unsure_a),
-            (of_b, self._band_b, self._sure_b, self._unsure_b),
+        for own, others, (low, high), sure, unsure in (
+            (of_a, of_b, self._band_a, self._sure_a, self._unsure_a),
+            (of_b, of_a, self._band_b, self._sure_b, self._unsure_b),
         ):
             surely = scores >= high[own]
             sure += np.bincount(own[surely], minlength=len(sure))
             maybe = np.flatnonzero((scores >= low[own]) & ~surely)  # few: far cheaper to take out than by a mask
-            unsure.add(np.stack([of_a[maybe], of_b[maybe]], axis=1))
+            unsure.add(own[maybe], others[maybe])
 
 
-def _reached(
-    scores: Float32, low_rows: Float32, low_columns: Float32, masks: npt.NDArray[np.bool_]
-) -> Int64:  # fmt: skip
+def _reached(scores: Float32, low_rows: Float32, low_columns: Float32, masks: npt.NDArray[np.bool_]) -> Int64:
     """Flat positions of the scores that reach the limit of their row or of their column."""
     of_row, of_column = masks[:, : len(scores)]
     np.greater_equal(scores, low_rows[:, None], out=of_row)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plismbench.errors import NeedsAction
-from plismbench.search.directions import HostArithmetic
-from plismbench.search.engine import AUTO, Neighbors, Reached, Unsure, check_k, check_width, unsure_band
+from plismbench.search.engine import AUTO, Neighbors, Reached, check_k
 from plismbench.search.on_device import DeviceArithmetic, OnDevice, at_work, host
+from plismbench.search.unsure import Unsure, float32_rounding, unsure_band
 from plismbench.search.vectors import Float64, Int64
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TorchEngine(DeviceArithmetic):
 
     def rounding(self, dim: int) -> float:
         """That of float32, or of matrix units."""
-        return HostArithmetic().rounding(dim) * (_MATRIX_UNITS if self.half else 1)
+        return float32_rounding(dim) * (_MATRIX_UNITS if self.half else 1)
 
     def nearest(self, slide: OnDevice, k: int) -> Neighbors:
         """``topk`` of some rows at a time."""
@@ -75,13 +75,14 @@ class TorchEngine(DeviceArithmetic):
                 host(torch.cat([part.values for part in parts])), host(torch.cat([part.indices for part in parts]))
             )
 
-    def reaching(self, a: OnDevice, b: OnDevice, least_a: Float64, least_b: Float64, margin: float) -> Reached:
+    def reaching(
+        self, a: OnDevice, b: OnDevice, least_a: Float64, least_b: Float64, margin: float
+    ) -> tuple[Reached, Reached]:
         """Compares some rows at a time: those of ``a`` that are asked for with all of ``b`` first, or all at once."""
         import torch
 
-        check_width(a.values.shape[1], b.values.shape[1])
         n_a, n_b = len(a.values), len(b.values)
-        unsure_a, unsure_b = Unsure(n_a, 0), Unsure(n_b, 1)
+        unsure_a, unsure_b = Unsure(n_a), Unsure(n_b)
         asked_a, asked_b = np.isfinite(least_a), np.isfinite(least_b)
         every_a, every_b = np.ones(n_a, bool), np.ones(n_b, bool)
         spared = (~asked_a).mean() * (~asked_b).mean()
@@ -100,13 +101,12 @@ class TorchEngine(DeviceArithmetic):
                     scores = self._scores(a, block, b, of_b)
                     sure = scores >= high_a[block, None]
                     sure_a[block] += sure.sum(dim=1, dtype=torch.int32)
-                    unsure_a.add(_pairs((scores >= low_a[block, None]).logical_xor_(sure), block, of_b))
+                    unsure_a.add(*_places((scores >= low_a[block, None]).logical_xor_(sure), block, of_b))
                     sure = scores >= high_b[of_b]
                     sure_b[of_b] += sure.sum(dim=0, dtype=torch.int32)
-                    unsure_b.add(_pairs((scores >= low_b[of_b]).logical_xor_(sure), block, of_b))
-            (pairs_a, crowded_a), (pairs_b, crowded_b) = unsure_a.result(), unsure_b.result()
+                    unsure_b.add(*_places((scores >= low_b[of_b]).logical_xor_(sure), block, of_b)[::-1])
             sure = host(torch.cat([sure_a, sure_b]))
-            return Reached(sure[:n_a], sure[n_a:], pairs_a, pairs_b, crowded_a, crowded_b)
+            return unsure_a.reached(sure[:n_a]), unsure_b.reached(sure[n_a:])
 
     def _scores(self, a: OnDevice, rows: Tensor, b: OnDevice, columns: Tensor) -> Tensor:
         """(len(rows), len(columns)) float32 cosines."""
@@ -123,9 +123,10 @@ class TorchEngine(DeviceArithmetic):
         return max(1, _SCORES[self.device] // max(1, n_columns))
 
 
-def _pairs(mask: Tensor, rows: Tensor, columns: Tensor) -> Int64:
+def _places(mask: Tensor, rows: Tensor, columns: Tensor) -> tuple[Int64, Int64]:
+    """Row and column of each score that a mask takes."""
     import torch
 
     found = mask.nonzero()
-    pairs: Int64 = host(torch.stack([rows[found[:, 0]], columns[found[:, 1]]], dim=1))
-    return pairs
+    of_a, of_b = host(torch.stack([rows[found[:, 0]], columns[found[:, 1]]]))
+    return of_a, of_b

@@ -17,7 +17,7 @@ Int64 = npt.NDArray[np.int64]
 _CHUNK_NUMBERS = 2**17  # 1 MiB of float64: float64 work is done in pieces that stay in a core's cache
 
 _KEPT_NUMBERS = 2**20  # 8 MiB of float64
-_TURNED_NUMBERS = 2**21  # 16 MiB of float64 are multiplied at once: BLAS wants more than stays in a core's cache
+_ROTATED_NUMBERS = 2**21  # 16 MiB of float64 are multiplied at once: BLAS wants more than stays in a core's cache
 _LEAD_STEP = 32
 _TAIL = 0.05  # share of the squared length that may lie outside the leading axes; the fastest measured
 
@@ -88,7 +88,7 @@ class SlideVectors:
 class PrincipalAxes:
     """Orthogonal axes along which few columns hold most of the length of a model's vectors.
 
-    Turning changes no inner product, so it changes no result, only how soon one is known.
+    Rotation changes no inner product, so it changes no result, only how soon one is known.
 
     Args:
         axes: (dim, dim) float64, orthonormal columns, the most important first.
@@ -98,12 +98,12 @@ class PrincipalAxes:
     axes: Float64
     lead: int
 
-    def turned(self, vectors: SlideVectors) -> Float32:
+    def rotated(self, vectors: SlideVectors) -> Float32:
         """(n_tiles, dim) float32: the directions along these axes, computed in float64; zeros stay zeros."""
-        turned = np.empty(vectors.stored.shape, np.float32)
-        for rows in chunks(len(vectors.stored), len(self.axes), _TURNED_NUMBERS):
-            turned[rows] = vectors.exact(rows) @ self.axes
-        return turned
+        rotated = np.empty(vectors.stored.shape, np.float32)
+        for rows in chunks(len(vectors.stored), len(self.axes), _ROTATED_NUMBERS):
+            rotated[rows] = vectors.exact(rows) @ self.axes
+        return rotated
 
 
 def principal_axes(sample: Iterable[SlideVectors]) -> PrincipalAxes:
@@ -118,7 +118,7 @@ def principal_axes(sample: Iterable[SlideVectors]) -> PrincipalAxes:
             moment = np.zeros((vectors.dim, vectors.dim))
         if vectors.dim != len(moment):
             raise ShapeMismatch(f"Vectors of dim {len(moment)} and {vectors.dim} have no common axes.")
-        for rows in chunks(len(vectors), vectors.dim, _TURNED_NUMBERS):
+        for rows in chunks(len(vectors), vectors.dim, _ROTATED_NUMBERS):
             some = vectors.exact(rows)
             moment += some.T @ some
     if moment is None:

@@ -10,7 +10,7 @@ from vectors import PAIRS, collapsed_pair, random_pair
 from plismbench.errors import ShapeMismatch
 from plismbench.metrics import cosine
 from plismbench.metrics.cosine import paired_cosines
-from plismbench.search.directions import HostArithmetic, OnHost
+from plismbench.search.on_host import HostArithmetic, OnHost
 from plismbench.search.vectors import SlideVectors
 
 

@@ -5,8 +5,8 @@ from vectors import PAIRS
 
 from plismbench.errors import NonFiniteValue, ShapeMismatch
 from plismbench.search import pruned
-from plismbench.search.directions import HostArithmetic
-from plismbench.search.vectors import PrincipalAxes, SlideVectors, principal_axes
+from plismbench.search.unsure import float32_rounding
+from plismbench.search.vectors import PrincipalAxes, SlideVectors, chunks, principal_axes
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -46,16 +46,16 @@ def test_float32_products_stay_within_the_stated_rounding(dim, axes_of):
     random = np.random.default_rng(dim)
     vectors = SlideVectors(np.abs(random.standard_normal((40, dim))).astype(np.float16))
     exact = unit(vectors.stored) @ unit(vectors.stored).T
-    turned = axes_of([vectors]).turned(vectors)
-    assert np.abs(turned @ turned.T - exact).max() <= HostArithmetic().rounding(dim)
-    split = pruned.split(turned, max(1, dim // 3))
+    rotated = axes_of([vectors]).rotated(vectors)
+    assert np.abs(rotated @ rotated.T - exact).max() <= float32_rounding(dim)
+    split = pruned.split(rotated, max(1, dim // 3))
     bounds = split.lead @ split.lead.T
     scores = bounds - np.outer(split.lead[:, -1], split.lead[:, -1]) + split.rest @ split.rest.T
-    assert np.abs(scores - exact).max() <= HostArithmetic().rounding(dim)
-    assert (bounds >= exact - HostArithmetic().rounding(dim)).all()
+    assert np.abs(scores - exact).max() <= float32_rounding(dim)
+    assert (bounds >= exact - float32_rounding(dim)).all()
 
 
-def test_turning_keeps_every_product_and_gathers_length():
+def test_rotation_keeps_every_product_and_gathers_length():
     random = np.random.default_rng(0)
     mixed = np.linalg.qr(random.standard_normal((96, 96)))[0]
     slides = [
@@ -64,9 +64,9 @@ def test_turning_keeps_every_product_and_gathers_length():
     ]
     axes = principal_axes(slides)
     np.testing.assert_allclose(axes.axes.T @ axes.axes, np.eye(96), atol=1e-13)
-    turned = axes.turned(slides[0])
-    np.testing.assert_allclose(turned @ turned.T, unit(slides[0].stored) @ unit(slides[0].stored).T, atol=1e-6)
-    outside = np.mean(np.sum(turned[:, axes.lead :] ** 2, axis=1))
+    rotated = axes.rotated(slides[0])
+    np.testing.assert_allclose(rotated @ rotated.T, unit(slides[0].stored) @ unit(slides[0].stored).T, atol=1e-6)
+    outside = np.mean(np.sum(rotated[:, axes.lead :] ** 2, axis=1))
     assert axes.lead % 32 == 0
     assert axes.lead <= 48
     assert outside < 0.06
@@ -98,3 +98,9 @@ def test_values_that_are_no_numbers_are_refused(bad):
 def test_other_types_are_refused():
     with pytest.raises(ShapeMismatch, match="float32"):
         SlideVectors(np.ones((2, 2), np.float32))
+
+
+def test_chunks_cover_every_row_once():
+    rows = np.concatenate([np.arange(1_000)[piece] for piece in chunks(1_000, 3_000)])
+    assert rows.tolist() == list(range(1_000))
+    assert list(chunks(0, 10)) == []

@@ -1,4 +1,4 @@
-"""The directions of a slide's vectors, and what is computed from them in float64."""
+"""Slides in the memory of the machine, and what is computed from them there in float64, with NumPy."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,35 +6,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from plismbench.errors import ShapeMismatch
+from plismbench.search.engine import Moments, PairedProducts, check_same_shape
+from plismbench.search.unsure import float32_rounding
 from plismbench.search.vectors import Float64, Int64, SlideVectors, chunks
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Where the directions of a slide lie.
-
-    Args:
-        mean: (dim,) float64 mean of the directions.
-        spread: (n_tiles,) float64 distance of each direction from it.
-    """
-
-    mean: Float64
-    spread: Float64
-
-
-@dataclass(frozen=True)
-class PairedProducts:
-    """Inner products of the directions of counterparts: row i of one slide with row i of another.
-
-    Args:
-        matched: (n_tiles,) float64.
-        centred: (n_tiles,) float64, after each slide's mean is subtracted from its directions.
-    """
-
-    matched: Float64
-    centred: Float64
-
 
 Form = TypeVar("Form")
 
@@ -64,13 +38,8 @@ class HostArithmetic:
     """The part of an engine that does not search, with NumPy."""
 
     def rounding(self, dim: int) -> float:
-        """Largest error of a float32 inner product of two unit vectors of float32.
-
-        With u = 2⁻²⁴, the product of two unit vectors is off by at most dim·u in whatever order it
-        is summed (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), each vector
-        by u a component, and sums and differences of a few such numbers by u each.
-        """
-        return float((dim + 16) * 2.0**-24)
+        """That of float32."""
+        return float32_rounding(dim)
 
     def moments(self, slide: OnHost[Any]) -> Moments:
         """Mean and spread of the directions."""
@@ -94,13 +63,3 @@ class HostArithmetic:
             matched[rows] = np.einsum("ij,ij->i", of_a, of_b)
             centred[rows] = np.einsum("ij,ij->i", of_a - a.moments.mean, of_b - b.moments.mean)
         return PairedProducts(matched, centred)
-
-
-def check_same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> None:
-    """Refuses two slides of unlike shape, whose rows cannot be the same tiles.
-
-    Raises:
-        ShapeMismatch: if they differ in tiles or in dim.
-    """
-    if a != b:
-        raise ShapeMismatch(f"Slides of a pair have the same tiles and dim; got {tuple(a)} and {tuple(b)}.")
