@@ -8,7 +8,13 @@ import shutil
 import subprocess
 import time
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+def _starts(command):  # Ubuntu's does not until its snap is there
+    return subprocess.run([command, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = next(filter(_starts, filter(None, map(shutil.which, _NAMES))), None)
 _PATIENCE = 120  # seconds; a loaded machine is slow, a hanging one fails
 
 

@@ -1,5 +1,6 @@
 """The main figures of a report as PNG files."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,14 +56,16 @@ def _drawn(figures: Sequence[dict[str, Any]]) -> list[bytes]:
         raise MissingPackage(f"--png needs a package that does not import: {error}.", hint=hint) from error
     # Without these two, the page that it draws on would ask the network for plotly.js and MathJax.
     page = kaleido.PageGenerator(plotly=Path(plotly.__file__).parent / "package_data/plotly.min.js", mathjax=False)
+
+    async def draw() -> list[bytes]:  # its server in a thread would wait forever for a browser that does not start
+        async with kaleido.Kaleido(page_generator=page) as drawing:
+            return [await drawing.calc_fig(figure, opts=_size(figure)) for figure in figures]
+
     try:
-        kaleido.start_sync_server(page_generator=page, silence_warnings=True)
-        drawn = []
-        for figure in figures:
-            size = {"format": "png", "width": _WIDTH, "height": figure["layout"]["height"], "scale": _SCALE}
-            drawn.append(kaleido.calc_fig_sync(figure, opts=size))
-        return drawn
+        return asyncio.run(draw())
     except (ChromeNotFoundError, BrowserFailedError, BrowserDepsError) as error:
         raise MissingPackage("--png needs Chrome or Chromium, and none starts.", hint=hint) from error
-    finally:
-        kaleido.stop_sync_server(silence_warnings=True)
+
+
+def _size(figure: dict[str, Any]) -> dict[str, Any]:
+    return {"format": "png", "width": _WIDTH, "height": figure["layout"]["height"], "scale": _SCALE}
