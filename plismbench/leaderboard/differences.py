@@ -1,5 +1,6 @@
 """Two models on the same slides: how far apart they are, how sure that is, and where it comes from."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,10 +60,10 @@ class PairwiseComparison:
     Args:
         first, second: their names.
         differences: of the score, then of its terms.
-        n_cores, n_better: cores in which the score of either is known, and those in which the first is better.
+        n_cores, n_better: cores in which both have a score, and those in which the first is better.
         p_value: of the one-sided signed-rank test over cores that the first has the better score; None
             where fewer than 6 cores have a score.
-        corrected: the same after Holm's correction for all the models that the first is compared with.
+        corrected: the same after Holm's correction for all the models that the first is tested against.
         metric: of the contrasts.
         contrasts: of ``CONTRAST_SCHEMA``, the largest differences first, whichever their sign.
     """
@@ -119,16 +120,17 @@ def compare(results: Sequence[Result], names: Sequence[str]) -> tuple[Comparison
 
 
 def core_scores(result: Result) -> dict[str, float]:
-    """The score of every core by its name; nothing where a term is not defined."""
+    """The score of every core by its name, NaN where a pair has none; nothing where a term is not defined."""
     ks = result.run.ks
     if any(metric not in core_metrics(ks) for _, metric in TERMS.values()):
         return {}
     long = result.cores.join(result.pairs.select(*PAIR, "group"), on=PAIR)
     terms = []
     for term, (group, metric) in TERMS.items():
-        value = pl.col(metric) / (tiles_per_count(metric) * pl.col("tiles"))
+        each = pl.col(metric) / (tiles_per_count(metric) * pl.col("tiles"))
+        value = pl.when(each.is_finite().all()).then(each.median()).otherwise(math.nan)
         of_group = long if term == "cosine" else long.filter(pl.col("group") == str(group))
-        terms.append(of_group.group_by("core").agg(value.median().alias(term)))
+        terms.append(of_group.group_by("core").agg(value.alias(term)))
     joined = terms[0]
     for term_table in terms[1:]:
         joined = joined.join(term_table, on="core")
@@ -138,29 +140,33 @@ def core_scores(result: Result) -> dict[str, float]:
 
 def _pairwise(results: Sequence[Result]) -> tuple[PairwiseComparison, ...]:
     first, *others = results
-    scores = [core_scores(result) for result in results]
-    p_values, gaps = [], []
-    for other, of_other in zip(others, scores[1:], strict=True):
-        if scores[0].keys() != of_other.keys():
-            raise InvalidInput(f"{first.run.name} and {other.run.name} have other cores, so nothing pairs up.")
-        gaps.append(np.array([scores[0][core] - of_other[core] for core in of_other], np.float64).round(_DIGITS))
-        p_values.append(signed_rank(gaps[-1]))
-    corrected = holm(p_values)
+    gaps = {other.run.name: _gaps_of_cores(first, other) for other in others}
+    p_values = {name: signed_rank(gap) for name, gap in gaps.items() if len(gap) >= FEWEST}
+    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     metric = top_k_metric(first.run.shown_k)
     return tuple(
         PairwiseComparison(
             first=first.run.name,
             second=other.run.name,
             differences=_differences(first, other),
-            n_cores=len(gap),
-            n_better=int((gap > 0).sum()),
-            p_value=p_value if len(gap) >= FEWEST else None,
-            corrected=after if len(gap) >= FEWEST else None,
+            n_cores=len(gaps[other.run.name]),
+            n_better=int((gaps[other.run.name] > 0).sum()),
+            p_value=p_values.get(other.run.name),
+            corrected=corrected.get(other.run.name),
             metric=metric,
             contrasts=_contrasts(first, other, metric),
         )
-        for other, gap, p_value, after in zip(others, gaps, p_values, corrected, strict=True)
+        for other in others
     )
+
+
+def _gaps_of_cores(first: Result, second: Result) -> Float64:
+    """First − second of the score of every core in which both have one."""
+    of_first, of_second = core_scores(first), core_scores(second)
+    if of_first.keys() != of_second.keys():
+        raise InvalidInput(f"{first.run.name} and {second.run.name} have other cores, so nothing pairs up.")
+    gaps = np.array([of_first[core] - of_second[core] for core in of_second], np.float64).round(_DIGITS)
+    return gaps[np.isfinite(gaps)]
 
 
 def _differences(first: Result, second: Result) -> tuple[Difference, ...]:

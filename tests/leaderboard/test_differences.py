@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -168,6 +169,30 @@ def test_without_a_score_there_is_no_test():
     assert cosine.low == cosine.high == pytest.approx(cosine.value)  # the same model, moved
     assert scanner.value < 0
     assert pairwise(model("a", ks=(1, 5)), model("b", ks=(1, 5))).metric == "top_5"
+
+
+def test_a_core_without_a_score_is_lost_by_nobody():
+    """Under owkin-fp16 a norm may overflow in one core."""
+    results = [model("a", 0.6), model("b", 0.5, seed=1), model("c", 0.55, seed=2)]
+    names = [one.run.name for one in results]
+    twice = [
+        replace(one, cores=pl.concat([one.cores, one.cores.with_columns(pl.col("core") + "x")])) for one in results
+    ]
+    (whole,) = compare(twice, names)
+    lost = pl.when(pl.col("core") == "02_lung", pl.col("scanner_b") == "S60").then(math.nan).otherwise(pl.col("cosine"))
+    overflown = replace(twice[1], cores=twice[1].cores.with_columns(cosine=lost))
+    (one_lost,) = compare([twice[0], overflown, twice[2]], names)
+    own, of_other = (core_scores(one) for one in (twice[0], overflown))
+    assert [core for core in of_other if math.isnan(of_other[core])] == ["02_lung"]
+    gaps = [own[core] - of_other[core] for core in own if core != "02_lung"]
+    expected = stats.wilcoxon(gaps, alternative="greater", method="exact").pvalue
+    found = one_lost.pairwise[0]
+    assert (found.n_cores, found.n_better, found.p_value) == (11, sum(gap > 0 for gap in gaps), pytest.approx(expected))
+    none = replace(twice[1], cores=twice[1].cores.with_columns(cosine=pl.lit(math.nan)))
+    (all_lost,) = compare([twice[0], none, twice[2]], names)
+    assert (all_lost.pairwise[0].n_cores, all_lost.pairwise[0].p_value) == (0, None)
+    untested, tested = all_lost.pairwise[1], whole.pairwise[1]
+    assert untested.corrected == untested.p_value == tested.p_value  # nothing else was tested
 
 
 def test_intervals_of_differences_cover_the_truth_as_often_as_they_say():
