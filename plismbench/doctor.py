@@ -13,8 +13,9 @@ from plismbench.errors import CorruptFile, PlismbenchError
 from plismbench.extractors.checkpoints.locations import HUB, base_of
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
+from plismbench.storage import nearest, require_writable
 from plismbench.tiles.plism.layout import Layout
-from plismbench.workspace import Workspace, nearest, require_writable
+from plismbench.workspace import Workspace
 
 # Bytes: all of PLISM's vectors at dim 1,536; both layouts.
 _EMBEDDINGS = 4_600_000_000

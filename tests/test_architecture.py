@@ -8,9 +8,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "plismbench"
 FLOORS = {
     "errors": 1,
-    "machine": 2,
+    "machine": 1,
+    "records": 1,
     "dataset": 2,
-    "records": 2,
+    "storage": 2,
     "tissue": 3,
     "own_dataset": 3,
     "pairs": 3,
@@ -43,6 +44,7 @@ FORBIDDEN = {
     "tissue": {"torch", "polars", "typer", "rich"},
     "own_dataset": {"torch", "polars", "typer", "rich"},
     "pairs": {"torch", "polars", "typer", "rich"},
+    "storage": {"numpy", "torch", "polars", "typer", "rich"},
     "workspace": {"torch", "polars", "typer", "rich"},
     "hub": {"torch", "datasets", "polars", "typer", "rich"},
     "published": {"numpy", "torch", "polars", "typer", "rich"},

@@ -11,7 +11,8 @@ from plismbench.cli.output import progress, say, show
 from plismbench.errors import AlreadyExists, InvalidInput, MissingEmbeddings, UnknownName
 from plismbench.extractors.spec import Precision
 from plismbench.own_dataset import find_dataset
-from plismbench.workspace import Existing, Workspace, folder_name, write_text
+from plismbench.storage import write_text
+from plismbench.workspace import Existing, Workspace, folder_name
 
 if TYPE_CHECKING:
     from plismbench.results.result import Result

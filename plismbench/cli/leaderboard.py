@@ -13,7 +13,8 @@ from plismbench.dataset import PLISM
 from plismbench.errors import FingerprintMismatch, GateFailed, InvalidInput, MissingEmbeddings
 from plismbench.own_dataset import find_dataset
 from plismbench.reporting.printing import TableFormat
-from plismbench.workspace import Workspace, write_text
+from plismbench.storage import write_text
+from plismbench.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

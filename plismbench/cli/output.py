@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from plismbench.errors import StorageFailure
 from plismbench.reporting.printing import shortened
-from plismbench.workspace import write_text
+from plismbench.storage import write_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

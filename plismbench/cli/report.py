@@ -10,7 +10,8 @@ from plismbench.cli.output import say, show
 from plismbench.dataset import PLISM
 from plismbench.errors import MissingEmbeddings
 from plismbench.own_dataset import find_dataset
-from plismbench.workspace import Workspace, write_text
+from plismbench.storage import write_text
+from plismbench.workspace import Workspace
 
 if TYPE_CHECKING:
     from plismbench.evaluation.failures import Failures

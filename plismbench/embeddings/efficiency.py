@@ -8,7 +8,8 @@ from pathlib import Path
 from plismbench.errors import CorruptFile
 from plismbench.published import PUBLISHED_DEVICE, published_times
 from plismbench.records import from_json
-from plismbench.workspace import EFFICIENCY_FILE, Workspace, write_text
+from plismbench.storage import write_text
+from plismbench.workspace import EFFICIENCY_FILE, Workspace
 
 EFFICIENCY_SCHEMA = "plismbench.efficiency/1"
 REFERENCE = "h0-mini"

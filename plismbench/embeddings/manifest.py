@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from plismbench.errors import CorruptFile, FingerprintMismatch
 from plismbench.records import from_json
-from plismbench.workspace import MANIFEST_FILE, write_text
+from plismbench.storage import write_text
+from plismbench.workspace import MANIFEST_FILE
 
 MANIFEST_SCHEMA = "plismbench.manifest/1"
 

@@ -18,7 +18,8 @@ from plismbench.errors import (
     UnknownName,
     few_of,
 )
-from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, require_writable
+from plismbench.storage import require_writable
+from plismbench.workspace import MANIFEST_FILE, Existing, Workspace
 
 
 @dataclass(frozen=True)

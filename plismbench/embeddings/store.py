@@ -24,7 +24,8 @@ from plismbench.errors import (
     few_of,
     first_line_of,
 )
-from plismbench.workspace import MANIFEST_FILE, writing
+from plismbench.storage import writing
+from plismbench.workspace import MANIFEST_FILE
 
 _METADATA_KEY = b"plismbench"
 _GROUP_NUMBERS = 2**23  # numbers in a row group, 16 MiB

@@ -24,15 +24,8 @@ from plismbench.results.aggregation import PAIR
 from plismbench.results.result import Result, Run, begin_result, is_finished, selection_name, summed_up, write_result
 from plismbench.search.engine import AUTO, engine, engine_for
 from plismbench.search.vectors import keeps_directions
-from plismbench.workspace import (
-    MANIFEST_FILE,
-    RUN_FILE,
-    Existing,
-    Workspace,
-    require_writable,
-    storage_errors,
-    taking_turns,
-)
+from plismbench.storage import folder_lock, require_writable, storage_errors
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
 
 PAIRS_PER_PART = 32
 """Pairs that are written together: the most that an interruption loses."""
@@ -99,7 +92,7 @@ class Evaluation:
             tables.append(parts.write(rows))
         seconds = time.perf_counter() - begun
         # The bootstrap's products are flat: a second thread of BLAS only waits, on a busy machine for seconds.
-        with thread_budget(1), taking_turns(self.folder):
+        with thread_budget(1), folder_lock(self.folder):
             self._finish(pl.concat(tables).unique(PAIR).sort(PAIR), seconds)
         drop_parts(self.folder)
 

@@ -11,7 +11,8 @@ from plismbench.errors import CorruptFile, StorageFailure
 from plismbench.evaluation.pair_metrics import part_schema
 from plismbench.results.aggregation import PAIR, check_schema
 from plismbench.results.result import Run, write_table
-from plismbench.workspace import PARTS_FOLDER, remove_folder, taking_turns
+from plismbench.storage import folder_lock, remove_folder
+from plismbench.workspace import PARTS_FOLDER
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Parts:
         """Writes some pairs to a file of their own, whole or not at all; gives them back as a table."""
         schema = part_schema(self.ks)
         table = pl.DataFrame({name: [row[name] for row in rows] for name in schema}, schema=schema)
-        with taking_turns(self.result):  # another process may be at `drop_parts`
+        with folder_lock(self.result):  # another process may be at `drop_parts`
             write_table(self.folder / f"{_digest(table.select(PAIR).write_csv())}.parquet", table)
         return table
 
@@ -73,7 +74,7 @@ def drop_parts(folder: Path, but: Parts | None = None) -> None:
     """Removes what interrupted evaluations left for a folder, all or all but one."""
     if not (folder / PARTS_FOLDER).exists():
         return
-    with taking_turns(folder):
+    with folder_lock(folder):
         if but is None:
             remove_folder(folder / PARTS_FOLDER)
             return

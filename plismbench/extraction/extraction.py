@@ -23,9 +23,10 @@ from plismbench.extractors.inference.extractor import load_extractor
 from plismbench.extractors.inference.runner import make_runner
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.storage import remove_folder
 from plismbench.tiles.choice import ChosenSource
 from plismbench.tiles.source import TileSource
-from plismbench.workspace import Existing, Workspace, remove_folder
+from plismbench.workspace import Existing, Workspace
 
 DEFAULT_WORKERS = 2
 """Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""

@@ -12,9 +12,10 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, FingerprintMismatch, MissingEmbeddings, few_of
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
+from plismbench.storage import remove_folder
 from plismbench.tiles.digests import digest_of
 from plismbench.tiles.ids import require_tiles
-from plismbench.workspace import Existing, Workspace, remove_folder
+from plismbench.workspace import Existing, Workspace
 
 
 @dataclass(frozen=True)

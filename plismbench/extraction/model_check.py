@@ -18,7 +18,7 @@ from plismbench.extractors.inference.extractor import NOT_FINITE, Extractor, loa
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.extractors.towers import FITTED
-from plismbench.workspace import write_text
+from plismbench.storage import write_text
 
 Pixels = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float16]

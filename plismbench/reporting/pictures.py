@@ -11,7 +11,7 @@ from plismbench.leaderboard.leaderboard import Leaderboard
 from plismbench.reporting.figure_style import markup
 from plismbench.reporting.report import report_sections
 from plismbench.results.result import Result
-from plismbench.workspace import writing
+from plismbench.storage import writing
 
 _WIDTH, _SCALE = 900, 2
 

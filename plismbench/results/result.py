@@ -19,17 +19,8 @@ from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.records import from_json
 from plismbench.results.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
 from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
-from plismbench.workspace import (
-    CORES_FILE,
-    DRAWS_FILE,
-    PAIRS_FILE,
-    RUN_FILE,
-    SUMMARY_FILE,
-    Workspace,
-    storage_errors,
-    write_text,
-    writing,
-)
+from plismbench.storage import storage_errors, write_text, writing
+from plismbench.workspace import CORES_FILE, DRAWS_FILE, PAIRS_FILE, RUN_FILE, SUMMARY_FILE, Workspace
 
 RUN_SCHEMA = "plismbench.run/3"
 

@@ -9,15 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plismbench.errors import RejectedSubmission, few_of
-from plismbench.workspace import (
-    CORES_FILE,
-    DRAWS_FILE,
-    MANIFEST_FILE,
-    PAIRS_FILE,
-    RUN_FILE,
-    SUMMARY_FILE,
-    writing,
-)
+from plismbench.storage import writing
+from plismbench.workspace import CORES_FILE, DRAWS_FILE, MANIFEST_FILE, PAIRS_FILE, RUN_FILE, SUMMARY_FILE
 
 SUBMISSION_SCHEMA = "plismbench.submission/1"
 SUBMISSION_FILE = "submission.json"

@@ -13,10 +13,11 @@ from plismbench.dataset import Slide, dataset_named
 from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest, write_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, PlismbenchError, RejectedSubmission
 from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, write_result
+from plismbench.storage import folder_lock
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables
-from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace, taking_turns
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
 
 _MOST_ROWS = 1_000_000  # all of PLISM has 4,095 pairs of 46 cores
 _LONGEST_TEXT = 100  # bytes of a cell
@@ -86,7 +87,7 @@ def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> li
         if existing is Existing.SKIP and (folder / RUN_FILE).exists():
             written.append(None)
             continue
-        with taking_turns(folder):
+        with folder_lock(folder):
             begin_result(folder)
             write_manifest(folder / MANIFEST_FILE, submission.manifest)
             write_result(folder, submission.result)

@@ -47,7 +47,7 @@ def test_a_full_disk_is_one_sentence_that_names_the_table_and_leaves_no_mark_of_
         path.symlink_to("/dev/full")
         return os.open(path, os.O_WRONLY), path
 
-    monkeypatch.setattr("plismbench.workspace._locked_part", full)
+    monkeypatch.setattr("plismbench.storage._locked_part", full)
     with pytest.raises(StorageFailure, match=r"The disk is full: could not write .*/pairs\.parquet"):
         write_result(tmp_path, result)
     gc.collect()  # what the error held goes without a word on stderr

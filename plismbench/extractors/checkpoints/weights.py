@@ -23,7 +23,7 @@ from plismbench.extractors.checkpoints.locations import ADDRESS, HUB, SHARDS, US
 from plismbench.extractors.checkpoints.prefixes import table_of
 from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.hub import hub_errors, require_model
-from plismbench.workspace import writing
+from plismbench.storage import writing
 
 # What training states hold besides tensors, none of which runs code: the arguments that DINO was called with, and
 # open_clip's learning rate, a number of numpy, whose module older versions named otherwise.

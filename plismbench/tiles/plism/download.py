@@ -11,13 +11,14 @@ from pathlib import Path
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import StorageFailure, Unavailable
 from plismbench.hub import hub_errors
+from plismbench.storage import nearest, require_writable, storage_errors
 from plismbench.tiles.plism.hub import HubFiles, Published, PublishedFile
 from plismbench.tiles.plism.index import Index, first_commit, make_index, read_index, write_index
 from plismbench.tiles.plism.layout import Layout
 from plismbench.tiles.plism.local import damage_mark, is_there
 from plismbench.tiles.plism.resumable import begun, continuing
 from plismbench.tiles.prefetch import for_each
-from plismbench.workspace import Workspace, nearest, require_writable, storage_errors
+from plismbench.workspace import Workspace
 
 _PIECE = 16 * 1024 * 1024
 """Bytes asked for at a time: what a broken connection costs."""

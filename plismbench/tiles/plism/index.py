@@ -8,12 +8,13 @@ from pathlib import Path, PurePosixPath
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, PlismbenchError, Unavailable
 from plismbench.hub import hub_errors
+from plismbench.storage import write_text
 from plismbench.tiles.ids import slide_name
 from plismbench.tiles.plism.hub import PublishedFile, current_commit, list_published
 from plismbench.tiles.plism.layout import Layout
 from plismbench.tiles.prefetch import threads
 from plismbench.tiles.shards import READERS
-from plismbench.workspace import Workspace, write_text
+from plismbench.workspace import Workspace
 
 INDEX_FILE = "index.json"
 INDEX_SCHEMA = "plismbench.index/1"

@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 
 from plismbench.machine import host_name
-from plismbench.workspace import PART, storage_errors, sync_folder
+from plismbench.storage import PART, storage_errors, sync_folder
 
 
 @contextlib.contextmanager
