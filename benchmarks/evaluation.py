@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
-from plismbench.execution.threads import ThreadExecutor
+from plismbench.execution.threads import ThreadMap
 from plismbench.machine import n_cpus
 from plismbench.metrics.cosine import paired_cosines
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide, top_k_accuracy
@@ -133,9 +133,9 @@ def main():
         search = engine("faiss")
         within, searched = timed(searched_slides, slides, axes, search)
         pairs = list(combinations(searched, 2))
-        executor, compare = ThreadExecutor(n_cpus(), n_cpus()), partial(ours, search=search)
-        list(executor.map(compare, pairs[:1]))  # what is computed once a slide
-        took, found = timed(list, executor.map(compare, pairs))
+        threads, compare = ThreadMap(n_cpus(), n_cpus()), partial(ours, search=search)
+        list(threads.map(compare, pairs[:1]))  # what is computed once a slide
+        took, found = timed(list, threads.map(compare, pairs))
         pair, within = took / len(pairs), within / N_SLIDES
         seconds = {}
         for function in (naive_faiss, reference)[: 1 if options.without_reference else 2]:

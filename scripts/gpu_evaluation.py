@@ -16,7 +16,7 @@ from findings import Finding, agreement, at_least, at_most
 from torch.profiler import ProfilerActivity, profile
 from vectors import PAIRS, placed
 
-from plismbench.execution.threads import ThreadExecutor
+from plismbench.execution.threads import ThreadMap
 from plismbench.machine import n_cpus
 from plismbench.metrics.retrieval import counterpart_ranks, searched_slide
 from plismbench.search.engine import AUTO, Engine, engine, engine_for
@@ -152,8 +152,8 @@ def compare_engines(engines, n_slides: int, n_tiles: int, dim: int) -> list[Find
         search = engine(name, device)
         ours(searched_slides(slides[:2], axes, search), search)  # libraries load, kernels are chosen
         placing, searched = timed(searched_slides, slides, axes, search)
-        both, executor = list(combinations(searched, 2)), ThreadExecutor(n_cpus(), n_cpus())
-        took, pairs[name, device] = timed(list, executor.map(partial(ours, search=search), both))
+        both, threads = list(combinations(searched, 2)), ThreadMap(n_cpus(), n_cpus())
+        took, pairs[name, device] = timed(list, threads.map(partial(ours, search=search), both))
         seconds[name, device] = took / len(both)
         found = f"{1000 * placing / n_slides:.3g} ms a slide, {1000 * seconds[name, device]:.3g} ms a pair"
         findings.append(Finding(f"{name} on {device}", found))

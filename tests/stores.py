@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.evaluation.slide_cache import SlideCache
+from plismbench.execution.threads import ThreadMap
 from plismbench.extractors.spec import ExtractorSpec
+from plismbench.search.engine import engine
 
 SLIDES = tuple(sorted(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P")))
 
@@ -51,3 +54,9 @@ def make_store(folder, vectors, **manifest):
     for slide, values in vectors.items():
         store.write(Embeddings(slide, make_xy(len(values)), values))
     return store
+
+
+def make_cache(store, capacity=6, n_tiles=80, limit=5):
+    """The slides of a store of 80 tiles a slide, some of them used."""
+    rows = TileSubset(n_tiles, 80).rows()
+    return SlideCache(store, make_dataset(tiles=80), SLIDES, rows, limit, engine("faiss"), ThreadMap(2, 2), capacity)

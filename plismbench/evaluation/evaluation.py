@@ -13,9 +13,10 @@ import polars as pl
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
-from plismbench.evaluation.pair_metrics import PairMetrics, Slides, cores_of, pairs_of
-from plismbench.evaluation.partial_results import Parts, drop_parts
-from plismbench.execution.threads import ThreadExecutor, thread_budget
+from plismbench.evaluation.pair_metrics import PairMetrics
+from plismbench.evaluation.partial_results import Parts, cores_of, drop_parts, pairs_of
+from plismbench.evaluation.slide_cache import SlideCache
+from plismbench.execution.threads import ThreadMap, thread_budget
 from plismbench.machine import hardware, memory_bytes
 from plismbench.metrics.protocol import OWKIN, PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
@@ -105,14 +106,14 @@ class Evaluation:
         stored = self.dataset.tiles_per_slide * self.store.manifest.dim * 2
         pairs_at_once = self.threads if search.concurrent else 1
         slides_at_once = max(1, min(pairs_at_once, _READ_AT_ONCE // stored))
-        readers, executor = (ThreadExecutor(self.threads, at_once) for at_once in (slides_at_once, pairs_at_once))
+        readers, comparers = (ThreadMap(self.threads, at_once) for at_once in (slides_at_once, pairs_at_once))
         # Ties that rounding makes fall as the tiles lie.
         rows = self.subset.drawn() if self.run.protocol == OWKIN else self.subset.rows()
-        slides = Slides(self.store, self.dataset, names, rows, max(ks), search, readers, self.slides_in_memory)
-        measure = PairMetrics(ks, self.run.protocol, search, slides.tissue)
+        cache = SlideCache(self.store, self.dataset, names, rows, max(ks), search, readers, self.slides_in_memory)
+        measure = PairMetrics(ks, self.run.protocol, search, cache.tissue)
         for wanted, batch in _batches(self.todo, self.slides_in_memory, slides_at_once):
             with thread_budget(self.threads):
-                yield from zip(batch, executor.map(measure, slides.both(batch, wanted)), strict=True)
+                yield from zip(batch, comparers.map(measure, cache.tasks(batch, wanted)), strict=True)
 
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
         if self.existing is not Existing.REPLACE and is_finished(self.folder, self.run):

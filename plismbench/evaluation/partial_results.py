@@ -1,6 +1,7 @@
 """The pairs of an evaluation under way, some to a file, so that an interruption loses few."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,35 @@ from typing import Any
 import polars as pl
 
 from plismbench.errors import CorruptFile, StorageFailure
-from plismbench.evaluation.pair_metrics import part_schema
-from plismbench.results.aggregation import PAIR, check_schema
+from plismbench.results.aggregation import PAIR, Schema, check_schema, core_schema, pair_schema
 from plismbench.results.result import Run, write_table
 from plismbench.storage import folder_lock, remove_folder
 from plismbench.workspace import PARTS_FOLDER
+
+
+def part_schema(ks: Iterable[int]) -> Schema:
+    """Columns of what is kept while an evaluation is under way: pairs, their core sums as lists."""
+    ks = tuple(ks)
+    listed: Schema = {name: pl.List(kind) for name, kind in _core_columns(ks).items()}
+    return pair_schema(ks) | {f"core_{name}": kind for name, kind in listed.items()}
+
+
+def pairs_of(parts: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
+    """The pair table of some parts."""
+    return parts.select(*pair_schema(ks))
+
+
+def cores_of(parts: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
+    """The core table of some parts: one row a pair and core that has tiles."""
+    columns = list(_core_columns(ks))
+    long = parts.select(*PAIR, *(pl.col(f"core_{name}").alias(name) for name in columns)).explode(
+        columns, empty_as_null=False
+    )
+    return long.filter(pl.col("tiles") > 0).select(*core_schema(ks))
+
+
+def _core_columns(ks: Sequence[int]) -> Schema:
+    return {name: kind for name, kind in core_schema(ks).items() if name not in PAIR}
 
 
 @dataclass(frozen=True)

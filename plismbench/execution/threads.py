@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from plismbench.execution.executor import Item, Outcome
 
 
-class ThreadExecutor:
+class ThreadMap:
     """Runs some items at once, each with its share of the threads for linear algebra and OpenMP.
 
     Args:

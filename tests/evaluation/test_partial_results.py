@@ -3,8 +3,7 @@ import pytest
 from synthetic_results import make_result
 
 from plismbench.errors import StorageFailure
-from plismbench.evaluation.pair_metrics import part_schema
-from plismbench.evaluation.partial_results import Parts, drop_parts
+from plismbench.evaluation.partial_results import Parts, drop_parts, part_schema
 
 RUN = make_result().run
 

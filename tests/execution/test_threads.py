@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from plismbench.execution.threads import ThreadExecutor, thread_budget
+from plismbench.execution.threads import ThreadMap, thread_budget
 
 
 def numpy_threads():
@@ -19,8 +19,8 @@ def test_outcomes_come_in_the_order_of_the_items(threads):
         time.sleep(0.01 * (3 - item))
         return item**2
 
-    assert list(ThreadExecutor(threads, threads).map(work, range(4))) == [0, 1, 4, 9]
-    assert list(ThreadExecutor(threads, threads).map(work, [])) == []
+    assert list(ThreadMap(threads, threads).map(work, range(4))) == [0, 1, 4, 9]
+    assert list(ThreadMap(threads, threads).map(work, [])) == []
 
 
 def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
@@ -32,7 +32,7 @@ def test_items_run_side_by_side_and_linear_algebra_gets_its_share():
         return numpy_threads()
 
     with thread_budget(2):
-        assert list(ThreadExecutor(2, 2).map(work, range(4))) == [1] * 4
+        assert list(ThreadMap(2, 2).map(work, range(4))) == [1] * 4
         assert numpy_threads() == 2
 
 
@@ -47,7 +47,7 @@ def test_openmp_gets_its_share_in_every_worker():
         return faiss.omp_get_max_threads()
 
     with thread_budget(6):
-        assert list(ThreadExecutor(6, 2).map(work, range(4))) == [3] * 4
+        assert list(ThreadMap(6, 2).map(work, range(4))) == [3] * 4
         assert faiss.omp_get_max_threads() == 6
 
 
@@ -60,13 +60,13 @@ def test_no_more_run_at_once_than_asked_for():
         time.sleep(0.01)
         running.remove(item)
 
-    list(ThreadExecutor(8, 2).map(work, range(8)))
+    list(ThreadMap(8, 2).map(work, range(8)))
     assert max(most) == 2
 
 
 def test_the_threads_stay_for_what_comes_next():
     """Each new thread has its share of memory that the allocator keeps."""
-    executor, local, fresh = ThreadExecutor(2, 2), threading.local(), []
+    threads, local, fresh = ThreadMap(2, 2), threading.local(), []
 
     def work(item):
         if not hasattr(local, "known"):
@@ -74,13 +74,13 @@ def test_the_threads_stay_for_what_comes_next():
             fresh.append(item)
 
     for _ in range(5):
-        list(executor.map(work, range(4)))
+        list(threads.map(work, range(4)))
     assert len(fresh) <= 2
 
 
 def test_one_item_has_all_threads():
     with thread_budget(2):
-        assert list(ThreadExecutor(2, 2).map(lambda _: numpy_threads(), [0])) == [2]
+        assert list(ThreadMap(2, 2).map(lambda _: numpy_threads(), [0])) == [2]
 
 
 def test_a_budget_holds_for_all_libraries_and_ends():
@@ -103,5 +103,5 @@ def test_an_error_comes_out_and_stops_the_rest():
         return item
 
     with pytest.raises(ValueError, match="no"):
-        list(ThreadExecutor(2, 2).map(work, range(100)))
+        list(ThreadMap(2, 2).map(work, range(100)))
     assert len(begun) < 50

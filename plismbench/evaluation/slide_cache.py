@@ -1,0 +1,111 @@
+"""The slides of a store, searched: each is read when it is needed, and few are held."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from plismbench.dataset import RegisteredDataset, Slide
+from plismbench.embeddings.store import EmbeddingStore
+from plismbench.errors import InvalidInput
+from plismbench.execution.threads import ThreadMap
+from plismbench.metrics.retrieval import SearchedSlide, WithinSlideNeighbors, searched_slide
+from plismbench.pairs import SlidePair
+from plismbench.search.engine import Engine
+from plismbench.search.vectors import Int64, PrincipalAxes, SlideVectors, principal_axes
+from plismbench.tissue import Tissue, tissue_of
+
+_AXES_FROM = 8  # slides that the principal axes are found on: enough to see stainings and scanners shift
+
+
+class SlideCache:
+    """The slides of a store as they are needed, searched; a bounded number is held.
+
+    Args:
+        store: the vectors.
+        dataset: whose tiles they are.
+        names: the slides that will be asked for.
+        rows: the tiles that are used.
+        limit: neighbours of each tile within its slide.
+        engine: what searches.
+        readers: read and search some slides side by side.
+        capacity: slides held at once, at least 2.
+    """
+
+    def __init__(
+        self,
+        store: EmbeddingStore,
+        dataset: RegisteredDataset,
+        names: Sequence[Slide],
+        rows: Int64,
+        limit: int,
+        engine: Engine[Any],
+        readers: ThreadMap,
+        capacity: int,
+    ) -> None:
+        self._store, self._dataset, self._names, self._rows = store, dataset, sorted(names), rows
+        self._limit, self._engine, self._readers, self._capacity = limit, engine, readers, capacity
+        self._finding_axes = Lock()
+        self._loaded: dict[Slide, SearchedSlide] = {}
+        self._own: dict[Slide, WithinSlideNeighbors] = {}  # small, costly to recompute: kept when vectors are evicted
+
+    @cached_property
+    def tissue(self) -> Tissue:
+        """The core of every tile that is used."""
+        return tissue_of(self._dataset, self._xy).at(self._rows)
+
+    @cached_property
+    def _xy(self) -> npt.NDArray[np.int32]:
+        slide = self._names[0]
+        xy = self._store.read(slide).xy
+        if len(xy) != self._dataset.tiles_per_slide:
+            raise InvalidInput(
+                f"{slide} has {len(xy):,} tiles; a slide of '{self._dataset.name}' has"
+                f" {self._dataset.tiles_per_slide:,}.",
+                hint=f"Extract it again with --slides {slide} --existing replace.",
+            )
+        return xy
+
+    @cached_property
+    def _axes(self) -> PrincipalAxes:
+        some = self._names[:: max(1, len(self._names) // _AXES_FROM)][:_AXES_FROM]
+        return principal_axes(map(self._read, some))
+
+    def _common_axes(self) -> PrincipalAxes:
+        with self._finding_axes:
+            return self._axes
+
+    def tasks(
+        self, pairs: Sequence[SlidePair], wanted: Iterable[Slide]
+    ) -> list[tuple[SlidePair, SearchedSlide, SearchedSlide]]:
+        """The tasks of ``PairMetrics``. Nothing else holds the slides, so that they go when they are done.
+
+        Args:
+            pairs: of no more slides than are held at once.
+            wanted: the slides of these pairs and of the next: where there is no room, others go first.
+        """
+        needed = {slide for pair in pairs for slide in (pair.a, pair.b)}
+        absent = sorted(needed - self._loaded.keys())
+        keep, n_over = set(wanted), max(0, len(self._loaded) + len(absent) - self._capacity)
+        for slide in sorted(self._loaded, key=lambda slide: slide in keep)[:n_over]:
+            del self._loaded[slide]
+        for slide, searched in zip(absent, self._readers.map(self._search, absent), strict=True):
+            self._own[slide], self._loaded[slide] = searched.own, searched
+        return [(pair, self._loaded[pair.a], self._loaded[pair.b]) for pair in pairs]
+
+    def _search(self, slide: Slide) -> SearchedSlide:
+        return searched_slide(self._read(slide), self._common_axes, self._limit, self._engine, self._own.get(slide))
+
+    def _read(self, slide: Slide) -> SlideVectors:
+        embeddings = self._store.read(slide)
+        if not np.array_equal(self._xy, embeddings.xy):
+            raise InvalidInput(
+                f"{slide} and {self._names[0]} have other tiles ({len(embeddings.xy):,} and {len(self._xy):,}, or at"
+                " other places), so rows do not match.",
+                hint=f"Extract the wrong one again, with --slides {slide} or {self._names[0]} --existing replace.",
+            )
+        every = len(self._rows) == len(embeddings.xy)
+        return SlideVectors(embeddings.vectors if every else embeddings.vectors[self._rows])
