@@ -23,8 +23,8 @@ def compare(
 ) -> None:
     """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
     from plismbench.extractors.registry import name_of
-    from plismbench.leaderboard.differences import compare as compared
-    from plismbench.reporting.differences import comparison_tables, comparison_text
+    from plismbench.leaderboard.comparison import compare as compared
+    from plismbench.reporting.comparison import comparison_tables, comparison_text
     from plismbench.reporting.printing import printable
     from plismbench.results.result import read_results
 

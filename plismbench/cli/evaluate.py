@@ -62,8 +62,8 @@ def evaluate(
     from plismbench.embeddings.opening import extracted_stores
     from plismbench.evaluation.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.slides import slide_notes
-    from plismbench.reporting.tables import summary_table, summary_text
-    from plismbench.results.result import read_result, told_apart
+    from plismbench.reporting.summary import summary_table, summary_text
+    from plismbench.results.result import read_result, with_distinct_signatures
     from plismbench.tiles.digests import slide_digests
 
     registered = find_dataset(dataset)
@@ -105,7 +105,7 @@ def evaluate(
         say(f"{evaluation.run.name}: wrote {evaluation.folder}")
     if by is not None and not any(pair.group is by.group for pair in slide_pairs(chosen)):
         say(f"--by {by} has nothing to show: no two of these slides differ in their {by} alone.")
-    results = told_apart(read_result(evaluation.folder) for evaluation in plans)
+    results = with_distinct_signatures(read_result(evaluation.folder) for evaluation in plans)
     if results and table_format is TableFormat.TABLE:
         show(summary_table(results, by))
     elif results:

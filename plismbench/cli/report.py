@@ -40,7 +40,7 @@ def report(
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.evaluation.failures import find_failures, pair_named
     from plismbench.leaderboard.leaderboard import leaderboards, published
-    from plismbench.reporting.pictures import write_pictures
+    from plismbench.reporting.figure_files import write_pictures
     from plismbench.reporting.report import report_html
     from plismbench.results.result import read_results
 

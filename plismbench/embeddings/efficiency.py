@@ -11,7 +11,7 @@ from plismbench.records import from_json
 from plismbench.storage import write_text
 from plismbench.workspace import EFFICIENCY_FILE, Workspace
 
-EFFICIENCY_SCHEMA = "plismbench.efficiency/1"
+EFFICIENCY_FORMAT = "plismbench.efficiency/1"
 REFERENCE = "h0-mini"
 """The model whose time is 1, as in table 2 of its paper (https://arxiv.org/abs/2501.16239)."""
 
@@ -49,7 +49,7 @@ class Efficiency:
     wall_seconds: float | None = None
     n_devices: int = 1
     n_together: int = 1
-    schema: str = EFFICIENCY_SCHEMA
+    schema: str = EFFICIENCY_FORMAT
 
     @property
     def setting(self) -> tuple[str, bool, bool]:
@@ -134,9 +134,9 @@ def read_efficiency(folder: Path) -> Efficiency | None:
         found = from_json(Efficiency, known)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Delete it; it holds nothing but times.") from error
-    if found.schema != EFFICIENCY_SCHEMA:
+    if found.schema != EFFICIENCY_FORMAT:
         raise CorruptFile(
-            f"{path} is {found.schema}; this version reads {EFFICIENCY_SCHEMA}.",
+            f"{path} is {found.schema}; this version reads {EFFICIENCY_FORMAT}.",
             hint="Delete it; it holds nothing but times.",
         )
     return found

@@ -13,7 +13,7 @@ from plismbench.records import from_json
 from plismbench.storage import write_text
 from plismbench.workspace import MANIFEST_FILE
 
-MANIFEST_SCHEMA = "plismbench.manifest/1"
+MANIFEST_FORMAT = "plismbench.manifest/1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Manifest:
     dataset_option: str = ""
     model_option: str = ""
     tiles_commit: dict[str, str] = field(default_factory=dict)
-    schema: str = MANIFEST_SCHEMA
+    schema: str = MANIFEST_FORMAT
 
     @property
     def name(self) -> str:
@@ -142,9 +142,9 @@ def read_manifest(path: Path) -> Manifest:
         _ = manifest.identity, manifest.dim
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract again with --existing replace.") from error
-    if manifest.schema != MANIFEST_SCHEMA:
+    if manifest.schema != MANIFEST_FORMAT:
         raise CorruptFile(
-            f"{path} is {manifest.schema}; this version reads {MANIFEST_SCHEMA}.",
+            f"{path} is {manifest.schema}; this version reads {MANIFEST_FORMAT}.",
             hint="Extract again with --existing replace.",
         )
     return manifest

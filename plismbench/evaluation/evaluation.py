@@ -15,16 +15,23 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
 from plismbench.evaluation.pair_metrics import PairMetrics
 from plismbench.evaluation.partial_results import Parts, cores_of, drop_parts, pairs_of
-from plismbench.evaluation.slide_cache import SlideCache
+from plismbench.evaluation.slide_cache import SlideCache, slides_that_fit
 from plismbench.execution.threads import ThreadMap, thread_budget
 from plismbench.machine import hardware, memory_bytes
 from plismbench.metrics.protocol import OWKIN, PROTOCOL, PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.pairs import SlidePair, slide_pairs
 from plismbench.results.aggregation import PAIR
-from plismbench.results.result import Result, Run, begin_result, is_finished, selection_name, summed_up, write_result
+from plismbench.results.result import (
+    Result,
+    Run,
+    begin_result,
+    is_finished,
+    selection_name,
+    summary_and_draws,
+    write_result,
+)
 from plismbench.search.engine import AUTO, engine, engine_for
-from plismbench.search.vectors import keeps_directions
 from plismbench.storage import folder_lock, require_writable, storage_errors
 from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
 
@@ -124,7 +131,7 @@ class Evaluation:
             )
         ks = self.run.ks
         pairs, cores = pairs_of(parts, ks), cores_of(parts, ks)
-        summary, draws = summed_up(pairs, cores, ks)
+        summary, draws = summary_and_draws(pairs, cores, ks)
         rate = len(self.todo) / seconds if self.todo else 0.0
         run = replace(self.run, seconds=round(seconds, 3), pairs_per_second=round(rate, 3))
         begin_result(self.folder)
@@ -236,28 +243,6 @@ def plan_evaluation(
 def default_memory() -> int:
     """Half of the machine's memory, in bytes."""
     return memory_bytes() // 2
-
-
-def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: int) -> int:
-    """How many slides are held at once.
-
-    Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
-    float16 as stored, float32 rotated, three float64 a tile, and its float64 directions if it keeps them.
-
-    Raises:
-        InvalidInput: if not even two fit.
-    """
-    neighbors = n_slides * n_tiles * (limit + 1) * 8
-    per_number = 2 + 4 + (8 if keeps_directions(n_tiles, dim) else 0)
-    per_slide = n_tiles * (dim * per_number + 4 + 3 * 8)
-    fit = (memory - neighbors) // per_slide
-    if fit < 2:
-        raise InvalidInput(
-            f"Two slides of {n_tiles:,} tiles at dim {dim:,} need {(neighbors + 2 * per_slide) / 1e9:.2g} GB;"
-            f" {memory / 1e9:.2g} GB are allowed.",
-            hint="Raise --memory, or ask for fewer tiles with --n-tiles.",
-        )
-    return min(n_slides, fit)
 
 
 def _own_tiles(store: EmbeddingStore, slides: Sequence[Slide]) -> dict[str, str]:

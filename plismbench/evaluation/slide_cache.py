@@ -15,10 +15,32 @@ from plismbench.execution.threads import ThreadMap
 from plismbench.metrics.retrieval import SearchedSlide, WithinSlideNeighbors, searched_slide
 from plismbench.pairs import SlidePair
 from plismbench.search.engine import Engine
-from plismbench.search.vectors import Int64, PrincipalAxes, SlideVectors, principal_axes
+from plismbench.search.vectors import Int64, PrincipalAxes, SlideVectors, keeps_directions, principal_axes
 from plismbench.tissue import Tissue, tissue_of
 
 _AXES_FROM = 8  # slides that the principal axes are found on: enough to see stainings and scanners shift
+
+
+def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: int) -> int:
+    """How many slides are held at once.
+
+    Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
+    float16 as stored, float32 rotated, three float64 a tile, and its float64 directions if it keeps them.
+
+    Raises:
+        InvalidInput: if not even two fit.
+    """
+    neighbors = n_slides * n_tiles * (limit + 1) * 8
+    per_number = 2 + 4 + (8 if keeps_directions(n_tiles, dim) else 0)
+    per_slide = n_tiles * (dim * per_number + 4 + 3 * 8)
+    fit = (memory - neighbors) // per_slide
+    if fit < 2:
+        raise InvalidInput(
+            f"Two slides of {n_tiles:,} tiles at dim {dim:,} need {(neighbors + 2 * per_slide) / 1e9:.2g} GB;"
+            f" {memory / 1e9:.2g} GB are allowed.",
+            hint="Raise --memory, or ask for fewer tiles with --n-tiles.",
+        )
+    return min(n_slides, fit)
 
 
 class SlideCache:

@@ -12,7 +12,7 @@ from plismbench.errors import CorruptFile
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.results.aggregation import TERMS
 
-LEADERBOARD_SCHEMA = "plismbench.leaderboard/1"
+LEADERBOARD_FORMAT = "plismbench.leaderboard/1"
 
 _HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
 _KINDS = {"name": str, "title": str, "license": str, "published": bool, "trained_on_plism": bool}
@@ -30,7 +30,7 @@ def board_text(boards: Sequence[Leaderboard]) -> str:
         }
         for board in boards
     ]
-    return json.dumps({"schema": LEADERBOARD_SCHEMA, "boards": records}, indent=2) + "\n"
+    return json.dumps({"schema": LEADERBOARD_FORMAT, "boards": records}, indent=2) + "\n"
 
 
 def row_fields(row: LeaderboardRow) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != LEADERBOARD_SCHEMA:
+        if content["schema"] != LEADERBOARD_FORMAT:
             raise CorruptFile(
-                f"{path} is {reprlib.repr(content['schema'])}; this version reads {LEADERBOARD_SCHEMA}.", hint=_HINT
+                f"{path} is {reprlib.repr(content['schema'])}; this version reads {LEADERBOARD_FORMAT}.", hint=_HINT
             )
         boards = tuple(
             Leaderboard(
@@ -67,9 +67,9 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
     except OSError as error:
         raise CorruptFile(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
     except KeyError as error:
-        raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: it has no {error}.", hint=_HINT) from error
+        raise CorruptFile(f"{path} is no {LEADERBOARD_FORMAT}: it has no {error}.", hint=_HINT) from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise CorruptFile(f"{path} is no {LEADERBOARD_SCHEMA}: {error}.", hint=_HINT) from error
+        raise CorruptFile(f"{path} is no {LEADERBOARD_FORMAT}: {error}.", hint=_HINT) from error
     places = Counter((row.name, board.signature) for board in boards for row in board.rows)
     for (name, signature), count in places.items():
         if count > 1:

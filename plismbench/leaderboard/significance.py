@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
+from plismbench.search.vectors import Float64
 
 
 def signed_rank(differences: Float64) -> float:

@@ -11,7 +11,7 @@ from plismbench.reporting.terminal import plain_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-PROFILE_SCHEMA = "plismbench.profile/1"
+PROFILE_FORMAT = "plismbench.profile/1"
 
 _HEADINGS = ("model", "params", "device", "precision", "batch", "tiles/s", "s/10k", "peak memory", "time")
 _WORDS = ("model", "device", "precision")
@@ -30,7 +30,7 @@ def profile_text(costs: Sequence[Efficiency], table_format: TableFormat) -> str:
     ]
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": PROFILE_SCHEMA, "models": rows}, indent=2)
+            return json.dumps({"schema": PROFILE_FORMAT, "models": rows}, indent=2)
         case TableFormat.CSV:
             return csv_text(rows)
     return document(_HEADINGS, _cells(costs), table_format, left=_WORDS)

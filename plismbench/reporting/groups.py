@@ -18,7 +18,7 @@ from plismbench.reporting.printing import (
 )
 from plismbench.reporting.terminal import TerminalTable
 
-GROUPS_SCHEMA = "plismbench.groups/1"
+GROUPS_FORMAT = "plismbench.groups/1"
 
 _COLUMNS = {
     f"{group.removeprefix('cross-')} {heading}": (str(group), metric)
@@ -42,9 +42,9 @@ def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:
     ]
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": GROUPS_SCHEMA, "rows": rows}, indent=2)
+            return json.dumps({"schema": GROUPS_FORMAT, "rows": rows}, indent=2)
         case TableFormat.CSV:
-            return csv_text({"schema": GROUPS_SCHEMA, **row} for row in rows)
+            return csv_text({"schema": GROUPS_FORMAT, **row} for row in rows)
     parts = []
     for table in tables:
         parts += [

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from plismbench.extraction.model_check import Finding
     from plismbench.extractors.spec import ExtractorSpec
 
-MODELS_SCHEMA = "plismbench.models/1"
-CHECK_SCHEMA = "plismbench.check/1"
+MODELS_FORMAT = "plismbench.models/1"
+CHECK_FORMAT = "plismbench.check/1"
 _LISTED = {
     "model": "name", "from": "left", "dim": "right", "params": "right", "tok": "right", "licence": "left",
     "here": "left", "needs": "left",
@@ -77,7 +77,7 @@ def models_text(registered: Sequence[Registration], table_format: TableFormat) -
     rows = [_row(entry) for entry in registered]
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": MODELS_SCHEMA, "models": rows}, indent=2)
+            return json.dumps({"schema": MODELS_FORMAT, "models": rows}, indent=2)
         case TableFormat.CSV:
             return csv_text(rows)
     words = [[str(value) for value in row.values()] for row in rows]
@@ -92,7 +92,7 @@ def spec_table(spec: "ExtractorSpec") -> "Table":
 def spec_text(spec: "ExtractorSpec", table_format: TableFormat) -> str:
     """The same as Markdown, CSV or JSON."""
     if table_format is TableFormat.JSON:
-        return json.dumps({"schema": MODELS_SCHEMA, "models": [_facts(spec)]}, indent=2)
+        return json.dumps({"schema": MODELS_FORMAT, "models": [_facts(spec)]}, indent=2)
     return _text(_SPEC, _fields(spec), table_format)
 
 
@@ -105,7 +105,7 @@ def findings_text(findings: Sequence["Finding"], table_format: TableFormat) -> s
     """The same as Markdown, CSV or JSON."""
     if table_format is TableFormat.JSON:
         rows = [asdict(finding) for finding in findings]
-        return json.dumps({"schema": CHECK_SCHEMA, "findings": rows}, indent=2)
+        return json.dumps({"schema": CHECK_FORMAT, "findings": rows}, indent=2)
     return _text(_CHECK, [_finding(finding) for finding in findings], table_format)
 
 

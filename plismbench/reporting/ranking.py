@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from plismbench.errors import UnknownName
-from plismbench.leaderboard.board_file import LEADERBOARD_SCHEMA, board_text, row_fields
+from plismbench.leaderboard.board_file import LEADERBOARD_FORMAT, board_text, row_fields
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.reporting.printing import (
     UNKNOWN,
@@ -20,7 +20,7 @@ from plismbench.reporting.printing import (
     remark,
 )
 from plismbench.reporting.terminal import TerminalTable
-from plismbench.results.uncertainty import FEWEST
+from plismbench.results.uncertainty import MIN_UNITS
 
 _BAR_WIDTH = 5
 _PLISM_MARK = "†"
@@ -125,7 +125,7 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, c
             return board_text(boards)
         case TableFormat.CSV:
             return csv_text(
-                {"schema": LEADERBOARD_SCHEMA, "signature": board.signature, **row_fields(row)}
+                {"schema": LEADERBOARD_FORMAT, "signature": board.signature, **row_fields(row)}
                 for board in boards
                 for row in board.rows
             )
@@ -154,7 +154,9 @@ def notes(board: Leaderboard) -> list[str]:
     if any(row.trained_on_plism for row in board.rows):
         found.append(f"{_PLISM_MARK} trained on PLISM")
     if any(row.score is not None and row.score_low is None and not row.published for row in board.rows):
-        found.append(f"Too little tissue for intervals: they take {FEWEST} cores, or 144 tiles. Ranks are not tested.")
+        found.append(
+            f"Too little tissue for intervals: they take {MIN_UNITS} cores, or 144 tiles. Ranks are not tested."
+        )
     if board.chance is not None:
         found.append(f"Scanner, staining, both: top-10 accuracy, by chance {number(board.chance, 4)}.")
     if board.timed_on:

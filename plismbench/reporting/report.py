@@ -10,13 +10,13 @@ from plismbench.dataset import DEMO, PLISM
 from plismbench.evaluation.failures import Failures
 from plismbench.leaderboard.leaderboard import Cost, Leaderboard
 from plismbench.pairs import Axis
-from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
+from plismbench.reporting.board_figures import cost_figure, forest_figure, scatter_figure
 from plismbench.reporting.failures import FailurePanel, failure_panels
-from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure, slides_figure
 from plismbench.reporting.printing import interval_text, number, parameters, printable
 from plismbench.reporting.ranking import notes, rank, times, undefined_terms
+from plismbench.reporting.result_figures import distribution_figure, groups_figure, matrix_figure, slides_figure
 from plismbench.reporting.slides import slide_notes
-from plismbench.reporting.tables import Cells, summary_cells
+from plismbench.reporting.summary import Cells, summary_cells
 from plismbench.results.aggregation import Hardest, hardest_between, top_k_metric
 from plismbench.results.result import Result
 
@@ -56,7 +56,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Breaks:
+class WeakestPairs:
     """Where a model does worst.
 
     Args:
@@ -83,7 +83,7 @@ class Section:
         notes: what stands below it.
         doubts: slides that may not be what they are called.
         metric: the accuracy that the section is about, as a heading.
-        breaks: of each of the models.
+        weakest_pairs: of each of the models.
         summary: median (IQR) over every pair group, in the order of the ranking.
         overview: title and plot of the ranking, those that are defined.
         groups: title and plot; one a metric.
@@ -96,7 +96,7 @@ class Section:
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
     metric: str
-    breaks: tuple[Breaks, ...]
+    weakest_pairs: tuple[WeakestPairs, ...]
     summary: Cells
     overview: tuple[Picture, ...]
     groups: tuple[Picture, ...]
@@ -173,8 +173,8 @@ def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[Fai
         notes=(*undefined_terms(board), *notes(board)),
         doubts=tuple(slide_notes(own)),
         metric=title,
-        breaks=tuple(
-            Breaks(result.run.name, *(hardest_between(result.summary, axis, retrieval) for axis in Axis))
+        weakest_pairs=tuple(
+            WeakestPairs(result.run.name, *(hardest_between(result.summary, axis, retrieval) for axis in Axis))
             for result in own
         ),
         summary=summary_cells(own),

@@ -13,7 +13,7 @@ Schema = dict[str, pl.DataType]
 PAIR = ("staining_a", "scanner_a", "staining_b", "scanner_b")
 """The columns that name a pair."""
 
-PROPORTION = ("random_cosine", "cosine_lift", "centred_cosine")
+COSINE_CONTEXT = ("random_cosine", "cosine_lift", "centred_cosine")
 """What stands beside the published numbers: see ``plismbench.metrics.cosine``."""
 
 SUMMARY_SCHEMA: Schema = {
@@ -48,8 +48,8 @@ def core_metrics(ks: Iterable[int]) -> tuple[str, ...]:
 
 
 def metric_names(ks: Iterable[int]) -> tuple[str, ...]:
-    """The metric columns of a pair table: ``cosine``, one accuracy for each k, then ``PROPORTION``."""
-    return ("cosine", *(top_k_metric(k) for k in ks), *PROPORTION)
+    """The metric columns of a pair table: ``cosine``, one accuracy for each k, then ``COSINE_CONTEXT``."""
+    return ("cosine", *(top_k_metric(k) for k in ks), *COSINE_CONTEXT)
 
 
 def pair_schema(ks: Iterable[int]) -> Schema:

@@ -22,9 +22,9 @@ from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootst
 from plismbench.storage import storage_errors, write_text, writing
 from plismbench.workspace import CORES_FILE, DRAWS_FILE, PAIRS_FILE, RUN_FILE, SUMMARY_FILE, Workspace
 
-RUN_SCHEMA = "plismbench.run/3"
+RUN_FORMAT = "plismbench.run/3"
 
-REPORT_SCHEMA: Schema = SUMMARY_SCHEMA | INTERVAL_SCHEMA
+SUMMARY_FILE_SCHEMA: Schema = SUMMARY_SCHEMA | INTERVAL_SCHEMA
 """Columns of ``summary.parquet``: every statistic with the interval of its median."""
 
 
@@ -42,7 +42,7 @@ class Run:
         ks: cut-offs of the retrieval accuracies.
         vectors: digest of the vectors that were compared, see ``EmbeddingStore.content``.
         tiles_commit: of each repository on the Hub that tiles were read from; of a data set of one's own, under
-            its name, the digest of its files; see `told_apart`.
+            its name, the digest of its files; see `with_distinct_signatures`.
         precision: of the forward pass.
         protocol: name of the definitions of the numbers.
         engine, device, hardware, versions, seconds, pairs_per_second: where and how it ran, and
@@ -69,7 +69,7 @@ class Run:
     seconds: float = 0.0
     pairs_per_second: float = 0.0
     protocol: str = PROTOCOL
-    schema: str = RUN_SCHEMA
+    schema: str = RUN_FORMAT
 
     @property
     def shown_k(self) -> int:
@@ -108,7 +108,7 @@ class Result:
     Args:
         run: what made it.
         pairs: one row a pair of slides, of ``pair_schema(run.ks)``.
-        summary: one row a group and metric, of ``REPORT_SCHEMA``.
+        summary: one row a group and metric, of ``SUMMARY_FILE_SCHEMA``.
         cores: one row a pair and core, of ``core_schema(run.ks)``.
         draws: one row a draw of the bootstrap, of ``DRAWS_SCHEMA``.
     """
@@ -143,7 +143,7 @@ def is_outdated(run: Run, workspace: Workspace) -> bool:
     return store.manifest.fingerprint != run.fingerprint
 
 
-def told_apart(results: Iterable[Result]) -> list[Result]:
+def with_distinct_signatures(results: Iterable[Result]) -> list[Result]:
     """The results; those of one signature but other tiles, as ``tiles_commit`` says, get signatures of their own.
 
     Where a revision such as ``main`` stood for more than one commit, it is called ``main:COMMIT``, with
@@ -164,7 +164,7 @@ def _named_by_commit(result: Result, commits: Mapping[tuple[str, str], set[str]]
     return replace(result, run=replace(run, revision=":".join([run.revision, *own])))
 
 
-def summed_up(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def summary_and_draws(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The summary and the draws that follow from a pair table and its core table."""
     intervals, draws = bootstrap(pairs, cores, ks)
     return summarise(pairs, ks).join(intervals, on=["group", "metric"], maintain_order="left"), draws
@@ -232,9 +232,9 @@ def read_result(folder: Path) -> Result:
     try:
         record = json.loads(run_file.read_text(encoding="utf-8"))
         if isinstance(record, dict):
-            if record["schema"] != RUN_SCHEMA:
+            if record["schema"] != RUN_FORMAT:
                 raise CorruptFile(
-                    f"{run_file} is {record['schema']}; this version reads {RUN_SCHEMA}.",
+                    f"{run_file} is {record['schema']}; this version reads {RUN_FORMAT}.",
                     hint="Run `plismbench evaluate` again.",
                 )
             signature = record.pop("signature")
@@ -259,7 +259,7 @@ def read_results(workspace: Workspace) -> list[Result]:
         DuplicateName: if two are of one model under one signature, as a copied folder is.
     """
     found = [(folder, read_result(folder)) for folder in workspace.evaluated()]
-    results = told_apart(result for _, result in found)
+    results = with_distinct_signatures(result for _, result in found)
     owners: dict[tuple[str, str], Path] = {}
     for (folder, _), result in zip(found, results, strict=True):
         owner = owners.setdefault((result.run.name, result.run.signature), folder)
@@ -274,7 +274,7 @@ def read_results(workspace: Workspace) -> list[Result]:
 def _schemas(ks: Sequence[int]) -> dict[str, Schema]:
     return {
         PAIRS_FILE: pair_schema(ks),
-        SUMMARY_FILE: REPORT_SCHEMA,
+        SUMMARY_FILE: SUMMARY_FILE_SCHEMA,
         CORES_FILE: core_schema(ks),
         DRAWS_FILE: DRAWS_SCHEMA,
     }

@@ -24,12 +24,13 @@ import numpy.typing as npt
 import polars as pl
 
 from plismbench.results.aggregation import PAIR, TERMS, Schema, core_metrics, in_groups, metric_names
+from plismbench.search.vectors import Float64
 
 N_DRAWS = 2_000
 SEED = 42
 LEVEL = 0.95
 
-FEWEST = 6
+MIN_UNITS = 6
 """Units, be they cores, stainings or scanners: of five, two would be drawn, and often one and the same."""
 _ENOUGH = 0.9  # share of the draws in which a group must have pairs for its interval to mean anything
 _DIGITS = 6  # further ones depend on the order of summation
@@ -41,8 +42,6 @@ INTERVAL_SCHEMA: Schema = {
     "metric": pl.String(),
     **dict.fromkeys(("low", "high", "slide_low", "slide_high"), pl.Float64()),
 }
-
-Float64 = npt.NDArray[np.float64]
 
 
 class Unit(StrEnum):
@@ -123,7 +122,7 @@ def core_medians(pairs: pl.DataFrame, cores: pl.DataFrame, metric: str) -> dict[
     ordered = cores.sort(*PAIR, "core")
     tiles = ordered["tiles"].to_numpy().reshape(len(pairs), -1)[0].astype(np.float64)
     n_cores = len(tiles)
-    if n_cores < FEWEST:
+    if n_cores < MIN_UNITS:
         return {}
     counts = _counts(np.random.default_rng(SEED), n_cores)
     shares = counts / (counts @ tiles)[:, None] / tiles_per_count(metric)
@@ -223,7 +222,7 @@ def slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
     for axis in ("staining", "scanner"):
         first, second = (pairs[f"{axis}_{side}"].to_list() for side in "ab")
         place = {name: number for number, name in enumerate(sorted({*first, *second}))}
-        if 1 < len(place) < FEWEST:
+        if 1 < len(place) < MIN_UNITS:
             return None
         counts = np.ascontiguousarray(_counts(random, len(place)).T, np.int32)
         for row, a, b in zip(weights, first, second, strict=True):

@@ -12,7 +12,7 @@ from plismbench.errors import RejectedSubmission, few_of
 from plismbench.storage import writing
 from plismbench.workspace import CORES_FILE, DRAWS_FILE, MANIFEST_FILE, PAIRS_FILE, RUN_FILE, SUMMARY_FILE
 
-SUBMISSION_SCHEMA = "plismbench.submission/1"
+SUBMISSION_FORMAT = "plismbench.submission/1"
 SUBMISSION_FILE = "submission.json"
 SUFFIX = ".plismbench.zip"
 
@@ -27,7 +27,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the same result gives the same archive
 def write_archive(path: Path, files: Mapping[str, bytes], signature: str) -> None:
     """Writes an archive of ``FILES`` and a seal: schema, signature and the SHA-256 of each."""
     seal = {
-        "schema": SUBMISSION_SCHEMA,
+        "schema": SUBMISSION_FORMAT,
         "signature": signature,
         "sha256": {name: hashlib.sha256(files[name]).hexdigest() for name in FILES},
     }
@@ -55,8 +55,8 @@ def read_archive(path: Path) -> tuple[str, dict[str, bytes]]:
         schema, signature, sums = seal["schema"], seal["signature"], dict(seal["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise RejectedSubmission(f"{SUBMISSION_FILE} cannot be read: {error}.") from error
-    if schema != SUBMISSION_SCHEMA:
-        raise RejectedSubmission(f"It is {schema}; this version reads {SUBMISSION_SCHEMA}.")
+    if schema != SUBMISSION_FORMAT:
+        raise RejectedSubmission(f"It is {schema}; this version reads {SUBMISSION_FORMAT}.")
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != sums.get(name):
             raise RejectedSubmission(f"{name} is not what was packed: its checksum differs.")

@@ -16,7 +16,7 @@ from plismbench.errors import RejectedSubmission
 from plismbench.metrics.protocol import OWKIN
 from plismbench.pairs import slide_pairs
 from plismbench.results.aggregation import PAIR, core_metrics, metric_names, top_k_metric
-from plismbench.results.result import Result, summed_up
+from plismbench.results.result import Result, summary_and_draws
 from plismbench.results.uncertainty import INTERVAL_SCHEMA, tiles_per_count
 
 _CLOSE = 1e-9  # of sums in another order
@@ -93,7 +93,7 @@ def _check_pairs_follow(result: Result) -> None:
 
 
 def _check_summary_follows(result: Result) -> None:
-    expected, draws = summed_up(result.pairs, result.cores, result.run.ks)
+    expected, draws = summary_and_draws(result.pairs, result.cores, result.run.ks)
     if not result.summary.select("group", "metric", "n_pairs").equals(expected.select("group", "metric", "n_pairs")):
         raise RejectedSubmission("Its summary has other groups, metrics or numbers of pairs than its pairs make.")
     for name in expected.columns[3:]:

@@ -48,7 +48,7 @@ def test_figures_go_to_the_folder_of_png(run, extracted, tmp_path, monkeypatch):
         assert len(results) == 2
         return [folder / "1.png", folder / "2.png"]
 
-    monkeypatch.setattr("plismbench.reporting.pictures.write_pictures", write)
+    monkeypatch.setattr("plismbench.reporting.figure_files.write_pictures", write)
     run("evaluate", "--dataset", "tiny")
     outcome = run("report", "--dataset", "tiny", "--png", tmp_path / "figures")
     assert outcome.out.splitlines() == [str(extracted.report), *(str(tmp_path / f"figures/{n}.png") for n in (1, 2))]
@@ -58,7 +58,7 @@ def test_png_without_its_package_is_one_line(run, extracted, tmp_path, monkeypat
     def fail(*_):
         raise MissingPackage("--png needs a package.", hint="pip install plismbench[png]")
 
-    monkeypatch.setattr("plismbench.reporting.pictures.write_pictures", fail)
+    monkeypatch.setattr("plismbench.reporting.figure_files.write_pictures", fail)
     run("evaluate", "--dataset", "tiny")
     outcome = run("report", "--dataset", "tiny", "--png", tmp_path)
     assert outcome.code == 3

@@ -25,7 +25,7 @@ from plismbench.errors import (
     MissingEmbeddings,
     UnknownName,
 )
-from plismbench.evaluation.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation, slides_that_fit
+from plismbench.evaluation.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.pairs import slide_pairs
 from plismbench.results.aggregation import PAIR, metric_names
@@ -187,8 +187,6 @@ def test_directions_that_small_slides_keep_count_and_leave_no_trace(tmp_path, st
 def test_memory_for_less_than_two_slides_is_refused(tmp_path, store):
     with pytest.raises(InvalidInput, match=r"Two slides of 20 tiles at dim 8 need .* GB; .* GB are allowed"):
         plan(tmp_path, store, memory=bytes_for(2) - 1)
-    with pytest.raises(InvalidInput, match=r"need 0\.73 GB; 0\.1 GB are allowed"):
-        slides_that_fit(10**8, 91, 16_278, 3_072, 10)
 
 
 def test_no_more_slides_are_read_than_the_order_needs(tmp_path, store, monkeypatch):

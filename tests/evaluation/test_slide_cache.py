@@ -4,6 +4,7 @@ import pytest
 from stores import SLIDES, make_cache, make_store, make_vectors
 
 from plismbench.errors import InvalidInput
+from plismbench.evaluation.slide_cache import slides_that_fit
 from plismbench.pairs import SlidePair
 from plismbench.search.engine import engine
 
@@ -27,3 +28,8 @@ def test_rows_that_are_not_there_are_refused(tmp_path):
     short = make_store(tmp_path, make_vectors(tiles=30))
     with pytest.raises(InvalidInput, match="has 30 tiles"):
         _ = make_cache(short, n_tiles=70).tissue
+
+
+def test_memory_for_less_than_two_slides_is_refused():
+    with pytest.raises(InvalidInput, match=r"need 0\.73 GB; 0\.1 GB are allowed"):
+        slides_that_fit(10**8, 91, 16_278, 3_072, 10)

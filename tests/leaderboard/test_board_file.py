@@ -7,7 +7,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile
-from plismbench.leaderboard.board_file import LEADERBOARD_SCHEMA, board_text, read_boards, row_fields
+from plismbench.leaderboard.board_file import LEADERBOARD_FORMAT, board_text, read_boards, row_fields
 from plismbench.leaderboard.leaderboard import leaderboards, published
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
@@ -80,7 +80,7 @@ def changed(field, value):
         (changed("cosine_low", float("inf")), "cosine is inf"),
         (lambda told: told.pop("boards"), "has no 'boards'"),
         (lambda told: told.update(boards=3), "not iterable"),
-        (lambda told: told.update(schema="plismbench.leaderboard/9"), f"this version reads {LEADERBOARD_SCHEMA}"),
+        (lambda told: told.update(schema="plismbench.leaderboard/9"), f"this version reads {LEADERBOARD_FORMAT}"),
         (lambda told: told.pop("schema"), "has no 'schema'"),
     ],
 )

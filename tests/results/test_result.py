@@ -16,7 +16,7 @@ from plismbench.results.result import (
     read_results,
     selection_name,
     slides_digest,
-    told_apart,
+    with_distinct_signatures,
     write_result,
 )
 from plismbench.workspace import Workspace
@@ -78,8 +78,8 @@ def test_unlike_commits_of_one_repository_are_told_apart_and_nothing_else():
     }
     results = [make_result(name, tiles_commit=known) for name, known in commits.items()]
     alike = [result for result in results if result.run.name != "c"]
-    assert [result.run for result in told_apart(alike)] == [result.run for result in alike]
-    assert [result.run.signature.partition("|")[0] for result in told_apart(results)] == [
+    assert [result.run for result in with_distinct_signatures(alike)] == [result.run for result in alike]
+    assert [result.run.signature.partition("|")[0] for result in with_distinct_signatures(results)] == [
         "plism@main:111111111111",
         "plism@main:111111111111",
         "plism@main:222222222222",
@@ -87,7 +87,10 @@ def test_unlike_commits_of_one_repository_are_told_apart_and_nothing_else():
         "plism@main",
     ]
     other_tiles = make_result("c", n_tiles=460, tiles_commit=commits["c"])  # another signature anyway
-    assert [result.run for result in told_apart([results[0], other_tiles])] == [results[0].run, other_tiles.run]
+    assert [result.run for result in with_distinct_signatures([results[0], other_tiles])] == [
+        results[0].run,
+        other_tiles.run,
+    ]
 
 
 def test_a_choice_of_slides_has_its_own_folder():

@@ -6,7 +6,7 @@ import pytest
 from submission_files import forge, make_submission, members
 
 from plismbench.errors import RejectedSubmission
-from plismbench.submissions.archive import FILES, SUBMISSION_SCHEMA, read_archive, write_archive
+from plismbench.submissions.archive import FILES, SUBMISSION_FORMAT, read_archive, write_archive
 
 CONTENT = {name: name.encode() * 10 for name in FILES}
 
@@ -30,7 +30,7 @@ def test_the_same_result_gives_the_same_bytes(archive, tmp_path):
 def test_a_real_one_is_small(tmp_path):
     path, _ = make_submission(tmp_path)
     assert path.stat().st_size < 150_000
-    assert json.loads(members(path)["submission.json"])["schema"] == SUBMISSION_SCHEMA
+    assert json.loads(members(path)["submission.json"])["schema"] == SUBMISSION_FORMAT
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -17,7 +17,7 @@ from plismbench.tiles.shards import READERS
 from plismbench.workspace import Workspace
 
 INDEX_FILE = "index.json"
-INDEX_SCHEMA = "plismbench.index/1"
+INDEX_FORMAT = "plismbench.index/1"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Index:
     revision: str
     commit: str
     files: tuple[PublishedFile, ...]
-    schema: str = INDEX_SCHEMA
+    schema: str = INDEX_FORMAT
 
     def needed(self, slides: Iterable[Slide]) -> tuple[PublishedFile, ...]:
         """The files that have tiles of some slides.
@@ -108,8 +108,8 @@ def read_index(folder: Path) -> Index | None:
         fields = json.loads(path.read_text(encoding="utf-8"))
         files = tuple(PublishedFile(**file | {"slides": tuple(file["slides"])}) for file in fields.pop("files"))
         index = Index(Layout(fields.pop("layout")), files=files, **fields)
-        if index.schema != INDEX_SCHEMA:
-            raise ValueError(f"it is {index.schema}, and this version reads {INDEX_SCHEMA}")
+        if index.schema != INDEX_FORMAT:
+            raise ValueError(f"it is {index.schema}, and this version reads {INDEX_FORMAT}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, PlismbenchError) as error:

@@ -8,7 +8,7 @@ from synthetic_results import make_result
 
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.printing import TableFormat
-from plismbench.reporting.tables import summary_table, summary_text
+from plismbench.reporting.summary import summary_table, summary_text
 
 
 def render(table, width=80):

@@ -13,7 +13,8 @@ from plismbench.leaderboard.significance import holm, signed_rank
 from plismbench.pairs import Axis
 from plismbench.results.aggregation import PAIR, TERMS, Schema, core_metrics, medians_between, top_k_metric
 from plismbench.results.result import Result
-from plismbench.results.uncertainty import FEWEST, Float64, Unit, core_medians, known_interval, tiles_per_count
+from plismbench.results.uncertainty import MIN_UNITS, Unit, core_medians, known_interval, tiles_per_count
+from plismbench.search.vectors import Float64
 
 SCORE = "score"
 
@@ -141,7 +142,7 @@ def core_scores(result: Result) -> dict[str, float]:
 def _pairwise(results: Sequence[Result]) -> tuple[PairwiseComparison, ...]:
     first, *others = results
     gaps = {other.run.name: _gaps_of_cores(first, other) for other in others}
-    p_values = {name: signed_rank(gap) for name, gap in gaps.items() if len(gap) >= FEWEST}
+    p_values = {name: signed_rank(gap) for name, gap in gaps.items() if len(gap) >= MIN_UNITS}
     corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     metric = top_k_metric(first.run.shown_k)
     return tuple(

@@ -6,7 +6,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.leaderboard import Cost, Leaderboard, LeaderboardRow, leaderboards, published
-from plismbench.reporting.board_plots import cost_figure, forest_figure, scatter_figure
+from plismbench.reporting.board_figures import cost_figure, forest_figure, scatter_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
 

@@ -8,7 +8,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.pairs import Axis
-from plismbench.reporting.plots import distribution_figure, groups_figure, matrix_figure, slides_figure
+from plismbench.reporting.result_figures import distribution_figure, groups_figure, matrix_figure, slides_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
 

@@ -15,7 +15,7 @@ from plismbench.results.result import Result
 if TYPE_CHECKING:
     import polars as pl
 
-SUMMARY_SCHEMA_ID = "plismbench.summary/1"
+SUMMARY_FORMAT = "plismbench.summary/1"
 
 
 def summary_table(results: Sequence[Result], axis: Axis | None = None) -> TerminalTable:
@@ -43,9 +43,9 @@ def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axi
     )
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": SUMMARY_SCHEMA_ID, "rows": list(rows)}, indent=2)
+            return json.dumps({"schema": SUMMARY_FORMAT, "rows": list(rows)}, indent=2)
         case TableFormat.CSV:
-            return csv_text({"schema": SUMMARY_SCHEMA_ID, **row} for row in rows)
+            return csv_text({"schema": SUMMARY_FORMAT, **row} for row in rows)
     cells = summary_cells(results, axis)
     return document(cells.headings, cells.rows, table_format, left=("model", "pairs"))
 

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from plismbench.leaderboard.differences import Comparison, PairwiseComparison
+from plismbench.leaderboard.comparison import Comparison, PairwiseComparison
 from plismbench.pairs import Axis
 from plismbench.reporting.printing import UNKNOWN, TableFormat, caption, csv_text, document, number, printable, remark
 from plismbench.reporting.terminal import TerminalTable
-from plismbench.results.uncertainty import FEWEST
+from plismbench.results.uncertainty import MIN_UNITS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-COMPARISON_SCHEMA = "plismbench.comparison/1"
+COMPARISON_FORMAT = "plismbench.comparison/1"
 
 _HEADINGS = ("term", "first", "second", "difference", "95 % by core", "95 % by slide")
 _SHOWN = 5  # of the contrasts of an axis; the data have all
@@ -46,11 +46,11 @@ def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat
     match table_format:
         case TableFormat.JSON:
             return json.dumps(
-                {"schema": COMPARISON_SCHEMA, "comparisons": [_fields(found) for found in comparisons]}, indent=2
+                {"schema": COMPARISON_FORMAT, "comparisons": [_fields(found) for found in comparisons]}, indent=2
             )
         case TableFormat.CSV:
             return csv_text(
-                {"schema": COMPARISON_SCHEMA, "signature": comparison.signature}
+                {"schema": COMPARISON_FORMAT, "signature": comparison.signature}
                 | {"first_model": pairwise.first, "second_model": pairwise.second}
                 | {"difference": difference.value, **asdict(difference)}
                 for comparison in comparisons
@@ -99,7 +99,7 @@ def _terms(pairwise: PairwiseComparison) -> list[list[str]]:
 
 def _verdict(pairwise: PairwiseComparison) -> str:
     if pairwise.p_value is None or pairwise.corrected is None:
-        return f"Nothing is tested: it takes {FEWEST} cores with a score; got {pairwise.n_cores}."
+        return f"Nothing is tested: it takes {MIN_UNITS} cores with a score; got {pairwise.n_cores}."
     better = f"Better in {pairwise.n_better} of {pairwise.n_cores} cores"
     return f"{better}; one-sided signed-rank p = {pairwise.p_value:.2g}, after Holm {pairwise.corrected:.2g}."
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
-from plismbench.leaderboard.differences import Comparison, compare
-from plismbench.reporting.differences import comparison_tables, comparison_text
+from plismbench.leaderboard.comparison import Comparison, compare
+from plismbench.reporting.comparison import comparison_tables, comparison_text
 from plismbench.reporting.printing import TableFormat
 
 SLIDES = tuple(

@@ -9,7 +9,7 @@ from synthetic_results import CORES, make_result, make_tables
 
 from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
 from plismbench.errors import InvalidInput
-from plismbench.leaderboard.differences import SCORE, compare, core_scores
+from plismbench.leaderboard.comparison import SCORE, compare, core_scores
 from plismbench.leaderboard.leaderboard import leaderboards
 from plismbench.results.aggregation import PAIR, TERMS
 from plismbench.results.uncertainty import Unit, core_medians, known_interval

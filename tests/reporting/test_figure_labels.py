@@ -1,6 +1,6 @@
 import pytest
 
-from plismbench.reporting.labels import label_places
+from plismbench.reporting.figure_labels import label_places
 
 
 def test_a_name_alone_stands_above_its_point():

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard.leaderboard import Cost, Leaderboard, LeaderboardRow, efficient
+from plismbench.reporting.figure_labels import label_places
 from plismbench.reporting.figure_style import ACCENT, axis, error_bars, layout, names_axis, short_names, whole_name
-from plismbench.reporting.labels import label_places
 from plismbench.reporting.printing import interval_text, number, parameters
 
 if TYPE_CHECKING:

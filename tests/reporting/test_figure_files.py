@@ -8,7 +8,7 @@ from synthetic_results import make_result
 from plismbench.dataset import Slide
 from plismbench.errors import MissingPackage
 from plismbench.leaderboard.leaderboard import leaderboards, published
-from plismbench.reporting.pictures import write_pictures
+from plismbench.reporting.figure_files import write_pictures
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR") for scanner in ("AT2", "P"))
 
