@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from plismbench.pairs import Axis, PairGroup
 from plismbench.results.aggregation import PAIR, TERMS, Schema, core_metrics, in_groups, metric_names
 from plismbench.search.vectors import Float64
 
@@ -63,7 +64,8 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
         Two tables. ``INTERVAL_SCHEMA``: the interval of every median of ``summarise``, by cores
         (null for a metric that is no mean over tiles, and with fewer than 6 cores) and by slides
         (null with 2 to 5 stainings or scanners, and where a group is empty in more than a tenth of
-        the draws); null for what a pair of the group lacks.
+        the draws; all pairs are taken from draws of several of either); null for what a pair
+        of the group lacks.
         ``DRAWS_SCHEMA``: the four terms of the score, draw by draw, 2,000 by cores, then 2,000 by
         slides; null where undefined.
     """
@@ -78,6 +80,8 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
         if weights is None:
             break
         of_group = weights[rows]
+        if group == PairGroup.ALL:
+            of_group = of_group * _mixed(pairs, weights)
         for metric in metric_names(ks):
             values = pairs[metric].to_numpy()[rows]
             if np.isfinite(values).all():
@@ -204,6 +208,12 @@ def _members(pairs: pl.DataFrame) -> dict[str, npt.NDArray[np.uint32]]:
     """The rows of a pair table that are in each group."""
     numbered = in_groups(pairs.with_row_index("row")).select("row", "group")
     return {str(group): rows["row"].to_numpy() for (group,), rows in numbered.group_by("group")}
+
+
+def _mixed(pairs: pl.DataFrame, weights: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """(n_draws,): not of one staining alone, nor of one scanner, whose pairs stand for no others."""
+    differ = [(pairs[f"{axis}_a"] != pairs[f"{axis}_b"]).to_numpy() for axis in Axis]
+    return np.all([weights[rows].any(axis=0) for rows in differ if rows.any()], axis=0)
 
 
 def slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:

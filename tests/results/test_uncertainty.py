@@ -76,7 +76,7 @@ def test_draws_of_slides_weigh_a_pair_by_the_counts_of_its_stainings_and_scanner
     draws = drawn[1].filter(unit="slide")
     random = np.random.default_rng(42)
     stainings, scanners = counts_of(len(STAININGS), random), counts_of(len(SCANNERS), random)
-    for number in (0, 3, 1_999):
+    for number in (0, 3, 1_998):
         weight = dict(zip(STAININGS, stainings[number].tolist(), strict=True))
         weight |= dict(zip(SCANNERS, scanners[number].tolist(), strict=True))
         values = [
@@ -85,6 +85,15 @@ def test_draws_of_slides_weigh_a_pair_by_the_counts_of_its_stainings_and_scanner
             for _ in range(math.prod(weight[condition] for condition in {pair[column] for column in PAIR}))
         ]
         assert draws["cosine"][number] == pytest.approx(np.median(values), abs=1e-6)
+
+
+def test_all_pairs_are_those_of_several_stainings_and_scanners(drawn):
+    """Of six scanners three are drawn, and in one draw of 36 thrice the same: its pairs are no sample of all."""
+    draws = drawn[1].filter(unit="slide")
+    random = np.random.default_rng(42)
+    alone = [(counts_of(len(names), random) > 0).sum(axis=1) == 1 for names in (STAININGS, SCANNERS)]
+    assert draws["cosine"].is_null().to_list() == (alone[0] | alone[1]).tolist()
+    assert 0 < alone[0].sum() < alone[1].sum() < 0.1 * N_DRAWS
 
 
 def test_every_median_has_its_interval(tables, drawn):
