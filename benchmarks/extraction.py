@@ -43,9 +43,9 @@ from plismbench.extractors.inference.extractor import (
 )
 from plismbench.extractors.spec import Precision
 from plismbench.machine import n_cpus
-from plismbench.tiles.png import decode_png
-from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.decoding import decode_png
 from plismbench.tiles.source import TileBatch
+from plismbench.tiles.thread_pool import in_order, threads
 from plismbench.workspace import Existing, Workspace
 
 STRIDE = 84

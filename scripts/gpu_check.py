@@ -40,7 +40,7 @@ from plismbench.extractors.inference.runner import Runner, make_runner, noise_ti
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.machine import n_cpus
 from plismbench.search.torch_matmul import TorchEngine
-from plismbench.tiles.png import decode_png
+from plismbench.tiles.decoding import decode_png
 from plismbench.tiles.source import TileBatch
 
 

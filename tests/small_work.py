@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from plismbench.execution.executor import UnderWay
+from plismbench.execution.executor import ItemProgress
 
 
 def square(place, items):
@@ -23,7 +23,7 @@ def count_down(items):
     for item in items:
         for step in range(3):
             time.sleep(0.3)
-            yield UnderWay(item, step + 1)
+            yield ItemProgress(item, step + 1)
         yield f"{item} done"
 
 

@@ -76,7 +76,7 @@ def _leave(code: int) -> NoReturn:
     Nor does who pressed Ctrl-C wait for torch and Ray to be taken apart, seconds on a busy machine:
     what this process started ends with it.
     """
-    from plismbench.tiles.prefetch import THREAD_NAME
+    from plismbench.tiles.thread_pool import THREAD_NAME
 
     if code in (_INTERRUPTED, _UNREAD) or any(thread.name == THREAD_NAME for thread in threading.enumerate()):
         for stream in (sys.stdout, sys.stderr):

@@ -59,7 +59,7 @@ class Manifest:
         return shlex.join([*model, "--dataset", self.dataset_option or self.dataset])
 
     @property
-    def published(self) -> Self:
+    def portable(self) -> Self:
         """This manifest without what only says where files are on this machine."""
         return replace(self, dataset_option="", model_option="")
 

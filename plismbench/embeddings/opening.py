@@ -30,13 +30,13 @@ class Opened:
         store: where the vectors go; nothing is written yet.
         todo: slides to write.
         skipped: slides that are there, and kept.
-        unlike: something else made what the folder holds; it must go before the first slide is written.
+        replaces_store: something else made what the folder holds; it must go before the first slide is written.
     """
 
     store: EmbeddingStore
     todo: tuple[Slide, ...]
     skipped: tuple[Slide, ...]
-    unlike: bool
+    replaces_store: bool
 
 
 def open_for_writing(
@@ -62,10 +62,10 @@ def open_for_writing(
             replaced as a whole; if a slide that stays was made from other files.
         StorageFailure: if there is something to write, and the store cannot be written.
     """
-    unlike = existing is Existing.REPLACE and _is_unlike(folder, manifest, slides)
+    replaces_store = existing is Existing.REPLACE and _replaces_store(folder, manifest, slides)
     digests = digests or {}
     store = replace(
-        EmbeddingStore(folder, manifest) if unlike else EmbeddingStore.create(folder, manifest), digests=digests
+        EmbeddingStore(folder, manifest) if replaces_store else EmbeddingStore.create(folder, manifest), digests=digests
     )
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
@@ -75,11 +75,11 @@ def open_for_writing(
         )
     skipped = there if existing is Existing.SKIP else ()
     todo = tuple(slide for slide in slides if slide not in skipped)
-    if not unlike:
+    if not replaces_store:
         store.require_made_from({slide: digest for slide, digest in digests.items() if slide not in todo})
     if todo:
         require_writable(folder)
-    return Opened(store, todo, skipped, unlike)
+    return Opened(store, todo, skipped, replaces_store)
 
 
 def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -> list[EmbeddingStore]:
@@ -109,7 +109,7 @@ def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -
     return stores
 
 
-def _is_unlike(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
+def _replaces_store(folder: Path, manifest: Manifest, slides: tuple[Slide, ...]) -> bool:
     """Whether something else made a store; an error if dropping it would lose slides not asked for."""
     if not (folder / MANIFEST_FILE).exists():
         return False

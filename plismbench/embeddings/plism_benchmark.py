@@ -22,7 +22,7 @@ _ROUNDED_OFF = 0.01  # the share of a vector that rounding may take, as of those
 
 
 @dataclass(frozen=True)
-class OfficialFeatures:
+class PlismBenchmarkSlide:
     """One slide as plism-benchmark stores it.
 
     Args:
@@ -34,7 +34,7 @@ class OfficialFeatures:
     embeddings: Embeddings
 
 
-def features_files(folder: Path) -> dict[Slide, Path]:
+def slide_files(folder: Path) -> dict[Slide, Path]:
     """The ``<slide id>/features.npy`` in a folder, for example ``GIVH_S60_to_GMH_S60.tif/features.npy``.
 
     Raises:
@@ -57,7 +57,7 @@ def features_files(folder: Path) -> dict[Slide, Path]:
     return found
 
 
-def read_features(path: Path, slide: Slide) -> OfficialFeatures:
+def read_slide(path: Path, slide: Slide) -> PlismBenchmarkSlide:
     """One slide's vectors, rounded to float16, in (x, y) order whatever the order of the file.
 
     Raises:
@@ -87,7 +87,7 @@ def read_features(path: Path, slide: Slide) -> OfficialFeatures:
     if lost.any():
         x, y = xy[np.argmax(lost)]
         raise NonFiniteValue(f"The vector of {slide}, tile ({x}, {y}), is too near 0 for float16.")
-    return OfficialFeatures(levels, embeddings)
+    return PlismBenchmarkSlide(levels, embeddings)
 
 
 def _rounded_off(vectors: npt.NDArray[np.floating], rounded: npt.NDArray[np.float16]) -> npt.NDArray[np.bool_]:

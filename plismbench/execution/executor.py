@@ -12,7 +12,7 @@ Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
-class UnderWay(Generic[Item]):
+class ItemProgress(Generic[Item]):
     """How far an item is that has no outcome yet.
 
     Args:
@@ -24,7 +24,7 @@ class UnderWay(Generic[Item]):
     n_done: int
 
 
-Work = Callable[[Iterator[Item]], Iterator[Outcome | UnderWay[Item]]]
+Work = Callable[[Iterator[Item]], Iterator[Outcome | ItemProgress[Item]]]
 """Turns a stream of items into a stream of outcomes, one for each, in order; it may take items ahead, and
 say among the outcomes how far items are."""
 
@@ -48,7 +48,7 @@ class Executor(Protocol):
         """How many work side by side."""
         ...
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item], /) -> Iterator[Outcome | UnderWay[Item]]:
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item], /) -> Iterator[Outcome | ItemProgress[Item]]:
         """Every outcome, as each is ready, and in between how far items are.
 
         Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from plismbench.execution.executor import Item, Outcome, Start, UnderWay
+from plismbench.execution.executor import Item, ItemProgress, Outcome, Start
 
 
 class LocalExecutor:
@@ -10,7 +10,7 @@ class LocalExecutor:
 
     n_workers = 1
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | ItemProgress[Item]]:
         """The outcome of every item, in the order of the items; nothing is built for no items."""
         items = list(items)
         if items:

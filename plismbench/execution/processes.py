@@ -12,11 +12,11 @@ from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
 from typing import Any
 
-from plismbench.execution.executor import Item, Outcome, Start, UnderWay, portable
+from plismbench.execution.executor import Item, ItemProgress, Outcome, Start, portable
 
 
-class _Word(Enum):
-    WANT = auto()  # the worker can take another item
+class _Message(Enum):
+    READY = auto()  # the worker can take another item
     GIVEN = auto()  # to the worker an item; by it an outcome, or how far an item is
     ERROR = auto()
     END = auto()
@@ -39,39 +39,39 @@ class ProcessExecutor:
         """One a place."""
         return len(self._places)
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | ItemProgress[Item]]:
         """Every outcome, as each is ready, and in between how far items are."""
         todo = deque(items)
         context = multiprocessing.get_context("spawn")
-        crew: list[tuple[Connection, Any]] = []
+        workers: list[tuple[Connection, Any]] = []
         try:
             for place in self._places[: len(todo)]:
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs, start, place), name=place, daemon=True)
                 with _sigint_blocked():
                     process.start()
-                    crew.append((ours, process))
+                    workers.append((ours, process))
                 theirs.close()  # so that the end of the process closes the pipe
-            working = dict(crew)
+            working = dict(workers)
             while working:
                 for connection in set(working).intersection(wait(list(working))):
                     try:
-                        word, value = connection.recv()
+                        message, value = connection.recv()
                     except (EOFError, OSError):
                         raise ChildProcessError(_exit_reason(working[connection])) from None
-                    if word is _Word.WANT:
-                        with suppress(OSError):  # it has ended; why, is what it said before: the next word
-                            connection.send((_Word.GIVEN, todo.popleft()) if todo else (_Word.END, None))
-                    elif word is _Word.GIVEN:
+                    if message is _Message.READY:
+                        with suppress(OSError):  # it has ended; why, is what it said before: the next message
+                            connection.send((_Message.GIVEN, todo.popleft()) if todo else (_Message.END, None))
+                    elif message is _Message.GIVEN:
                         yield value
-                    elif word is _Word.ERROR:
+                    elif message is _Message.ERROR:
                         raise value
-                    elif word is _Word.END:
+                    elif message is _Message.END:
                         del working[connection]
         finally:
-            for _, process in crew:
+            for _, process in workers:
                 process.kill()
-            for connection, process in crew:
+            for connection, process in workers:
                 process.join()
                 connection.close()
 
@@ -100,24 +100,24 @@ def _work(connection: Connection, start: Start[Item, Outcome], place: str) -> No
     Thread(target=_end_with_parent, daemon=True).start()
     sending = Lock()
 
-    def send(word: _Word, value: object = None) -> None:
+    def send(message: _Message, value: object = None) -> None:
         with sending:
-            connection.send((word, value))
+            connection.send((message, value))
 
     def items() -> Iterator[Item]:
         while True:
-            send(_Word.WANT)
-            word, item = connection.recv()
-            if word is _Word.END:
+            send(_Message.READY)
+            message, item = connection.recv()
+            if message is _Message.END:
                 return
             yield item
 
     try:
         for given in start(place)(items()):
-            send(_Word.GIVEN, given)
-        send(_Word.END)
+            send(_Message.GIVEN, given)
+        send(_Message.END)
     except Exception as error:  # noqa: BLE001 - it is raised in the first process
-        send(_Word.ERROR, portable(error))
+        send(_Message.ERROR, portable(error))
 
 
 def _end_with_parent() -> None:

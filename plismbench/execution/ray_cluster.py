@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
-from plismbench.execution.executor import Item, Outcome, Start, UnderWay, portable
+from plismbench.execution.executor import Item, ItemProgress, Outcome, Start, portable
 
 _AT_HAND = 2  # items a worker has: one under way, and the next, which it reads ahead
 _WHILE = 0.5  # seconds that a worker may work on before it says how far it is
@@ -74,60 +74,60 @@ class RayExecutor:
             if node["Alive"] and kind in node["Resources"]:
                 self._sizes[node["NodeID"]] = node["Resources"][kind]
 
-    def _hire(self, start: Start[Item, Outcome]) -> "_Member":
+    def _start_worker(self, start: Start[Item, Outcome]) -> "_Worker":
         import ray
 
         cpus = 1 if self._on_gpu else min(self._sizes.values())
         options = {"num_cpus": cpus, "num_gpus": int(self._on_gpu), "max_concurrency": 2}
         actor = ray.remote(_Actor).options(scheduling_strategy="SPREAD", **options)
-        return _Member(actor.remote(start, self._place))
+        return _Worker(actor.remote(start, self._place))
 
-    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | UnderWay[Item]]:
+    def run(self, start: Start[Item, Outcome], items: Iterable[Item]) -> Iterator[Outcome | ItemProgress[Item]]:
         """Every outcome, as each is ready, and in between how far items are; those of a lost worker start over."""
         import ray
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
         todo = deque(enumerate(items))
-        n_items, n_hired, looked = len(todo), 0, time.monotonic()
-        crew: list[_Member] = []
+        n_items, n_started, looked = len(todo), 0, time.monotonic()
+        workers: list[_Worker] = []
         try:
-            while todo or any(member.at_hand for member in crew):
+            while todo or any(worker.at_hand for worker in workers):
                 if time.monotonic() - looked > _LOOK:
                     self._look()
                     looked = time.monotonic()
-                while todo and n_hired < min(self.n_workers, n_items):
-                    crew.append(self._hire(start))
-                    n_hired += 1
-                for member in crew:
-                    member.feed(todo)
-                waiting = {member.call: member for member in crew if member.call is not None}
+                while todo and n_started < min(self.n_workers, n_items):
+                    workers.append(self._start_worker(start))
+                    n_started += 1
+                for worker in workers:
+                    worker.feed(todo)
+                waiting = {worker.call: worker for worker in workers if worker.call is not None}
                 ready, _ = ray.wait(list(waiting), num_returns=1, timeout=_LOOK)
                 if not ready:
                     continue
-                member = waiting[ready[0]]
+                worker = waiting[ready[0]]
                 try:
                     said, done = ray.get(ready[0])
                 except RayTaskError as error:
                     raise error.cause from None
                 except (RayActorError, OutOfMemoryError) as error:
-                    crew.remove(member)
-                    todo.extendleft(member.at_hand.items())
+                    workers.remove(worker)
+                    todo.extendleft(worker.at_hand.items())
                     why = str(error).partition("\n")[0].rstrip(". ")
-                    if crew:
-                        self._on_loss(why, len(crew))
+                    if workers:
+                        self._on_loss(why, len(workers))
                     else:
                         raise ChildProcessError(f"The last worker of the Ray cluster is lost ({why})") from error
-                    yield from (UnderWay(item, 0) for item in member.at_hand.values())
+                    yield from (ItemProgress(item, 0) for item in worker.at_hand.values())
                     continue
-                member.placed, member.call = True, None
+                worker.placed, worker.call = True, None
                 yield from said
                 if done is not None:
                     number, outcome = done
-                    del member.at_hand[number]
+                    del worker.at_hand[number]
                     yield outcome
         finally:
-            for member in crew:
-                ray.kill(member.actor)
+            for worker in workers:
+                ray.kill(worker.actor)
             if self._ours:  # as this process ends it would take longer, and killed, it would leave some of it behind
                 ray.shutdown()
 
@@ -148,7 +148,7 @@ def _join(address: str | None) -> None:
         raise ConnectionError(str(error)) from error
 
 
-class _Member:
+class _Worker:
     """An actor, the items that it has, by number, and the call that is waited for.
 
     It gets no item before it has a place: where places are fewer than were counted, it may never.
@@ -182,23 +182,23 @@ class _Actor:
         self._begun: deque[int] = deque()
         self._outcomes: Iterator[Any] | None = None
 
-    def answer(self) -> tuple[list[UnderWay[Any]], None]:
+    def answer(self) -> tuple[list[ItemProgress[Any]], None]:
         """Says that it is there."""
         return [], None
 
     def put(self, number: int, item: Any) -> None:
         self._items.put((number, item))
 
-    def take(self) -> tuple[list[UnderWay[Any]], tuple[int, Any] | None]:
+    def take(self) -> tuple[list[ItemProgress[Any]], tuple[int, Any] | None]:
         """What comes in a while, up to the next outcome: each call costs a round trip through the network."""
-        said: list[UnderWay[Any]] = []
+        said: list[ItemProgress[Any]] = []
         until = time.monotonic() + _WHILE
         try:
             if self._outcomes is None:  # not on creation: an error there reaches nobody
                 self._outcomes = self._start(self._place)(self._stream())
             while time.monotonic() < until:
                 given = next(self._outcomes)
-                if not isinstance(given, UnderWay):
+                if not isinstance(given, ItemProgress):
                     return said, (self._begun.popleft(), given)
                 said.append(given)
         except Exception as error:  # noqa: BLE001 - it is raised on the machine of the command

@@ -15,7 +15,7 @@ from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import StorageFailure, WorkerLost
-from plismbench.execution.executor import Executor, UnderWay
+from plismbench.execution.executor import Executor, ItemProgress
 from plismbench.extraction.pipeline import Pipeline, SlideExtracted, Task
 from plismbench.extractors.checkpoints.locations import TRUST
 from plismbench.extractors.inference.devices import set_threads
@@ -49,7 +49,7 @@ class Extraction:
         device: a torch device, ``cpu`` or ``cuda``.
         precision: of the forward pass.
         batch_size: tiles a forward pass; None for what suits model and device.
-        unlike: something else made what the store holds; it goes when the work begins.
+        replaces_store: something else made what the store holds; it goes when the work begins.
     """
 
     spec: ExtractorSpec
@@ -60,7 +60,7 @@ class Extraction:
     device: str
     precision: Precision
     batch_size: int | None
-    unlike: bool = False
+    replaces_store: bool = False
 
 
 def extract_together(
@@ -88,7 +88,7 @@ def extract_together(
         at the end, and also after an interruption; after a kill, how fast the first slide of all was.
     """
     for plan in plans:
-        if plan.unlike:
+        if plan.replaces_store:
             remove_folder(plan.store.folder)
     tasks = [
         Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
@@ -100,7 +100,7 @@ def extract_together(
     reported: Counter[Task] = Counter()
     try:
         for slides in executor.run(start, tasks):
-            if isinstance(slides, UnderWay):
+            if isinstance(slides, ItemProgress):
                 on_tiles(slides.n_done - reported[slides.item])
                 reported[slides.item] = slides.n_done
                 continue
@@ -110,7 +110,7 @@ def extract_together(
             yield from slides
     except BaseException as error:
         with suppress(StorageFailure):  # why it ended comes first
-            _leave(plans, costs, begun, executor.n_workers)
+            _write_efficiencies(plans, costs, begun, executor.n_workers)
         if isinstance(error, ChildProcessError):
             raise WorkerLost(
                 f"{error}; what it had begun is lost.",
@@ -118,10 +118,12 @@ def extract_together(
                 " use a smaller --batch-size or fewer --processes.",
             ) from error
         raise
-    _leave(plans, costs, begun, executor.n_workers)
+    _write_efficiencies(plans, costs, begun, executor.n_workers)
 
 
-def _leave(plans: Sequence[Extraction], costs: dict[str, list[Efficiency]], begun: float, n_devices: int) -> None:
+def _write_efficiencies(
+    plans: Sequence[Extraction], costs: dict[str, list[Efficiency]], begun: float, n_devices: int
+) -> None:
     """Writes what the slides cost."""
     for plan in plans:
         if plan.spec.name in costs:
@@ -191,7 +193,7 @@ def plan_extraction(
     """
     dataset = source.tiles.dataset
     manifest = Manifest(
-        extractor=spec.recorded().as_dict(),
+        extractor=spec.portable().as_dict(),
         fingerprint=spec.fingerprint(),
         dataset=dataset.name,
         revision=dataset.revision,
@@ -205,5 +207,5 @@ def plan_extraction(
     opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, source.digests)
     store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
     return Extraction(
-        spec, source.tiles, store, opened.todo, opened.skipped, device, precision, batch_size, opened.unlike
-    )  # fmt: skip
+        spec, source.tiles, store, opened.todo, opened.skipped, device, precision, batch_size, opened.replaces_store
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.manifest import Manifest
 from plismbench.embeddings.opening import open_for_writing
-from plismbench.embeddings.plism_benchmark import features_files, read_features
+from plismbench.embeddings.plism_benchmark import read_slide, slide_files
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, FingerprintMismatch, MissingEmbeddings, few_of
 from plismbench.extractors import registry
@@ -27,14 +27,14 @@ class Import:
         dataset: whose tiles they are.
         files: the slides to take over, and where each is.
         skipped: slides that are in the store already.
-        unlike: something else made what the store holds; it goes when the work begins.
+        replaces_store: something else made what the store holds; it goes when the work begins.
     """
 
     store: EmbeddingStore
     dataset: RegisteredDataset
     files: dict[Slide, Path]
     skipped: tuple[Slide, ...]
-    unlike: bool = False
+    replaces_store: bool = False
 
     def run(self) -> Iterator[Slide]:
         """Takes slide after slide over; each is in the store when it is yielded.
@@ -43,16 +43,16 @@ class Import:
             CorruptFile: if a file is damaged, or has other tiles than the data set.
             NonFiniteValue: if float16 does not hold a vector: a value is not finite there, or all are too near 0.
         """
-        if self.unlike:
+        if self.replaces_store:
             remove_folder(self.store.folder)
         for slide, path in self.files.items():
-            features = read_features(path, slide)
-            found, expected = len(features.levels), self.dataset.tiles_per_slide
-            if found != expected:
-                raise CorruptFile(f"{path} has {found:,} tiles; a slide of '{self.dataset.name}' has {expected:,}.")
-            places = zip(features.levels, features.embeddings.xy, strict=True)
+            found = read_slide(path, slide)
+            n_tiles, expected = len(found.levels), self.dataset.tiles_per_slide
+            if n_tiles != expected:
+                raise CorruptFile(f"{path} has {n_tiles:,} tiles; a slide of '{self.dataset.name}' has {expected:,}.")
+            places = zip(found.levels, found.embeddings.xy, strict=True)
             require_tiles(self.dataset, slide, (f"tile_{level}_{x}_{y}" for level, (x, y) in places), str(path))
-            self.store.write(features.embeddings)
+            self.store.write(found.embeddings)
             yield slide
 
 
@@ -85,14 +85,14 @@ def plan_import(
         StorageFailure: if the store cannot be written.
     """
     inner = folder / name
-    found = features_files(inner if inner.is_dir() else folder)
+    found = slide_files(inner if inner.is_dir() else folder)
     absent = [str(slide) for slide in slides if slide not in found]
     if absent:
         raise MissingEmbeddings(
             f"{folder} lacks {len(absent)} of {len(slides)} slides: {few_of(absent)}.",
             hint="Take fewer over with --slides.",
         )
-    dim = read_features(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
+    dim = read_slide(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
     manifest = Manifest(
         extractor=_spec(name, dim).as_dict(),
         fingerprint=f"imported-{dim}",  # what else tells two imports apart is seen in their files
@@ -111,7 +111,7 @@ def plan_import(
             hint="Import into another --root or under another --model, or remove the store first.",
         )
     files = {slide: found[slide] for slide in opened.todo}
-    return Import(opened.store, dataset, files, opened.skipped, opened.unlike)
+    return Import(opened.store, dataset, files, opened.skipped, opened.replaces_store)
 
 
 def _spec(name: str, dim: int) -> ExtractorSpec:

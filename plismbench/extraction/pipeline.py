@@ -18,7 +18,7 @@ from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency, write_first_efficiency
 from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
-from plismbench.execution.executor import UnderWay
+from plismbench.execution.executor import ItemProgress
 from plismbench.extractors.inference.devices import device_title, peak_memory
 from plismbench.extractors.inference.extractor import NOT_FINITE
 from plismbench.extractors.inference.runner import Runner, VectorFutures
@@ -92,7 +92,7 @@ class Pipeline:
     stores: Mapping[str, EmbeddingStore]
     workers: int
 
-    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[SlideExtracted, ...] | UnderWay[Task]]:
+    def __call__(self, tasks: Iterable[Task]) -> Iterator[tuple[SlideExtracted, ...] | ItemProgress[Task]]:
         """For each task, in order, its slide by each extractor; in the stores when it is yielded.
 
         Batch by batch it says how many tiles the extractors did of a slide, each tile once for each.
@@ -123,7 +123,7 @@ class Pipeline:
                     piece, futures = queued.popleft()
                     if piece.batch is not None:
                         self._collect(piece.batch, futures, under_way.setdefault(piece.task.slide, {}))
-                        yield UnderWay(piece.task, piece.n_tiles * len(futures))
+                        yield ItemProgress(piece.task, piece.n_tiles * len(futures))
                     else:
                         written.append(writer.submit(self._write, piece, under_way.pop(piece.task.slide)))
                         written[-1].add_done_callback(lambda _: pieces.wake())

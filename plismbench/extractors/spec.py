@@ -196,7 +196,7 @@ class ExtractorSpec:
             )
         return changed
 
-    def recorded(self) -> "ExtractorSpec":
+    def portable(self) -> "ExtractorSpec":
         """The same as it is kept beside vectors and sent to others: files of this machine by their bare names."""
         return self._with_files(lambda path: Path(path).name)
 

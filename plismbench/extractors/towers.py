@@ -16,7 +16,7 @@ from plismbench.extractors.checkpoints.key_maps import key_map_of, rearranged
 from plismbench.extractors.checkpoints.prefixes import beneath_prefix, fitting_prefixes, usual_prefix
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.extractors.views import VIEWS, turn_in_bfloat16
+from plismbench.extractors.views import VIEWS, rotate_in_bfloat16
 
 FITTED = "fitted_positions"
 """Attribute of a filled network: how its grid of position embeddings was resampled, in words; empty if it was not."""
@@ -31,7 +31,7 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     the pooled output (one is a projection without bias, several have GELU between them);
     ``normalise``, whether the output gets unit length; ``pooler``, what attends to the tokens:
     ``attention`` (CONCH) or ``projections`` (CONCH v1.5); ``rope``, only ``bfloat16``, in which rotary
-    position embeddings are turned (GenBio-PathFM); ``view``, how a tile is seen: ``channels`` or
+    position embeddings are rotated (GenBio-PathFM); ``view``, how a tile is seen: ``channels`` or
     ``two-scales``.
 
     Raises:
@@ -62,7 +62,7 @@ def build_tower(spec: ExtractorSpec) -> nn.Module:
     if "head" in spec.options and "pooler" not in spec.options:
         module.head = head
     if "rope" in spec.options:
-        turn_in_bfloat16(module)
+        rotate_in_bfloat16(module)
     if "view" in spec.options:
         VIEWS[spec.options["view"]](module)
     if "pooler" in spec.options:

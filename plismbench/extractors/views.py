@@ -50,10 +50,10 @@ def see_at_two_scales(tower: nn.Module) -> None:
 VIEWS = {"channels": see_by_channel, "two-scales": see_at_two_scales}
 
 
-def turn_in_bfloat16(tower: Any) -> None:
+def rotate_in_bfloat16(tower: Any) -> None:
     """Gives a DINOv3 of timm the rotary position embeddings of Meta's training code.
 
-    There angles, sines and cosines have 8 bits, and so have queries and keys while they are turned; timm has
+    There angles, sines and cosines have 8 bits, and so have queries and keys while they are rotated; timm has
     float32 throughout, which gives slightly other vectors.
 
     Raises:
@@ -63,7 +63,7 @@ def turn_in_bfloat16(tower: Any) -> None:
         raise InvalidInput(f"{type(tower).__name__} of timm has no rotary position embeddings for option rope.")
     tower.rope = _CoarseRotary(tower.embed_dim // tower.blocks[0].attn.num_heads)
     for block in tower.blocks:
-        # What timm calls norms stands between projection and turning.
+        # What timm calls norms stands between projection and rotation.
         block.attn.q_norm = block.attn.k_norm = _BFloat16()
 
 

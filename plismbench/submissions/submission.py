@@ -39,7 +39,7 @@ def pack(folder: Path, manifest: Path, archive: Path) -> None:
         CorruptFile: if a file is missing or damaged.
         RejectedSubmission: if the result would be refused.
     """
-    submission = Submission(read_result(folder), read_manifest(manifest).published)
+    submission = Submission(read_result(folder), read_manifest(manifest).portable)
     signature = submission.result.run.signature
     _check(submission, signature)
     files = {name: (folder / name).read_bytes() for name in RESULT_FILES}

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from plismbench.dataset import TILE_SIZE, RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, Unavailable, first_line_of
-from plismbench.tiles.ids import require_apart, require_tiles, tile_xy
-from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.ids import require_apart, require_count, require_tiles, tile_xy
 from plismbench.tiles.source import TileBatch
+from plismbench.tiles.thread_pool import in_order, threads
 
 if TYPE_CHECKING:
     import h5py
@@ -87,10 +87,7 @@ class H5File:
         require_apart(keys, self.slide, self.path.name)
         if dataset is None:
             return keys
-        if len(keys) != dataset.tiles_per_slide:
-            raise CorruptFile(
-                f"Slide {self.slide} has {len(keys):,} tiles in {self.path.name}; expected {dataset.tiles_per_slide:,}."
-            )
+        require_count(self.slide, len(keys), dataset.tiles_per_slide, self.path.name)
         require_tiles(dataset, self.slide, (key.tile_id for key in keys), self.path.name)
         return keys
 

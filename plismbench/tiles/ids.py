@@ -40,6 +40,16 @@ def require_apart(places: Sequence[tuple[int, int, str]], slide: Slide, where: o
             raise CorruptFile(f"The same tile twice: {before[2]} and {after[2]} of slide {slide} in {where}.")
 
 
+def require_count(slide: Slide, n_found: int, n_expected: int, where: object, *, what: str = "tiles") -> None:
+    """Checks that a slide has as many tiles as the data set says.
+
+    Raises:
+        CorruptFile: with both numbers.
+    """
+    if n_found != n_expected:
+        raise CorruptFile(f"Slide {slide} has {n_found:,} {what} in {where}; expected {n_expected:,}.")
+
+
 def require_tiles(dataset: RegisteredDataset, slide: Slide, tile_ids: Iterable[str], where: str) -> None:
     """Checks that a slide shows the places that the data set says it shows, if it says so.
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile
 from plismbench.machine import n_cpus
-from plismbench.tiles.ids import require_apart
-from plismbench.tiles.png import IMAGE_SUFFIXES, decode_image
-from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.decoding import IMAGE_SUFFIXES, decode_image
+from plismbench.tiles.ids import require_apart, require_count
 from plismbench.tiles.source import TileBatch
+from plismbench.tiles.thread_pool import in_order, threads
 
 _NAME = re.compile(r"(?:.*_)?(\d{1,6})_(\d{1,6})")
 
@@ -79,10 +79,8 @@ class ImageFolder:
             places.append(ImagePlace(int(found[1]), int(found[2]), file.name))
         places.sort()
         require_apart(places, self.slide, self.path)
-        if dataset and len(places) != dataset.tiles_per_slide:
-            raise CorruptFile(
-                f"Slide {self.slide} has {len(places):,} images in {self.path}; expected {dataset.tiles_per_slide:,}."
-            )
+        if dataset:
+            require_count(self.slide, len(places), dataset.tiles_per_slide, self.path, what="images")
         return places
 
     def batches(self, dataset: RegisteredDataset, size: int) -> Iterator[TileBatch]:

@@ -12,9 +12,9 @@ from plismbench.own_dataset import OwnDataset
 from plismbench.tiles.files import DiskFiles
 from plismbench.tiles.h5 import H5File
 from plismbench.tiles.images import ImageFolder
-from plismbench.tiles.prefetch import threads
 from plismbench.tiles.shards import READERS, Shards, TilePlace
 from plismbench.tiles.source import TileBatch
+from plismbench.tiles.thread_pool import threads
 
 
 class _SlideFile(Protocol):

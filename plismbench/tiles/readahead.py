@@ -9,7 +9,7 @@ from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from plismbench.tiles.prefetch import THREAD_NAME
+from plismbench.tiles.thread_pool import THREAD_NAME
 
 _Item = TypeVar("_Item")
 

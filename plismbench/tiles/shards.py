@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, first_line_of
 from plismbench.machine import n_cpus
+from plismbench.tiles.decoding import decode_png
 from plismbench.tiles.files import ReadableFiles
-from plismbench.tiles.ids import require_tiles, slide_name, tile_xy
-from plismbench.tiles.png import decode_png
-from plismbench.tiles.prefetch import in_order, threads
+from plismbench.tiles.ids import require_count, require_tiles, slide_name, tile_xy
 from plismbench.tiles.source import TileBatch
+from plismbench.tiles.thread_pool import in_order, threads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,11 +114,9 @@ class Shards:
         for before, after in pairwise(places):
             if before[:2] == after[:2]:
                 raise CorruptFile(f"The same tile twice: {before.name}; {after.name}.")
-        if n_tiles is not None and len(places) != n_tiles:
+        if n_tiles is not None:
             where = sorted({_file_name(place.shard) for place in places}) or [_file_name(path) for path in self.paths]
-            raise CorruptFile(
-                f"Slide {slide} has {len(places):,} tiles in {where[0]} to {where[-1]}; expected {n_tiles:,}."
-            )
+            require_count(slide, len(places), n_tiles, f"{where[0]} to {where[-1]}")
         return places
 
     def encoded(self, places: Iterable[TilePlace], readers: Executor) -> Iterator[tuple[TilePlace, bytes]]:

@@ -44,7 +44,7 @@ def test_a_model_is_asked_for_as_it_was_named():
     pooled = replace(of_file, extractor=manifest.extractor | {"name": "toy+mean", "pooling": "mean"})
     assert pooled.choice.startswith("--model '/home/me/my model.py:load' --pooling mean --dataset")
     assert of_file.identity == manifest.identity
-    assert of_file.published == manifest
+    assert of_file.portable == manifest
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"extractor": 3}'])

@@ -26,9 +26,9 @@ def folder(tmp_path):
 
 def test_slides_that_are_there_are_kept_or_done_again(folder):
     kept = open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.SKIP)
-    assert (kept.skipped, kept.todo, kept.unlike) == (SLIDES[:2], SLIDES[2:3], False)
+    assert (kept.skipped, kept.todo, kept.replaces_store) == (SLIDES[:2], SLIDES[2:3], False)
     again = open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.REPLACE)
-    assert (again.skipped, again.todo, again.unlike) == ((), SLIDES[:3], False)
+    assert (again.skipped, again.todo, again.replaces_store) == ((), SLIDES[:3], False)
     with pytest.raises(AlreadyExists, match="'toy' has 2 of these slides already: GM_AT2, GM_P"):
         open_for_writing(folder, make_manifest(), SLIDES, Existing.ERROR)
     assert open_for_writing(folder, make_manifest(), SLIDES[2:], Existing.ERROR).todo == SLIDES[2:]
@@ -41,7 +41,7 @@ def test_vectors_of_something_else_go_only_as_a_whole(folder):
     with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
         open_for_writing(folder, other, SLIDES[:1], Existing.REPLACE)
     whole = open_for_writing(folder, other, SLIDES, Existing.REPLACE)
-    assert (whole.unlike, whole.todo) == (True, SLIDES)
+    assert (whole.replaces_store, whole.todo) == (True, SLIDES)
     assert len(list(folder.glob("*.parquet"))) == 2  # a plan drops nothing
 
 
@@ -64,7 +64,7 @@ def test_slides_that_stay_were_made_from_the_same_files(tmp_path):
 
 def test_a_damaged_manifest_is_something_else(folder):
     (folder / "manifest.json").write_text("{")
-    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).unlike
+    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).replaces_store
 
 
 def test_where_nothing_is_to_do_nothing_need_be_writable(folder, monkeypatch):
@@ -79,7 +79,7 @@ def test_where_nothing_is_to_do_nothing_need_be_writable(folder, monkeypatch):
 
 def test_a_new_folder_is_empty_and_stays_so(tmp_path):
     opened = open_for_writing(tmp_path / "new", make_manifest(), SLIDES, Existing.ERROR)
-    assert (opened.todo, opened.skipped, opened.unlike) == (SLIDES, (), False)
+    assert (opened.todo, opened.skipped, opened.replaces_store) == (SLIDES, (), False)
     assert not (tmp_path / "new").exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import small_work
 
-from plismbench.execution.executor import UnderWay
+from plismbench.execution.executor import ItemProgress
 from plismbench.execution.processes import ProcessExecutor
 
 TESTS = str(Path(__file__).parent.parent)
@@ -45,7 +45,12 @@ def test_processes_work_side_by_side(tmp_path):
 
 def test_how_far_an_item_is_comes_home_before_its_outcome():
     given = list(ProcessExecutor("a").run(small_work.counting_down, "xy"))
-    assert given == [*(UnderWay("x", n) for n in (1, 2, 3)), "x done", *(UnderWay("y", n) for n in (1, 2, 3)), "y done"]
+    assert given == [
+        *(ItemProgress("x", n) for n in (1, 2, 3)),
+        "x done",
+        *(ItemProgress("y", n) for n in (1, 2, 3)),
+        "y done",
+    ]
 
 
 def test_no_more_processes_than_items(tmp_path):

@@ -29,7 +29,7 @@ from ray.cluster_utils import Cluster
 from small_tiles import TILES, SlowTiles
 from small_extraction import COLOUR, SPEC, plan
 import small_work
-from plismbench.execution.executor import UnderWay
+from plismbench.execution.executor import ItemProgress
 from plismbench.execution.ray_cluster import RayExecutor
 from plismbench.extraction.extraction import extract_together
 
@@ -67,7 +67,7 @@ raylet = second.all_processes["raylet"][0].process.pid
 
 def half_done_there(outcome):
     # Whether the second node is amid a slide whose first tiles are counted.
-    if not (isinstance(outcome, UnderWay) and 0 < outcome.n_done < 2 * TILES):
+    if not (isinstance(outcome, ItemProgress) and 0 < outcome.n_done < 2 * TILES):
         return False
     readers = [path.name.split()[1] for path in log.glob(f"{outcome.item.slide} *")]
     return any(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(raylet) for pid in readers)
@@ -113,7 +113,7 @@ def test_what_a_killed_node_had_goes_elsewhere_and_the_store_is_the_same(tmp_pat
     seen = json.loads(told.read_text())
     assert (seen["workers"], seen["gpu workers"]) == ([1, 2], 0)
     assert seen["met"] == list(range(6))  # by two processes, or none would have gone on: the late node works too
-    assert [word for _, word in seen["said"]] == [*(f"UnderWay(item='x', n_done={n})" for n in (1, 2, 3)), "x done"]
+    assert [word for _, word in seen["said"]] == [*(f"ItemProgress(item='x', n_done={n})" for n in (1, 2, 3)), "x done"]
     assert seen["said"][-1][0] - seen["said"][0][0] > 0.25  # while it works, not with the outcome
     (kind, words, (note,)), (_, description, _) = seen["errors"]
     assert (kind, words) == ("ValueError", "no 3")

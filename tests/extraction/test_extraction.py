@@ -30,7 +30,7 @@ from plismbench.errors import (
     StorageFailure,
     WorkerLost,
 )
-from plismbench.execution.executor import UnderWay
+from plismbench.execution.executor import ItemProgress
 from plismbench.execution.local import LocalExecutor
 from plismbench.execution.processes import ProcessExecutor
 from plismbench.extraction.extraction import extract_together, written_bytes
@@ -186,7 +186,7 @@ def test_tiles_of_a_slide_that_begins_anew_are_not_counted_twice(tmp_path):
             first, second, third = items
             yield from super().run(start, [first])
             yield next(super().run(start, [second]))
-            yield UnderWay(second, 0)
+            yield ItemProgress(second, 0)
             yield from super().run(start, [third, second])
 
     counts = []

@@ -11,7 +11,7 @@ from stores import SLIDES, make_manifest
 
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import NonFiniteValue
-from plismbench.execution.executor import UnderWay
+from plismbench.execution.executor import ItemProgress
 from plismbench.extraction.pipeline import Pipeline, Task
 from plismbench.extractors.baselines import SmallPixels
 from plismbench.extractors.inference.extractor import Extractor
@@ -33,7 +33,7 @@ def tasks(slides=SLIDES):
 
 
 def slides_of(given):
-    return (slide for slides in given if not isinstance(slides, UnderWay) for slide in slides)
+    return (slide for slides in given if not isinstance(slides, ItemProgress) for slide in slides)
 
 
 class FakeDevice:
@@ -125,6 +125,11 @@ def test_how_far_a_slide_is_is_said_batch_by_batch_and_before_its_outcome(tmp_pa
     work, _ = pipeline(tmp_path, runner)
     first, second = tasks(SLIDES[:2])
     given = list(work(iter([first, second])))
-    said = [word for word in given if isinstance(word, UnderWay)]
-    assert said == [UnderWay(first, 20), UnderWay(first, 30), UnderWay(second, 20), UnderWay(second, 30)]
+    said = [word for word in given if isinstance(word, ItemProgress)]
+    assert said == [
+        ItemProgress(first, 20),
+        ItemProgress(first, 30),
+        ItemProgress(second, 20),
+        ItemProgress(second, 30),
+    ]
     assert isinstance(given[-1], tuple)

@@ -6,7 +6,7 @@ from small_plism import SMALL
 
 from plismbench.dataset import PLISM, Slide
 from plismbench.errors import CorruptFile
-from plismbench.tiles.ids import ids_sha256, require_tiles, slide_name, tile_xy
+from plismbench.tiles.ids import ids_sha256, require_count, require_tiles, slide_name, tile_xy
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,11 @@ def test_only_the_tiles_that_a_data_set_declares_pass() -> None:
 
 def test_plism_declares_the_published_fingerprint_by_x_then_y() -> None:
     assert PLISM.tiles_sha256 == "34c3aec281adbea347ab53a0a89acec9eec971598f3b6e299f6ce0058abdbcc8"
+
+
+def test_a_slide_with_too_few_tiles_or_too_many_is_refused_with_both_numbers():
+    slide = Slide("GMH", "S60")
+    require_count(slide, 16_278, 16_278, "here")
+    for n_tiles, found in ((16_277, "16,277"), (16_279, "16,279")):
+        with pytest.raises(CorruptFile, match=rf"Slide GMH_S60 has {found} tiles in here; expected 16,278\."):
+            require_count(slide, n_tiles, 16_278, "here")

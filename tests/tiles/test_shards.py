@@ -10,8 +10,8 @@ from small_plism import SMALL, write_shards
 from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile
 from plismbench.tiles.files import DiskFiles
-from plismbench.tiles.prefetch import threads
 from plismbench.tiles.shards import READERS, Shards
+from plismbench.tiles.thread_pool import threads
 
 SLIDE = Slide("GIVH", "S60")  # begins and ends inside a row group, and lies in two shards
 

@@ -17,7 +17,7 @@ from plismbench.tiles.plism.index import Index, first_commit, make_index, read_i
 from plismbench.tiles.plism.layout import Layout
 from plismbench.tiles.plism.local import damage_mark, is_there
 from plismbench.tiles.plism.resumable import begun, continuing
-from plismbench.tiles.prefetch import for_each
+from plismbench.tiles.thread_pool import for_each
 from plismbench.workspace import Workspace
 
 _PIECE = 16 * 1024 * 1024

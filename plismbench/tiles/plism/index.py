@@ -12,8 +12,8 @@ from plismbench.storage import write_text
 from plismbench.tiles.ids import slide_name
 from plismbench.tiles.plism.hub import PublishedFile, current_commit, list_published
 from plismbench.tiles.plism.layout import Layout
-from plismbench.tiles.prefetch import threads
 from plismbench.tiles.shards import READERS
+from plismbench.tiles.thread_pool import threads
 from plismbench.workspace import Workspace
 
 INDEX_FILE = "index.json"

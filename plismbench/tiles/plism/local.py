@@ -12,9 +12,9 @@ from plismbench.tiles.h5 import H5Tiles
 from plismbench.tiles.ids import require_tiles
 from plismbench.tiles.plism.index import read_index
 from plismbench.tiles.plism.layout import Layout
-from plismbench.tiles.prefetch import threads
 from plismbench.tiles.shards import READERS, Shards
 from plismbench.tiles.source import TileBatch
+from plismbench.tiles.thread_pool import threads
 from plismbench.workspace import Workspace
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from plismbench.errors import CorruptFile
-from plismbench.tiles.png import decode_image, decode_png
+from plismbench.tiles.decoding import decode_image, decode_png
 
 PIXELS = np.random.default_rng(0).integers(0, 256, size=(224, 224, 3), dtype=np.uint8)
 

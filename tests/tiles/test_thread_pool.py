@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from plismbench.tiles.prefetch import for_each, in_order, threads
+from plismbench.tiles.thread_pool import for_each, in_order, threads
 
 
 def test_results_come_in_the_order_of_the_items_though_they_end_in_another() -> None:
@@ -106,7 +106,7 @@ def test_a_failure_stops_the_others_and_is_raised_when_they_have_ended() -> None
 def test_an_interrupted_program_does_not_wait_for_what_is_under_way(wait: str) -> None:
     program = (
         "import os, signal, threading\n"
-        "from plismbench.tiles.prefetch import for_each, in_order, threads\n"
+        "from plismbench.tiles.thread_pool import for_each, in_order, threads\n"
         f"threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n{wait}\n"
     )
     begun = time.monotonic()
