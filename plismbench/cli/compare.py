@@ -24,8 +24,7 @@ def compare(
     """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
     from plismbench.extractors.registry import name_of
     from plismbench.leaderboard.comparison import compare as compared
-    from plismbench.reporting.comparison import comparison_tables, comparison_text
-    from plismbench.reporting.printing import printable
+    from plismbench.reporting.comparison import comparison_parts
     from plismbench.results.result import read_results
 
     models = [name_of(name) for name in models]
@@ -35,8 +34,4 @@ def compare(
         if name not in known:
             raise UnknownName("result", name, known, hint=options.evaluate_first(dataset))
     comparisons = compared(results, models)
-    if table_format is TableFormat.TABLE:
-        parts = [part for found in comparisons for part in (printable(found.signature), *comparison_tables(found))]
-        deliver(parts, output)
-    else:
-        deliver([comparison_text(comparisons, table_format)], output)
+    deliver(comparison_parts(comparisons, table_format), output)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import progress, say, show
+from plismbench.cli.output import deliver, progress, say
 from plismbench.errors import InvalidInput, MissingEmbeddings
 from plismbench.machine import n_cpus
 from plismbench.metrics.protocol import OWKIN, PROTOCOL
@@ -62,7 +62,7 @@ def evaluate(
     from plismbench.embeddings.opening import extracted_stores
     from plismbench.evaluation.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.slides import slide_notes
-    from plismbench.reporting.summary import summary_table, summary_text
+    from plismbench.reporting.summary import summary_parts
     from plismbench.results.result import read_result, with_distinct_signatures
     from plismbench.tiles.digests import slide_digests
 
@@ -106,10 +106,7 @@ def evaluate(
     if by is not None and not any(pair.group is by.group for pair in slide_pairs(chosen)):
         say(f"--by {by} has nothing to show: no two of these slides differ in their {by} alone.")
     results = with_distinct_signatures(read_result(evaluation.folder) for evaluation in plans)
-    if results and table_format is TableFormat.TABLE:
-        show(summary_table(results, by))
-    elif results:
-        show(summary_text(results, table_format, by))
+    deliver(summary_parts(results, table_format, by))
     for note in slide_notes(results):
         say(note)
     for unfinished in lacking[:-1]:

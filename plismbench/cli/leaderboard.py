@@ -17,10 +17,7 @@ from plismbench.storage import write_text
 from plismbench.workspace import Workspace
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from plismbench.leaderboard.gate import Check, Requirements
-    from plismbench.leaderboard.leaderboard import Leaderboard
     from plismbench.results.result import Result
 
 EXAMPLES = "plismbench leaderboard --no-published\n\nplismbench leaderboard --dataset demo --format markdown"
@@ -64,10 +61,12 @@ def leaderboard(
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.leaderboard.board_file import board_text, read_boards
     from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
+    from plismbench.leaderboard.group_tables import group_tables, published_groups
     from plismbench.leaderboard.leaderboard import leaderboards
     from plismbench.leaderboard.leaderboard import published as published_board
+    from plismbench.reporting.groups import groups_parts
     from plismbench.reporting.printing import printable
-    from plismbench.reporting.ranking import sorted_board, undefined_terms
+    from plismbench.reporting.ranking import leaderboard_parts, sorted_board, undefined_terms
     from plismbench.results.result import read_results
 
     shown, models = options.split_commas(columns), options.model_names(model)
@@ -103,12 +102,13 @@ def leaderboard(
     found = checks(own, required) if required else ()
     kept = of_models(own, models) if write_baseline else ()
     if group:
-        deliver(_groups(results, published, table_format), output)
+        tables = [*group_tables(results), *([published_groups()] if published else [])]
+        deliver(groups_parts(tables, table_format), output)
     else:
         boards = [*own, *([published_board()] if published else [])]
         if sort:
             boards = [sorted_board(board, sort) for board in boards]
-        deliver(_rankings(boards, shown, table_format), output)
+        deliver(leaderboard_parts(boards, table_format, shown), output)
     if required:
         _judge(found, junit)
     if write_baseline:
@@ -175,31 +175,3 @@ def _refuse_one_file_for_two(output: Path | None, junit: Path | None, written: P
         raise InvalidInput(
             "--output, --junit and the baseline name the same file more than once.", hint="Give each a file of its own."
         )
-
-
-def _rankings(
-    boards: "list[Leaderboard]", columns: list[str], table_format: TableFormat
-) -> "list[RenderableType | str]":
-    from plismbench.reporting.printing import printable
-    from plismbench.reporting.ranking import leaderboard_table, leaderboard_text, notes
-
-    if table_format is not TableFormat.TABLE:
-        return [leaderboard_text(boards, table_format, columns)]
-    parts: list[RenderableType | str] = []
-    for board in boards:
-        parts += [printable(board.signature), leaderboard_table(board, columns), *notes(board)]
-    return parts
-
-
-def _groups(results: "list[Result]", published: bool, table_format: TableFormat) -> "list[RenderableType | str]":
-    from plismbench.leaderboard.group_tables import group_tables, published_groups
-    from plismbench.reporting.groups import group_notes, groups_table, groups_text
-    from plismbench.reporting.printing import printable
-
-    tables = [*group_tables(results), *([published_groups()] if published else [])]
-    if table_format is not TableFormat.TABLE:
-        return [groups_text(tables, table_format)]
-    parts: list[RenderableType | str] = []
-    for table in tables:
-        parts += [printable(table.signature), groups_table(table), *group_notes(table)]
-    return parts

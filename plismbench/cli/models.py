@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import say, show
+from plismbench.cli.output import deliver, say
 from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import check_record
 
@@ -22,23 +22,18 @@ def models(context: typer.Context, table_format: options.Format = TableFormat.TA
     if context.invoked_subcommand is not None:
         return
     from plismbench.extractors import registry
-    from plismbench.reporting.models import models_table, models_text
+    from plismbench.reporting.models import models_parts
 
-    registered = registry.registered()
-    if table_format is TableFormat.TABLE:
-        show(models_table(registered))
-    else:
-        show(models_text(registered, table_format))
+    deliver(models_parts(registry.registered(), table_format))
 
 
 @app.command(name="show", epilog="plismbench models show virchow2\n\nplismbench models show conch@448 --format json")
 def show_model(name: Name, table_format: options.Format = TableFormat.TABLE) -> None:
     """Print every field of a model."""
     from plismbench.extractors import registry
-    from plismbench.reporting.models import spec_table, spec_text
+    from plismbench.reporting.models import spec_parts
 
-    spec = registry.get(name)
-    show(spec_table(spec) if table_format is TableFormat.TABLE else spec_text(spec, table_format))
+    deliver(spec_parts(registry.get(name), table_format))
 
 
 @app.command(epilog="plismbench models check color-stats\n\nplismbench models check h0-mini --device cuda --record")
@@ -62,7 +57,7 @@ def check(
     from plismbench.extraction.model_check import inspect_extractor, record_vectors
     from plismbench.extractors.inference.extractor import default_device
     from plismbench.extractors.pinning import pinned
-    from plismbench.reporting.models import findings_table, findings_text
+    from plismbench.reporting.models import findings_parts
     from plismbench.tiles.demo import DemoTiles
 
     spec = pinned(spec)
@@ -70,7 +65,7 @@ def check(
     batch = next(DemoTiles().batches(DEMO.default_slides[0], 32))
     path = check_record(root, spec.name)
     findings = tuple(inspect_extractor(spec, batch.pixels, device, None if record else path))
-    show(findings_table(findings) if table_format is TableFormat.TABLE else findings_text(findings, table_format))
+    deliver(findings_parts(findings, table_format))
     if any(finding.passed is False for finding in findings):
         say(f"{spec.name}: not as it should be.")
         raise typer.Exit(1)

@@ -102,7 +102,7 @@ def show(result: "RenderableType | str") -> None:
         ) from error
 
 
-def deliver(results: "Sequence[RenderableType | str]", output: Path | None) -> None:
+def deliver(results: "Sequence[RenderableType | str]", output: Path | None = None) -> None:
     """Shows results; or writes them to a file of text, whole and without colour, and shows its path."""
     if output is None:
         for result in results:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from plismbench.cli import options
-from plismbench.cli.output import COMPILING, say, show
+from plismbench.cli.output import COMPILING, deliver, say
 from plismbench.reporting.printing import TableFormat
 
 EXAMPLES = "plismbench profile --model color-stats,hed-stats\n\nplismbench profile --model h0-mini --batch-size auto"
@@ -27,7 +27,7 @@ def profile(
 
     from plismbench.extraction.profiling import profile_model
     from plismbench.extractors.inference.extractor import default_device, default_precision
-    from plismbench.reporting.efficiency import profile_table, profile_text
+    from plismbench.reporting.efficiency import profile_parts
 
     if device == "auto":
         device = default_device()
@@ -46,7 +46,4 @@ def profile(
             )
         )
         say(f"{spec.name}: measured on {costs[-1].n_tiles} tiles.")
-    if table_format is TableFormat.TABLE:
-        show(profile_table(costs))
-    else:
-        show(profile_text(costs, table_format))
+    deliver(profile_parts(costs, table_format))

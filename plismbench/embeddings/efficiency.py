@@ -1,19 +1,16 @@
 """How fast an extractor was: a small JSON file beside the manifest."""
 
 import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from plismbench.errors import CorruptFile
-from plismbench.published import PUBLISHED_DEVICE, published_times
 from plismbench.records import from_json
 from plismbench.storage import write_text
 from plismbench.workspace import EFFICIENCY_FILE, Workspace
 
 EFFICIENCY_FORMAT = "plismbench.efficiency/1"
-REFERENCE = "h0-mini"
-"""The model whose time is 1, as in table 2 of its paper (https://arxiv.org/abs/2501.16239)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,26 +83,6 @@ def total(parts: Iterable[Efficiency]) -> Efficiency:
         forward_seconds=sum(part.forward_seconds for part in parts),
         peak_memory=max(peaks, default=None),
     )
-
-
-def relative_times(costs: Sequence[Efficiency]) -> list[float | None]:
-    """Time for a tile where `REFERENCE` takes 1; None where it was not measured in the same way: see ``setting``."""
-    references = {cost.setting: cost.seconds_per_10k for cost in costs if cost.extractor == REFERENCE}
-    return [cost.seconds_per_10k / references[cost.setting] if cost.setting in references else None for cost in costs]
-
-
-def known_times(names: Set[str], costs: Sequence[Efficiency]) -> tuple[dict[str, float], str]:
-    """Relative times of some models, and the devices they were measured on: the published ones if none was measured."""
-    measured = {
-        cost.extractor: (relative, cost.device)
-        for cost, relative in zip(costs, relative_times(costs), strict=True)
-        if cost.extractor in names and relative is not None
-    }
-    if measured.keys() - {REFERENCE}:  # that it takes as long as itself is no news
-        devices = sorted({device for _, device in measured.values()})
-        return {name: relative for name, (relative, _) in measured.items()}, ", ".join(devices)
-    published = {name: relative for name, relative in published_times().items() if name in names}
-    return published, PUBLISHED_DEVICE if published else ""
 
 
 def write_efficiency(folder: Path, efficiency: Efficiency) -> None:

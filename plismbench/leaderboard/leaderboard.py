@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from plismbench.dataset import PLISM
-from plismbench.embeddings.efficiency import Efficiency, known_times
+from plismbench.embeddings.efficiency import Efficiency
 from plismbench.extractors.catalog import CATALOG
+from plismbench.leaderboard.relative_times import known_times
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import PairGroup
 from plismbench.published import (

@@ -27,29 +27,16 @@ _TERMS = {
 }
 
 
-def comparison_tables(comparison: Comparison) -> "list[RenderableType | str]":
-    """For a terminal of 80 columns."""
-    parts: list[RenderableType | str] = []
-    for pairwise in comparison.pairwise:
-        headings = _headings(pairwise)
-        terms = TerminalTable(_kinds(headings), _terms(pairwise), dispensable=headings[5:])
-        parts += ["", _title(pairwise), terms, _verdict(pairwise)]
-        for axis in Axis:
-            if rows := _contrasts(pairwise, axis):
-                parts.append("")
-                parts.append(TerminalTable(_kinds(_contrast_headings(pairwise, axis)), rows))
-    return parts
-
-
-def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat) -> str:
-    """The same for documents; as JSON everything; as CSV the differences of score and terms."""
+def comparison_parts(comparisons: Sequence[Comparison], table_format: TableFormat) -> "list[RenderableType | str]":
+    """Comparisons as they are printed: as JSON everything; as CSV the differences of score and terms."""
     match table_format:
+        case TableFormat.TABLE:
+            return [part for comparison in comparisons for part in _in_terminal(comparison)]
         case TableFormat.JSON:
-            return json.dumps(
-                {"schema": COMPARISON_FORMAT, "comparisons": [_fields(found) for found in comparisons]}, indent=2
-            )
+            records = [_fields(comparison) for comparison in comparisons]
+            return [json.dumps({"schema": COMPARISON_FORMAT, "comparisons": records}, indent=2)]
         case TableFormat.CSV:
-            return csv_text(
+            fields = (
                 {"schema": COMPARISON_FORMAT, "signature": comparison.signature}
                 | {"first_model": pairwise.first, "second_model": pairwise.second}
                 | {"difference": difference.value, **asdict(difference)}
@@ -57,6 +44,7 @@ def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat
                 for pairwise in comparison.pairwise
                 for difference in pairwise.differences
             )
+            return [csv_text(fields)]
     parts = []
     for comparison in comparisons:
         parts.append(caption(comparison.signature, table_format))
@@ -70,7 +58,20 @@ def comparison_text(comparisons: Sequence[Comparison], table_format: TableFormat
                 if rows := _contrasts(pairwise, axis):
                     headings = _contrast_headings(pairwise, axis)
                     parts.append(document(headings, rows, table_format, left=headings[:1]))
-    return "\n\n".join(parts)
+    return ["\n\n".join(parts)]
+
+
+def _in_terminal(comparison: Comparison) -> "list[RenderableType | str]":
+    parts: list[RenderableType | str] = [printable(comparison.signature)]
+    for pairwise in comparison.pairwise:
+        headings = _headings(pairwise)
+        terms = TerminalTable(_kinds(headings), _terms(pairwise), dispensable=headings[5:])
+        parts += ["", _title(pairwise), terms, _verdict(pairwise)]
+        for axis in Axis:
+            if rows := _contrasts(pairwise, axis):
+                parts.append("")
+                parts.append(TerminalTable(_kinds(_contrast_headings(pairwise, axis)), rows))
+    return parts
 
 
 def _title(pairwise: PairwiseComparison) -> str:

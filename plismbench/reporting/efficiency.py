@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from plismbench.embeddings.efficiency import Efficiency, relative_times
+from plismbench.embeddings.efficiency import Efficiency
+from plismbench.leaderboard.relative_times import relative_times
 from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, parameters
 from plismbench.reporting.terminal import plain_table
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
 PROFILE_FORMAT = "plismbench.profile/1"
@@ -22,18 +24,20 @@ def profile_table(costs: Sequence[Efficiency]) -> "Table":
     return plain_table(_HEADINGS, _cells(costs), _WORDS)
 
 
-def profile_text(costs: Sequence[Efficiency], table_format: TableFormat) -> str:
-    """The same as Markdown; as CSV or JSON with every field."""
+def profile_parts(costs: Sequence[Efficiency], table_format: TableFormat) -> "list[RenderableType | str]":
+    """Costs as they are printed: as CSV or JSON with every field."""
     rows: list[dict[str, Any]] = [
         {**cost.as_dict(), "relative_time": relative}
         for cost, relative in zip(costs, relative_times(costs), strict=True)
     ]
     match table_format:
+        case TableFormat.TABLE:
+            return [profile_table(costs)]
         case TableFormat.JSON:
-            return json.dumps({"schema": PROFILE_FORMAT, "models": rows}, indent=2)
+            return [json.dumps({"schema": PROFILE_FORMAT, "models": rows}, indent=2)]
         case TableFormat.CSV:
-            return csv_text(rows)
-    return document(_HEADINGS, _cells(costs), table_format, left=_WORDS)
+            return [csv_text(rows)]
+    return [document(_HEADINGS, _cells(costs), table_format, left=_WORDS)]
 
 
 def _cells(costs: Sequence[Efficiency]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from plismbench.leaderboard.group_tables import GroupTable
 from plismbench.pairs import PairGroup
@@ -14,9 +15,13 @@ from plismbench.reporting.printing import (
     csv_text,
     document,
     number,
+    printable,
     remark,
 )
 from plismbench.reporting.terminal import TerminalTable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 GROUPS_FORMAT = "plismbench.groups/1"
 
@@ -33,18 +38,20 @@ def groups_table(table: GroupTable) -> TerminalTable:
     return TerminalTable({"model": "name", **dict.fromkeys(headings, "right")}, _rows(table), gap=1)
 
 
-def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:
-    """The same for documents; as CSV or JSON the numbers with every digit."""
+def groups_parts(tables: Sequence[GroupTable], table_format: TableFormat) -> "list[RenderableType | str]":
+    """Such tables as they are printed: as CSV or JSON the numbers with every digit."""
     rows = [
         {"signature": table.signature, "published": table.published, **row}
         for table in tables
         for row in table.spreads.iter_rows(named=True)
     ]
     match table_format:
+        case TableFormat.TABLE:
+            return [part for table in tables for part in _in_terminal(table)]
         case TableFormat.JSON:
-            return json.dumps({"schema": GROUPS_FORMAT, "rows": rows}, indent=2)
+            return [json.dumps({"schema": GROUPS_FORMAT, "rows": rows}, indent=2)]
         case TableFormat.CSV:
-            return csv_text({"schema": GROUPS_FORMAT, **row} for row in rows)
+            return [csv_text({"schema": GROUPS_FORMAT, **row} for row in rows)]
     parts = []
     for table in tables:
         parts += [
@@ -52,7 +59,11 @@ def groups_text(tables: Sequence[GroupTable], table_format: TableFormat) -> str:
             document(["model", *_COLUMNS], _rows(table), table_format),
             *(remark(note, table_format) for note in group_notes(table)),
         ]
-    return "\n\n".join(parts)
+    return ["\n\n".join(parts)]
+
+
+def _in_terminal(table: GroupTable) -> "list[RenderableType | str]":
+    return [printable(table.signature), groups_table(table), *group_notes(table)]
 
 
 def group_notes(table: GroupTable) -> list[str]:

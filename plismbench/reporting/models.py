@@ -13,7 +13,6 @@ from plismbench.reporting.terminal import TerminalTable, plain_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from plismbench.extraction.model_check import Finding
     from plismbench.extractors.spec import ExtractorSpec
@@ -72,41 +71,33 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip(' ,')}…"
 
 
-def models_text(registered: Sequence[Registration], table_format: TableFormat) -> str:
-    """The same with every field, in any other format."""
+def models_parts(registered: Sequence[Registration], table_format: TableFormat) -> "list[RenderableType | str]":
+    """The models as they are printed: but in a terminal with every field."""
+    if table_format is TableFormat.TABLE:
+        return [models_table(registered)]
     rows = [_row(entry) for entry in registered]
     match table_format:
         case TableFormat.JSON:
-            return json.dumps({"schema": MODELS_FORMAT, "models": rows}, indent=2)
+            return [json.dumps({"schema": MODELS_FORMAT, "models": rows}, indent=2)]
         case TableFormat.CSV:
-            return csv_text(rows)
+            return [csv_text(rows)]
     words = [[str(value) for value in row.values()] for row in rows]
-    return document(list(rows[0]), words, table_format, left=list(rows[0]))
+    return [document(list(rows[0]), words, table_format, left=list(rows[0]))]
 
 
-def spec_table(spec: "ExtractorSpec") -> "Table":
-    """For a terminal: every field of a model."""
-    return plain_table(_SPEC, _fields(spec), left=_SPEC)
-
-
-def spec_text(spec: "ExtractorSpec", table_format: TableFormat) -> str:
-    """The same as Markdown, CSV or JSON."""
+def spec_parts(spec: "ExtractorSpec", table_format: TableFormat) -> "list[RenderableType | str]":
+    """Every field of a model as it is printed."""
     if table_format is TableFormat.JSON:
-        return json.dumps({"schema": MODELS_FORMAT, "models": [_facts(spec)]}, indent=2)
-    return _text(_SPEC, _fields(spec), table_format)
+        return [json.dumps({"schema": MODELS_FORMAT, "models": [_facts(spec)]}, indent=2)]
+    return [_words_only(_SPEC, _fields(spec), table_format)]
 
 
-def findings_table(findings: Sequence["Finding"]) -> "Table":
-    """For a terminal: what `models check` found."""
-    return plain_table(_CHECK, map(_finding, findings), left=_CHECK)
-
-
-def findings_text(findings: Sequence["Finding"], table_format: TableFormat) -> str:
-    """The same as Markdown, CSV or JSON."""
+def findings_parts(findings: Sequence["Finding"], table_format: TableFormat) -> "list[RenderableType | str]":
+    """What `models check` found as it is printed."""
     if table_format is TableFormat.JSON:
         rows = [asdict(finding) for finding in findings]
-        return json.dumps({"schema": CHECK_FORMAT, "findings": rows}, indent=2)
-    return _text(_CHECK, [_finding(finding) for finding in findings], table_format)
+        return [json.dumps({"schema": CHECK_FORMAT, "findings": rows}, indent=2)]
+    return [_words_only(_CHECK, [_finding(finding) for finding in findings], table_format)]
 
 
 def _facts(spec: "ExtractorSpec") -> dict[str, Any]:
@@ -144,9 +135,14 @@ def _word(value: Any) -> str:
     return json.dumps(value)
 
 
-def _text(headings: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat) -> str:
-    if table_format is TableFormat.CSV:
-        return csv_text(dict(zip(headings, row, strict=True)) for row in rows)
+def _words_only(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat
+) -> "RenderableType | str":
+    match table_format:
+        case TableFormat.TABLE:
+            return plain_table(headings, rows, left=headings)
+        case TableFormat.CSV:
+            return csv_text(dict(zip(headings, row, strict=True)) for row in rows)
     return document(headings, rows, table_format, left=headings)
 
 

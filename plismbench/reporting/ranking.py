@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plismbench.errors import UnknownName
 from plismbench.leaderboard.board_file import LEADERBOARD_FORMAT, board_text, row_fields
@@ -17,10 +17,14 @@ from plismbench.reporting.printing import (
     interval_text,
     number,
     parameters,
+    printable,
     remark,
 )
 from plismbench.reporting.terminal import TerminalTable
 from plismbench.results.uncertainty import MIN_UNITS
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _BAR_WIDTH = 5
 _PLISM_MARK = "†"
@@ -91,7 +95,7 @@ def sorted_board(board: Leaderboard, column: str) -> Leaderboard:
 
 
 def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> TerminalTable:
-    """A ranking for a terminal of 80 columns or more; its signature is the caller's to show.
+    """A ranking for a terminal of 80 columns or more, without its signature.
 
     Args:
         board: the ranking.
@@ -112,23 +116,28 @@ def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> Termin
     return TerminalTable(kinds, rows, gap=1, dispensable=[name for name in dispensable if name in kinds])
 
 
-def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, columns: Sequence[str] = ()) -> str:
-    """Rankings for documents, or as CSV or JSON with every field and digit.
+def leaderboard_parts(
+    boards: Sequence[Leaderboard], table_format: TableFormat, columns: Sequence[str] = ()
+) -> "list[RenderableType | str]":
+    """Rankings as they are printed: as CSV or JSON with every field and digit.
 
     Args:
         boards: one table each.
-        table_format: any but ``table``.
-        columns: words of ``COLUMNS``, for documents; all that some row knows if there are none.
+        table_format: any.
+        columns: words of ``COLUMNS``, for people; all that some row knows if there are none.
     """
     match table_format:
+        case TableFormat.TABLE:
+            return [part for board in boards for part in _in_terminal(board, columns)]
         case TableFormat.JSON:
-            return board_text(boards)
+            return [board_text(boards)]
         case TableFormat.CSV:
-            return csv_text(
+            fields = (
                 {"schema": LEADERBOARD_FORMAT, "signature": board.signature, **row_fields(row)}
                 for board in boards
                 for row in board.rows
             )
+            return [csv_text(fields)]
     parts = []
     for board in boards:
         ranks = [row.rank for row in board.rows]
@@ -137,7 +146,11 @@ def leaderboard_text(boards: Sequence[Leaderboard], table_format: TableFormat, c
         table = document(["#", *(column.heading for column in shown)], rows, table_format, left=("model", "licence"))
         parts += [caption(board.signature, table_format), table]
         parts += [remark(note, table_format) for note in notes(board)]
-    return "\n\n".join(parts)
+    return ["\n\n".join(parts)]
+
+
+def _in_terminal(board: Leaderboard, columns: Sequence[str]) -> "list[RenderableType | str]":
+    return [printable(board.signature), leaderboard_table(board, columns), *notes(board)]
 
 
 def undefined_terms(board: Leaderboard) -> list[str]:

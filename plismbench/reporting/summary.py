@@ -14,6 +14,7 @@ from plismbench.results.result import Result
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import RenderableType
 
 SUMMARY_FORMAT = "plismbench.summary/1"
 
@@ -34,20 +35,29 @@ def summary_table(results: Sequence[Result], axis: Axis | None = None) -> Termin
     )
 
 
-def summary_text(results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None) -> str:
-    """The same for documents; as CSV or JSON every statistic with every digit, and ``chance`` of each accuracy."""
+def summary_parts(
+    results: Sequence[Result], table_format: TableFormat, axis: Axis | None = None
+) -> "list[RenderableType | str]":
+    """Summaries as they are printed: as CSV or JSON every statistic with every digit, and ``chance`` of each accuracy.
+
+    There are no parts of no results.
+    """
+    if not results:
+        return []
     rows = (
         {"model": result.run.name, "signature": result.run.signature, **row, "chance": _chance(result, row["metric"])}
         for result in results
         for row in _of_axis(result, axis).iter_rows(named=True)
     )
     match table_format:
+        case TableFormat.TABLE:
+            return [summary_table(results, axis)]
         case TableFormat.JSON:
-            return json.dumps({"schema": SUMMARY_FORMAT, "rows": list(rows)}, indent=2)
+            return [json.dumps({"schema": SUMMARY_FORMAT, "rows": list(rows)}, indent=2)]
         case TableFormat.CSV:
-            return csv_text({"schema": SUMMARY_FORMAT, **row} for row in rows)
+            return [csv_text({"schema": SUMMARY_FORMAT, **row} for row in rows)]
     cells = summary_cells(results, axis)
-    return document(cells.headings, cells.rows, table_format, left=("model", "pairs"))
+    return [document(cells.headings, cells.rows, table_format, left=("model", "pairs"))]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from plismbench.embeddings.efficiency import (
     Efficiency,
     read_costs,
     read_efficiency,
-    relative_times,
     total,
     write_efficiency,
 )
@@ -61,14 +60,6 @@ def test_another_version_is_named(tmp_path):
     write_efficiency(tmp_path, replace(ONE, schema="plismbench.efficiency/9"))
     with pytest.raises(CorruptFile, match=r"is plismbench\.efficiency/9; this version reads plismbench\.efficiency/1"):
         read_efficiency(tmp_path)
-
-
-def test_time_is_relative_to_h0_mini_on_the_same_device():
-    mini = replace(ONE, extractor="h0-mini", n_tiles=1000, forward_seconds=0.5)
-    slower = replace(mini, extractor="big", forward_seconds=4.0)
-    elsewhere = replace(slower, device="another")
-    assert relative_times([slower, mini, elsewhere]) == [8, 1, None]
-    assert relative_times([slower]) == [None]
 
 
 def test_costs_are_read_where_they_were_recorded(tmp_path):

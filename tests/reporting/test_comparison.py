@@ -9,7 +9,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.comparison import Comparison, compare
-from plismbench.reporting.comparison import comparison_tables, comparison_text
+from plismbench.reporting.comparison import comparison_parts
 from plismbench.reporting.printing import TableFormat
 
 SLIDES = tuple(
@@ -26,7 +26,7 @@ def comparison(first="a", second="b", slides=SLIDES):
 
 def render(found):
     console = Console(width=80, file=io.StringIO(), color_system=None)
-    for part in comparison_tables(found):
+    for part in comparison_parts([found], TableFormat.TABLE):
         console.print(part, markup=False, highlight=False)
     return console.file.getvalue()
 
@@ -46,7 +46,8 @@ def signed(value):
 def test_the_terminal_shows_differences_test_and_contrasts():
     found = comparison()
     (pairwise,) = found.pairwise
-    lines = [line for line in render(found).splitlines() if line]
+    signature, *lines = [line for line in render(found).splitlines() if line]
+    assert signature.startswith("plism@main|slides:36")
     assert lines[0] == "a against b"
     score = pairwise.differences[0]
     assert lines[2].split() == ["score", *(f"{value:.3f}".removeprefix("0") for value in (score.first, score.second)),
@@ -61,7 +62,7 @@ def test_the_terminal_shows_differences_test_and_contrasts():
 @pytest.mark.parametrize("table_format", [TableFormat.MARKDOWN, TableFormat.HTML, TableFormat.LATEX])
 def test_documents_have_the_same_numbers(table_format):
     found = comparison()
-    text = comparison_text([found], table_format)
+    text = comparison_parts([found], table_format)[0]
     for difference in found.pairwise[0].differences:
         assert signed(difference.value) in text
     assert found.signature.split("|")[0] in text
@@ -70,7 +71,7 @@ def test_documents_have_the_same_numbers(table_format):
 
 def test_as_data_with_every_digit():
     found = comparison()
-    told = json.loads(comparison_text([found], TableFormat.JSON))
+    told = json.loads(comparison_parts([found], TableFormat.JSON)[0])
     assert told["schema"] == "plismbench.comparison/1"
     (pairwise,) = told["comparisons"][0]["pairwise"]
     assert pairwise["p_value"] == found.pairwise[0].p_value
@@ -78,7 +79,7 @@ def test_as_data_with_every_digit():
         row.value for row in found.pairwise[0].differences
     ]
     assert pairwise["contrasts"] == found.pairwise[0].contrasts.to_dicts()
-    lines = list(csv.DictReader(io.StringIO(comparison_text([found], TableFormat.CSV))))
+    lines = list(csv.DictReader(io.StringIO(comparison_parts([found], TableFormat.CSV)[0])))
     assert [float(line["low"]) for line in lines] == [row.low for row in found.pairwise[0].differences]
     assert {(line["first_model"], line["second_model"]) for line in lines} == {("a", "b")}
 
@@ -86,11 +87,12 @@ def test_as_data_with_every_digit():
 def test_names_of_others_do_no_harm():
     (pairwise,) = comparison().pairwise
     found = Comparison("s", (dataclasses.replace(pairwise, first="<script>[bold]\x1b", second="n" * 200),))
-    assert any(line.endswith("against " + "n" * 200) for line in comparison_tables(found) if isinstance(line, str))
+    parts = comparison_parts([found], TableFormat.TABLE)
+    assert any(part.endswith("against " + "n" * 200) for part in parts if isinstance(part, str))
     assert "\x1b" not in render(found)
     assert "<script>[bold]" in render(found)
-    assert "<script>" not in comparison_text([found], TableFormat.HTML)
-    assert "<script>" not in comparison_text([found], TableFormat.MARKDOWN)
+    assert "<script>" not in comparison_parts([found], TableFormat.HTML)[0]
+    assert "<script>" not in comparison_parts([found], TableFormat.MARKDOWN)[0]
 
 
 def test_what_is_not_defined_is_a_dash():
@@ -100,5 +102,5 @@ def test_what_is_not_defined_is_a_dash():
     assert next(line for line in text.splitlines() if line.startswith("score")).split()[1:] == ["–"] * 4
     assert "top-10, stainings" not in text
     assert "by slide" not in text  # four scanners give no interval: no empty column
-    assert "by slide" not in comparison_text([comparison(slides=one)], TableFormat.MARKDOWN)
+    assert "by slide" not in comparison_parts([comparison(slides=one)], TableFormat.MARKDOWN)[0]
     assert "by slide" in render(comparison())

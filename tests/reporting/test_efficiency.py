@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 from plismbench.embeddings.efficiency import Efficiency
-from plismbench.reporting.efficiency import profile_table, profile_text
+from plismbench.reporting.efficiency import profile_parts, profile_table
 from plismbench.reporting.printing import TableFormat
 
 MINI = Efficiency(
@@ -22,7 +22,7 @@ ELSEWHERE = replace(MINI, extractor="other", device="CPU", peak_memory=None)
 
 
 def test_the_markdown_has_every_number():
-    lines = profile_text([BIG, MINI, ELSEWHERE, COMPILED], TableFormat.MARKDOWN).splitlines()
+    lines = profile_parts([BIG, MINI, ELSEWHERE, COMPILED], TableFormat.MARKDOWN)[0].splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[2] == ["big", "85.7 M", "GPU", "bf16", "128", "250.0", "40.0", "1.23 GB", "8.00"]
     assert cells[3] == ["h0-mini", "85.7 M", "GPU", "fp16", "128", "2,000.0", "5.0", "1.23 GB", "1.00"]
@@ -34,9 +34,9 @@ def test_the_markdown_has_every_number():
 
 
 def test_programs_get_every_field():
-    told = json.loads(profile_text([BIG, MINI], TableFormat.JSON))
+    told = json.loads(profile_parts([BIG, MINI], TableFormat.JSON)[0])
     assert told["schema"] == "plismbench.profile/1"
     assert told["models"][0]["relative_time"] == 8
     assert told["models"][1]["seconds_per_10k"] == 5
-    heading, first, *_ = profile_text([BIG, MINI], TableFormat.CSV).splitlines()
+    heading, first, *_ = profile_parts([BIG, MINI], TableFormat.CSV)[0].splitlines()
     assert dict(zip(heading.split(","), first.split(","), strict=True))["tiles_per_second"] == "250.0"

@@ -9,7 +9,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.group_tables import SPREAD_SCHEMA, GroupTable, group_tables, published_groups
-from plismbench.reporting.groups import group_notes, groups_table, groups_text
+from plismbench.reporting.groups import group_notes, groups_parts, groups_table
 from plismbench.reporting.printing import TableFormat
 
 
@@ -20,7 +20,7 @@ def render(table, **options):
 
 
 def markdown_rows(table):
-    lines = [line for line in groups_text([table], TableFormat.MARKDOWN).splitlines() if line.startswith("|")]
+    lines = [line for line in groups_parts([table], TableFormat.MARKDOWN)[0].splitlines() if line.startswith("|")]
     headings, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
     return [dict(zip(headings, row, strict=True)) for row in rows]
 
@@ -50,10 +50,10 @@ def test_the_best_is_bold_and_the_second_underlined():
     assert column["plip"] == "<ins>.92 (.04)</ins>"  # as much as the other second
     assert column["virchow2"] == ".88 (.06)"
     assert [row["both top-10"] for row in rows.values()][:2] == ["**.18 (.25)**", "<ins>.17 (.20)</ins>"]
-    page = groups_text([published_groups()], TableFormat.HTML)
+    page = groups_parts([published_groups()], TableFormat.HTML)[0]
     assert "<strong>.93 (.04)</strong>" in page
     assert "<u>.92 (.06)</u>" in page
-    latex = groups_text([published_groups()], TableFormat.LATEX)
+    latex = groups_parts([published_groups()], TableFormat.LATEX)[0]
     assert r"\textbf{.93 (.04)}" in latex
     assert r"\underline{.92 (.06)}" in latex
     terminal = render(groups_table(published_groups()), force_terminal=True, color_system="standard")
@@ -66,6 +66,11 @@ def test_it_fits_80_columns():
     assert len(lines) == 2 + 13
     assert max(map(len, lines)) <= 80
     assert lines[2].split()[:3] == ["h0-mini", ".92", "(.06)"]
+
+
+def test_a_terminal_has_the_signature_above_and_the_notes_below():
+    signature, _, *below = groups_parts([published_groups()], TableFormat.TABLE)
+    assert (signature, below) == (published_groups().signature, group_notes(published_groups()))
 
 
 def test_own_results_come_by_signature_in_the_order_of_their_ranking():
@@ -101,12 +106,12 @@ def test_small_numbers_keep_a_digit():
 def test_as_data_with_every_digit():
     result = make_result()
     tables = [*group_tables([result]), published_groups()]
-    told = json.loads(groups_text(tables, TableFormat.JSON))
+    told = json.loads(groups_parts(tables, TableFormat.JSON)[0])
     assert told["schema"] == "plismbench.groups/1"
     assert len(told["rows"]) == len(result.summary) + 78
     first = told["rows"][0]
     assert first["median"] == result.summary["median"][0]
     assert (first["name"], first["published"], told["rows"][-1]["published"]) == ("toy", False, True)
-    lines = list(csv.DictReader(io.StringIO(groups_text(tables, TableFormat.CSV))))
+    lines = list(csv.DictReader(io.StringIO(groups_parts(tables, TableFormat.CSV)[0])))
     assert [float(line["iqr"]) for line in lines] == [row["iqr"] for row in told["rows"]]
     assert lines[0]["signature"] == result.run.signature

@@ -10,7 +10,7 @@ from plismbench.extraction.model_check import Finding
 from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.registry import Registration
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.reporting.models import findings_text, models_table, models_text, spec_text
+from plismbench.reporting.models import findings_parts, models_parts, models_table, spec_parts
 from plismbench.reporting.printing import TableFormat
 
 SPEC = ExtractorSpec(name="toy", loader="a:b", dim=1_536, n_params=85_700_000, license="MIT", gated=True)
@@ -60,15 +60,15 @@ def test_a_name_that_stands_twice_says_so():
 
 
 def test_as_data():
-    told = json.loads(models_text(REGISTERED, TableFormat.JSON))
+    told = json.loads(models_parts(REGISTERED, TableFormat.JSON)[0])
     assert told["schema"] == "plismbench.models/1"
     assert [row["name"] for row in told["models"]] == ["bad", "toy"]
     assert told["models"][0]["problem"].startswith("ImportError")
     assert told["models"][1]["n_params"] == 85_700_000
     assert (told["models"][1]["extra"], told["models"][1]["cached"]) == (None, True)
-    lines = list(csv.DictReader(io.StringIO(models_text(REGISTERED, TableFormat.CSV))))
+    lines = list(csv.DictReader(io.StringIO(models_parts(REGISTERED, TableFormat.CSV)[0])))
     assert lines[1]["license"] == "MIT"
-    assert "| toy" in models_text(REGISTERED, TableFormat.MARKDOWN)
+    assert "| toy" in models_parts(REGISTERED, TableFormat.MARKDOWN)[0]
 
 
 def test_findings_are_told_in_words():
@@ -77,29 +77,29 @@ def test_findings_are_told_in_words():
         Finding("batch of 1 against 32", 2e-3, 1e-5, passed=False),
         Finding("tiles per second", 12.345),
     )
-    assert findings_text(findings, TableFormat.CSV).splitlines() == [
+    assert findings_parts(findings, TableFormat.CSV)[0].splitlines() == [
         "what,found,expected,verdict",
         'parameters,"85,700,000","85,700,000",fine',
         "batch of 1 against 32,0.002,≤ 1e-05,WRONG",
         "tiles per second,12.3,,",
     ]
-    told = json.loads(findings_text(findings, TableFormat.JSON))
+    told = json.loads(findings_parts(findings, TableFormat.JSON)[0])
     assert told["findings"][1] == {
         "name": "batch of 1 against 32", "value": 2e-3, "expected": 1e-5, "passed": False,
     }  # fmt: skip
 
 
 def test_a_spec_is_told_field_by_field():
-    text = spec_text(SPEC, TableFormat.CSV)
+    text = spec_parts(SPEC, TableFormat.CSV)[0]
     assert 'dim,"1,536"' in text
     assert "gated,yes" in text
-    assert "gated,no" in spec_text(dataclasses.replace(SPEC, gated=False), TableFormat.CSV)
+    assert "gated,no" in spec_parts(dataclasses.replace(SPEC, gated=False), TableFormat.CSV)[0]
     assert f"fingerprint,{SPEC.fingerprint()}" in text
     unknown = dataclasses.replace(SPEC, weights="hf-hub:a/b")  # what it will be is not known
-    assert "fingerprint,\n" in spec_text(unknown, TableFormat.CSV).replace("\r", "")
+    assert "fingerprint,\n" in spec_parts(unknown, TableFormat.CSV)[0].replace("\r", "")
 
 
 def test_a_published_result_is_that_of_a_name():
     base = next(spec for spec in CATALOG if spec.name == "h0-mini")
     for spec, published in ((base, True), (base.variant(image_size=448), False), (SPEC, False)):
-        assert json.loads(spec_text(spec, TableFormat.JSON))["models"][0]["published"] is published
+        assert json.loads(spec_parts(spec, TableFormat.JSON)[0])["models"][0]["published"] is published

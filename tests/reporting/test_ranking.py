@@ -13,7 +13,7 @@ from plismbench.dataset import Slide
 from plismbench.errors import UnknownName
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow, leaderboards, published
 from plismbench.reporting.printing import TableFormat
-from plismbench.reporting.ranking import COLUMNS, leaderboard_table, leaderboard_text, notes, sorted_board
+from plismbench.reporting.ranking import COLUMNS, leaderboard_parts, leaderboard_table, notes, sorted_board
 
 
 def render(table, width=80, **options):
@@ -30,19 +30,26 @@ def test_the_published_table_fits_80_columns():
     assert lines[8].split()[:3] == ["8=", "uni", ".325"]
 
 
+def test_a_terminal_has_the_signature_above_each_table_and_the_notes_below():
+    board = replace(published(), signature="here\x1b")
+    parts = leaderboard_parts([board, published()], TableFormat.TABLE)
+    words = [part for part in parts if isinstance(part, str)]
+    assert words == ["here�", *notes(board), published().signature, *notes(published())]
+
+
 def test_a_table_of_results_with_undefined_terms():
     one = [Slide("GM", scanner) for scanner in ("AT2", "P", "S60")]
     (board,) = leaderboards([make_result(slides=one)])
     text = render(leaderboard_table(board))
     assert text.splitlines()[1].split()[:3] == ["–", "toy", "–"]
-    assert "–" in leaderboard_text([board], TableFormat.MARKDOWN)
+    assert "–" in leaderboard_parts([board], TableFormat.MARKDOWN)[0]
 
 
 def test_csv_and_json_keep_every_digit():
     boards = leaderboards([make_result("a", 0.4), make_result("b", 0.6), make_result("c", n_tiles=460)])
-    told = json.loads(leaderboard_text(boards, TableFormat.JSON))
+    told = json.loads(leaderboard_parts(boards, TableFormat.JSON)[0])
     assert told["schema"] == "plismbench.leaderboard/1"
-    lines = list(csv.DictReader(io.StringIO(leaderboard_text(boards, TableFormat.CSV))))
+    lines = list(csv.DictReader(io.StringIO(leaderboard_parts(boards, TableFormat.CSV)[0])))
     assert len(lines) == 3
     for board, back in zip(boards, told["boards"], strict=True):
         assert back["signature"] == board.signature
@@ -73,8 +80,8 @@ def test_names_of_others_do_no_harm(name):
     assert max(map(len, text.splitlines())) <= 80
     if name.startswith("[bold]"):
         assert name in text
-    assert "<script>" not in leaderboard_text([board], TableFormat.MARKDOWN)
-    assert json.loads(leaderboard_text([board], TableFormat.JSON))["boards"][0]["rows"][0]["name"] == name
+    assert "<script>" not in leaderboard_parts([board], TableFormat.MARKDOWN)[0]
+    assert json.loads(leaderboard_parts([board], TableFormat.JSON)[0])["boards"][0]["rows"][0]["name"] == name
 
 
 def row(name, score=0.5, **facts):
@@ -90,7 +97,7 @@ def test_every_column_shows_what_its_row_knows():
     board = Leaderboard("s", (row("toy", 0.5, top10_cross_both=0.2, random_cosine=0.25, cosine_lift=0.1, score_low=0.41,
                                   score_high=0.61, n_params=85_700_000, license="MIT", trained_on_plism=True,
                                   relative_time=2.1),))  # fmt: skip
-    headings, _, found = cells(leaderboard_text([board], TableFormat.MARKDOWN, list(COLUMNS)))
+    headings, _, found = cells(leaderboard_parts([board], TableFormat.MARKDOWN, list(COLUMNS))[0])
     assert dict(zip(headings, found, strict=True)) == {
         "#": "1", "model": "toy †", "score": ".425", "95 % CI": ".41–.61", "cosine": ".500", "lift": ".100",
         "random": ".250", "scanner": ".500", "staining": ".500", "both": ".200", "retrieval": ".400",
@@ -118,7 +125,7 @@ def test_every_column_shows_what_its_row_knows():
 
 
 def test_documents_leave_out_what_no_row_knows():
-    headings, *_ = cells(leaderboard_text([Leaderboard("s", (row("a"),))], TableFormat.MARKDOWN))
+    headings, *_ = cells(leaderboard_parts([Leaderboard("s", (row("a"),))], TableFormat.MARKDOWN)[0])
     assert headings == ["#", "model", "score", "cosine", "scanner", "staining", "both", "retrieval"]
 
 
@@ -127,7 +134,7 @@ def test_the_published_table_says_that_it_is_and_knows_sizes_and_times():
     assert note.startswith("Published by plism-benchmark")
     assert chance.endswith("by chance .0006.")
     assert "one T4" in time
-    text = leaderboard_text([published()], TableFormat.MARKDOWN)
+    text = leaderboard_parts([published()], TableFormat.MARKDOWN)[0]
     assert note in text
     found = {line[1]: line for line in cells(text)}
     assert found["h0-mini"][-3:] == ["85.7 M", "CC-BY-NC-ND-4.0", "1×"]
@@ -184,21 +191,21 @@ def test_colour_is_for_terminals():
 
 def test_html_and_latex_hold_names_as_text():
     board = Leaderboard("s<b>", (row("<script>&_\\x\x1b"),))
-    page = leaderboard_text([board], TableFormat.HTML)
+    page = leaderboard_parts([board], TableFormat.HTML)[0]
     assert "<p>s&lt;b&gt;</p>" in page
     assert '<td style="text-align: left">&lt;script&gt;&amp;_\\x�</td>' in page
     assert '<td style="text-align: right">.500</td>' in page
-    latex = leaderboard_text([board], TableFormat.LATEX)
+    latex = leaderboard_parts([board], TableFormat.LATEX)[0]
     assert r"1 & \textless{}script\textgreater{}\&\_\textbackslash{}xU+FFFD & .500 &" in latex
     assert latex.startswith("% s<b>\n\n\\begin{tabular}{rlrrrrrr}\n\\toprule\n\\# & model & score")
 
 
 def test_intervals_of_terms_are_columns_of_the_data():
     board = Leaderboard("s", (row("a", intervals={"cosine": (0.4, 0.6)}),))
-    (told,) = json.loads(leaderboard_text([board], TableFormat.JSON))["boards"][0]["rows"]
+    (told,) = json.loads(leaderboard_parts([board], TableFormat.JSON)[0])["boards"][0]["rows"]
     assert (told["cosine_low"], told["cosine_high"], told["top10_cross_both_low"]) == (0.4, 0.6, None)
     assert "intervals" not in told
-    (line,) = csv.DictReader(io.StringIO(leaderboard_text([board], TableFormat.CSV)))
+    (line,) = csv.DictReader(io.StringIO(leaderboard_parts([board], TableFormat.CSV)[0]))
     assert line.keys() == {"schema", "signature"} | told.keys()
 
 

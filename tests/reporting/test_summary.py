@@ -8,7 +8,7 @@ from synthetic_results import make_result
 
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.printing import TableFormat
-from plismbench.reporting.summary import summary_table, summary_text
+from plismbench.reporting.summary import summary_parts, summary_table
 
 
 def render(table, width=80):
@@ -31,7 +31,7 @@ def test_the_summary_shows_median_and_iqr_of_every_group():
     assert lines[1].startswith("toy ")
     assert lines[2].startswith("    ")
     assert lines[0].split() == ["model", "pairs", "n", "cosine", "cosine-lift", "top-10"]
-    markdown = summary_text([result], TableFormat.MARKDOWN)
+    markdown = summary_parts([result], TableFormat.MARKDOWN)[0]
     assert cell in markdown
     assert "top-3" in markdown
 
@@ -45,7 +45,7 @@ def test_a_narrow_terminal_has_whole_words_and_no_lift():
 
 def test_the_summary_as_data_is_the_summary():
     result = make_result()
-    told = json.loads(summary_text([result], TableFormat.JSON))["rows"]
+    told = json.loads(summary_parts([result], TableFormat.JSON)[0])["rows"]
     groups = pl.col("group").is_in(["all", "cross-scanner", "cross-staining", "cross-both"])
     summary = result.summary.filter(groups)
     assert [{key: row[key] for key in summary.columns} for row in told] == summary.to_dicts()
@@ -53,12 +53,12 @@ def test_the_summary_as_data_is_the_summary():
     for row in told:
         accuracy = row["metric"].startswith("top_")
         assert row["chance"] == (int(row["metric"][4:]) / n_candidates if accuracy else None)
-    lines = list(csv.DictReader(io.StringIO(summary_text([result], TableFormat.CSV))))
+    lines = list(csv.DictReader(io.StringIO(summary_parts([result], TableFormat.CSV)[0])))
     assert [float(line["median"]) for line in lines] == summary["median"].to_list()
 
 
 def test_models_with_other_cut_offs_share_a_summary():
-    text = summary_text([make_result("a", ks=(1, 10)), make_result("b", ks=(2,))], TableFormat.MARKDOWN)
+    text = summary_parts([make_result("a", ks=(1, 10)), make_result("b", ks=(2,))], TableFormat.MARKDOWN)[0]
     headings, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines())
     proportion = ["random-cosine", "cosine-lift", "centred-cosine"]
     assert headings == ["model", "pairs", "n", "cosine", "top-1", "top-10", *proportion, "top-2"]
@@ -72,6 +72,6 @@ def test_every_two_scanners_or_stainings_can_be_shown_instead():
         lines = render(summary_table([result], axis)).splitlines()
         assert len(lines) == 1 + 15 + 1
         assert max(map(len, lines)) <= 80
-        told = json.loads(summary_text([result], TableFormat.JSON, axis))["rows"]
+        told = json.loads(summary_parts([result], TableFormat.JSON, axis)[0])["rows"]
         assert {row["group"].split()[0] for row in told} == {str(axis)}
-    assert "scanner AT2-P" in summary_text([result], TableFormat.MARKDOWN, Axis.SCANNER)
+    assert "scanner AT2-P" in summary_parts([result], TableFormat.MARKDOWN, Axis.SCANNER)[0]
