@@ -213,7 +213,8 @@ def _members(pairs: pl.DataFrame) -> dict[str, npt.NDArray[np.uint32]]:
 def _mixed(pairs: pl.DataFrame, weights: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     """(n_draws,): not of one staining alone, nor of one scanner, whose pairs stand for no others."""
     differ = [(pairs[f"{axis}_a"] != pairs[f"{axis}_b"]).to_numpy() for axis in Axis]
-    return np.all([weights[rows].any(axis=0) for rows in differ if rows.any()], axis=0)
+    mixed: npt.NDArray[np.bool_] = np.all([weights[rows].any(axis=0) for rows in differ if rows.any()], axis=0)
+    return mixed
 
 
 def slide_weights(pairs: pl.DataFrame) -> npt.NDArray[np.int32] | None:
