@@ -22,16 +22,19 @@ def compare(
     output: options.Output = None,
 ) -> None:
     """Compare a model with others: differences with intervals, a test over cores, and which slides make them."""
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.extractors.registry import name_of
     from plismbench.leaderboard.comparison import compare as compared
     from plismbench.reporting.comparison import comparison_parts
     from plismbench.results.result import read_results
 
     models = [name_of(name) for name in models]
-    results = read_results(Workspace(root, find_dataset(dataset).name))
+    workspace = Workspace(root, find_dataset(dataset).name)
+    results = read_results(workspace)
     known = {result.run.name for result in results}
     for name in models:
         if name not in known:
             raise UnknownName("result", name, known, hint=options.evaluate_first(dataset))
     comparisons = compared(results, models)
+    mind_outdated([result for result in results if result.run.name in models], workspace, dataset)
     deliver(comparison_parts(comparisons, table_format), output)

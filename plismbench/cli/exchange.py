@@ -61,11 +61,13 @@ def export(
     existing: options.OnExisting = Existing.ERROR,
 ) -> None:
     """Write results as plism-benchmark writes them, and print the paths."""
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.reporting.plism_benchmark import METRICS_FILE, RESULTS_FILE, metrics_csv, results_csv
     from plismbench.results.result import read_results
 
     registered = find_dataset(dataset)
-    results = read_results(Workspace(root, registered.name))
+    workspace = Workspace(root, registered.name)
+    results = read_results(workspace)
     if not results:
         raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
     names = {result.run.name for result in results}
@@ -80,6 +82,7 @@ def export(
     if not found:
         known = dict.fromkeys(result.run.signature for result in results if result.run.name in wanted)
         raise InvalidInput(f"No result has the signature '{signature}'.", hint=options.one_of_signatures(known))
+    mind_outdated((result for several in found.values() for result in several), workspace, dataset)
     files: dict[Path, str] = {}
     for folder, (result, *others) in found.items():
         if not others:

@@ -10,15 +10,14 @@ import typer
 from plismbench.cli import options
 from plismbench.cli.output import deliver, say
 from plismbench.dataset import PLISM
-from plismbench.errors import FingerprintMismatch, GateFailed, InvalidInput, MissingEmbeddings
+from plismbench.errors import GateFailed, InvalidInput, MissingEmbeddings
 from plismbench.own_dataset import find_dataset
 from plismbench.reporting.printing import TableFormat
 from plismbench.storage import write_text
 from plismbench.workspace import Workspace
 
 if TYPE_CHECKING:
-    from plismbench.leaderboard.gate import Check, Requirements
-    from plismbench.results.result import Result
+    from plismbench.leaderboard.gate import Check
 
 EXAMPLES = "plismbench leaderboard --no-published\n\nplismbench leaderboard --dataset demo --format markdown"
 
@@ -58,6 +57,7 @@ def leaderboard(
     With --baseline, --fail-under or --require-rank it is a gate: exit code 1, and a line on stderr
     for each number that is worse than allowed.
     """
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.leaderboard.board_file import board_text, read_boards
     from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
@@ -94,7 +94,7 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
-    _mind_outdated(results, workspace, dataset, required)
+    mind_outdated(results, workspace, dataset, required.concerns if required else lambda _: False)
     own = leaderboards(results, read_costs(workspace))
     for board in own:
         for sentence in undefined_terms(board):
@@ -113,25 +113,6 @@ def leaderboard(
         _judge(found, junit)
     if write_baseline:
         write_text(write_baseline, board_text(kept))
-
-
-def _mind_outdated(
-    results: "Sequence[Result]", workspace: Workspace, dataset: str, required: "Requirements | None"
-) -> None:
-    """Says which results are of other vectors than the model has now.
-
-    Raises:
-        FingerprintMismatch: if the gate would judge one of them.
-    """
-    from plismbench.reporting.printing import printable
-    from plismbench.results.result import is_outdated
-
-    for name in sorted({result.run.name for result in results if is_outdated(result.run, workspace)}):
-        again = f"Run `plismbench evaluate --dataset {shlex.quote(dataset)} --model {shlex.quote(name)}`."
-        words = f"The vectors of '{name}' are not those of its result any more."
-        if required and required.concerns(name):
-            raise FingerprintMismatch(words, hint=again)
-        say(f"{printable(words)} {printable(again)}")
 
 
 def _judge(found: "Sequence[Check]", junit: Path | None) -> None:

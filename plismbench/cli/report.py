@@ -37,6 +37,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML file with tables and plots, and print its path."""
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.evaluation.failures import find_failures, pair_named
     from plismbench.leaderboard.leaderboard import leaderboards, published
@@ -51,6 +52,7 @@ def report(
     results = read_results(workspace)
     if not results:
         raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
+    mind_outdated(results, workspace, dataset)
     path = output or workspace.report
     boards = [*leaderboards(results, read_costs(workspace)), *([published()] if registered == PLISM else [])]
     shown: tuple[Failures, ...] = ()

@@ -29,6 +29,7 @@ def pack(
     output: options.Output = None,
 ) -> None:
     """Write one archive with everything that follows from the embeddings, and print its path."""
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.extractors.registry import name_of
     from plismbench.results.result import read_result
     from plismbench.submissions.archive import SUFFIX
@@ -47,6 +48,7 @@ def pack(
     if chosen not in own:
         raise InvalidInput(f"No result of '{model}' has the signature '{chosen}'.", hint=options.one_of_signatures(own))
     folder = own[chosen]
+    mind_outdated([read_result(folder)], workspace, dataset)
     beside = folder / MANIFEST_FILE  # of a result that was itself submitted
     manifest = beside if beside.exists() else workspace.embeddings(model) / MANIFEST_FILE
     path = output or Path(folder_name(model) + SUFFIX)

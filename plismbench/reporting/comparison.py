@@ -128,7 +128,8 @@ def _kinds(headings: Sequence[str]) -> dict[str, str]:
 
 
 def _signed(value: float | None) -> str:
-    return f"+{number(abs(value))}" if value is not None and value >= 0 else number(value)  # -0.0 is 0
+    text = number(value)
+    return f"+{text}" if value is not None and float(text) > 0 else text
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -53,8 +53,8 @@ class Column:
     ascending: bool = False
 
 
-def _numbers(heading: str, field: str) -> Column:
-    return Column(heading, lambda row: number(getattr(row, field)), lambda row: getattr(row, field))
+def _numbers(heading: str, field: str, *, ascending: bool = False) -> Column:
+    return Column(heading, lambda row: number(getattr(row, field)), lambda row: getattr(row, field), ascending)
 
 
 COLUMNS: Mapping[str, Column] = MappingProxyType(
@@ -63,7 +63,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "score": _numbers("score", "score"),
         "interval": Column("95 % CI", lambda row: interval_text(row.score_low, row.score_high), lambda r: r.score_low),
         "cosine": _numbers("cosine", "cosine"),
-        "random": _numbers("random", "random_cosine"),
+        "random": _numbers("random", "random_cosine", ascending=True),
         "lift": _numbers("lift", "cosine_lift"),
         "scanner": _numbers("scanner", "top10_cross_scanner"),
         "staining": _numbers("staining", "top10_cross_staining"),

@@ -7,7 +7,6 @@ import sys
 from xml.etree import ElementTree as ET
 
 import pytest
-from stores import make_store, make_vectors
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
@@ -290,21 +289,3 @@ def test_a_baseline_may_be_of_one_model(gate, gated):
     assert wrong.code == 2
     assert "Did you mean 'second'?" in wrong.error
     assert not (gated / "none-such.json").exists()
-
-
-def test_a_result_of_vectors_that_are_gone_is_told_and_passes_no_gate(run, extracted):
-    assert run("evaluate", "--dataset", "tiny", "--n-tiles", "30").code == 0
-    assert run("leaderboard", "--dataset", "tiny").err == ""
-    make_store(extracted.embeddings("good"), make_vectors(seed=7), name="good")
-    words = (
-        "The vectors of 'good' are not those of its result any more."
-        " Run `plismbench evaluate --dataset tiny --model good`."
-    )
-    outcome = run("leaderboard", "--dataset", "tiny")
-    assert (outcome.code, outcome.err) == (0, f"{words}\n")
-    for options in ((), ("--model=good",)):
-        outcome = run("leaderboard", "--dataset", "tiny", "--fail-under", "0", *options)
-        assert (outcome.code, outcome.out, outcome.error) == (2, "", f"plismbench: {words}")
-    assert run("leaderboard", "--dataset", "tiny", "--fail-under", "0", "--model", "noise").code == 0
-    assert run("evaluate", "--dataset", "tiny", "--n-tiles", "30").code == 0
-    assert run("leaderboard", "--dataset", "tiny", "--fail-under", "0").code == 0

@@ -36,7 +36,7 @@ def test_a_zero_has_no_two_signs():
     first, *others = pairwise.differences
     zero = dataclasses.replace(first, low=-0.0, high=0.0)
     text = render(Comparison("s", (dataclasses.replace(pairwise, differences=(zero, *others)),)))
-    assert "+.000 to +.000" in text
+    assert ".000 to .000" in text
 
 
 def signed(value):

@@ -148,11 +148,13 @@ def test_the_published_table_says_that_it_is_and_knows_sizes_and_times():
         ("model", ["a", "b", "c"]),
         ("params", ["a", "b", "c"]),
         ("time", ["b", "a", "c"]),
+        ("random", ["a", "b", "c"]),
         ("licence", ["c", "b", "a"]),
     ],
 )
 def test_any_column_sorts_the_best_first_and_the_unknown_last(column, names):
-    rows = (row("b", 0.9, rank=1, n_params=9, relative_time=1), row("a", 0.5, rank=2, n_params=4, relative_time=2),
+    rows = (row("b", 0.9, rank=1, n_params=9, relative_time=1, random_cosine=0.9),
+            row("a", 0.5, rank=2, n_params=4, relative_time=2, random_cosine=0.2),
             row("c", None, rank=None, license="MIT"))  # fmt: skip
     board = sorted_board(Leaderboard("s", rows), column)
     assert [row.name for row in board.rows] == names
