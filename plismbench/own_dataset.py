@@ -13,7 +13,7 @@ path = "HE_AT2"           # beside this file: a folder of images, an .h5 or a .p
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,34 @@ def read_description(path: Path) -> OwnDataset:
         raise InvalidInput(f"{lines.where('tiles')}: a slide has at most {_MOST_TILES:,} tiles.")
     if not table["slide"]:
         raise InvalidInput(f"{lines.where('slide')}: there is no slide.")
+    slides = _slides_of(table["slide"], lines)
+    for key in ("name", "revision"):
+        if not _WORD.fullmatch(table[key]) or (key == "name" and table[key].casefold() in {*DATASETS, *_TAKEN}):
+            raise InvalidInput(
+                f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and no name"
+                f" that plismbench keeps something else under; got '{table[key]}'."
+            )
+    try:
+        return OwnDataset(
+            name=table["name"],
+            title=table.get("title", table["name"]),
+            slides=slides,
+            default_slides=slides,
+            tiles_per_slide=table["tiles"],
+            n_tiles=table.get("n_tiles", table["tiles"]),
+            revision=table["revision"],
+            file=path.absolute(),  # they travel to workers elsewhere
+            paths=tuple(path.absolute().parent / entry["path"] for entry in table["slide"]),
+        )
+    except PlismbenchError as error:
+        raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in table else 'tiles')}: {error.message}") from error
+
+
+def _slides_of(entries: Sequence[Any], lines: "_Lines") -> tuple[Slide, ...]:
+    """The slides of the ``[[slide]]`` tables, each with a path of its own."""
     slides: list[Slide] = []
     owners: dict[Path, Slide] = {}
-    for number, entry in enumerate(table["slide"]):
+    for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise InvalidInput(f"{lines.where('slide')}: slides are [[slide]] tables.")
         _require(entry, _SLIDE_KEYS, lines, number)
@@ -100,7 +125,7 @@ def read_description(path: Path) -> OwnDataset:
             raise InvalidInput(f"{lines.where('staining', number)}: {error.message}") from error
         if slides.index(slides[-1]) < number:
             raise InvalidInput(f"{lines.where('staining', number)}: slide {slides[-1]} is there twice.")
-        place = path.parent / entry["path"]
+        place = lines.path.parent / entry["path"]
         if not entry["path"].strip():
             raise InvalidInput(f"{lines.where('path', number)}: 'path' is empty; name a folder or a file.")
         try:
@@ -115,26 +140,7 @@ def read_description(path: Path) -> OwnDataset:
                 f"{lines.where('path', number)}: slide {slides[-1]} has the path of {owner}; only a .parquet file"
                 " holds several slides."
             )
-    for key in ("name", "revision"):
-        if not _WORD.fullmatch(table[key]) or (key == "name" and table[key].casefold() in {*DATASETS, *_TAKEN}):
-            raise InvalidInput(
-                f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and no name"
-                f" that plismbench keeps something else under; got '{table[key]}'."
-            )
-    try:
-        return OwnDataset(
-            name=table["name"],
-            title=table.get("title", table["name"]),
-            slides=tuple(slides),
-            default_slides=tuple(slides),
-            tiles_per_slide=table["tiles"],
-            n_tiles=table.get("n_tiles", table["tiles"]),
-            revision=table["revision"],
-            file=path.absolute(),  # they travel to workers elsewhere
-            paths=tuple(path.absolute().parent / entry["path"] for entry in table["slide"]),
-        )
-    except PlismbenchError as error:
-        raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in table else 'tiles')}: {error.message}") from error
+    return tuple(slides)
 
 
 @dataclass(frozen=True)

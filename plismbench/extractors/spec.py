@@ -103,24 +103,39 @@ class ExtractorSpec:
             for name in names:
                 value = getattr(self, name)
                 if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-                    raise InvalidInput(f"Extractor '{self.name}': {name} is {words}; got {value!r}.")
-        # Values from TOML or JSON arrive as lists and words.
+                    raise self._refused(f"{name} is {words}; got {value!r}")
+        self._convert()
+        for holds, sentence in self._conditions():
+            if not holds:
+                raise self._refused(sentence)
+        try:
+            object.__setattr__(self, "options", _plain(self.options))
+            json.dumps(self.options)
+        except TypeError as error:
+            raise self._refused(f"options are plain JSON; {error}") from None
+
+    def _refused(self, sentence: str) -> InvalidInput:
+        return InvalidInput(f"Extractor '{self.name}': {sentence}.")
+
+    def _convert(self) -> None:
+        """Makes tuples and enums of the lists and words that TOML and JSON have."""
         for name in ("mean", "std"):
             values = getattr(self, name)
             if not all(isinstance(value, Real) for value in values):
-                raise InvalidInput(f"Extractor '{self.name}': {name} is a list of numbers; got {values!r}.")
+                raise self._refused(f"{name} is a list of numbers; got {values!r}")
             object.__setattr__(self, name, tuple(float(value) for value in values))
         object.__setattr__(self, "differs", tuple(self.differs))
         for name, kind in (("pooling", Pooling), ("precision", Precision)):
+            value = getattr(self, name)
             try:
-                object.__setattr__(self, name, kind(getattr(self, name)))
+                object.__setattr__(self, name, kind(value))
             except ValueError:
-                words = ", ".join(kind)
-                raise InvalidInput(
-                    f"Extractor '{self.name}': {name} is one of {words}; got '{getattr(self, name)}'."
-                ) from None
+                raise self._refused(f"{name} is one of {', '.join(kind)}; got '{value}'") from None
+
+    def _conditions(self) -> tuple[tuple[object, str], ...]:
+        """What must hold, each with the sentence of what does not."""
         module, _, function = self.loader.partition(":")
-        checks = (
+        return (
             (is_name(self.name), f"name may hold letters, digits and ._:/@+-; got {self.name!r}"),
             (module and function, f"loader is 'module:function'; got '{self.loader}'"),
             (1 <= self.dim <= _LARGEST_DIM, f"dim is from 1 to {_LARGEST_DIM:,}; got {self.dim}"),
@@ -145,14 +160,6 @@ class ExtractorSpec:
                 f"interpolation is bilinear or bicubic; got '{self.interpolation}'",
             ),
         )
-        for holds, sentence in checks:
-            if not holds:
-                raise InvalidInput(f"Extractor '{self.name}': {sentence}.")
-        try:
-            object.__setattr__(self, "options", _plain(self.options))
-            json.dumps(self.options)
-        except TypeError as error:
-            raise InvalidInput(f"Extractor '{self.name}': options are plain JSON; {error}.") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Every field, as plain JSON values."""
