@@ -1,7 +1,7 @@
 """Tables from the keys of published checkpoints to those of a timm tower."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,12 +18,18 @@ class KeyMap:
     Args:
         drop: keys at whose beginning this regular expression matches belong to another part of the
             checkpoint. Any other key that the tower does not have is an error.
-        rename: regular expressions and their replacements, each applied in turn. A name that then ends
-            in ``.transposed``, ``.from2``, ``.first`` or ``.planes`` is that tensor changed so.
+        rename: regular expressions and their replacements, each applied in turn.
+        change: what is done with the tensor of a key of the checkpoint that this regular expression is all of.
     """
 
     drop: str = r"(?!)"
     rename: tuple[tuple[str, str], ...] = ()
+    change: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = ()
+
+
+def _in_planes(patches: Tensor) -> Tensor:
+    """The weights of a patch's pixels of three channels, as transformers has them, as timm's three planes."""
+    return patches.reshape(len(patches), -1, 3).transpose(1, 2).flatten(1)
 
 
 # What transformers writes for ViT, Dinov2 and Dinov2WithRegisters.
@@ -80,7 +86,7 @@ _TRANSFORMERS_GEMMA = KeyMap(
     drop=r"lm_head\.|model\.(language_model|audio_tower|embed_vision|embed_audio)\.",
     rename=(
         (r"^model\.vision_tower\.", ""),
-        (r"^patch_embedder\.input_proj\.weight$", "patch_embed.input_proj.weight.planes"),
+        (r"^patch_embedder\.input_proj\.weight$", "patch_embed.input_proj.weight"),
         (r"^patch_embedder\.", "patch_embed."),
         (r"^encoder\.layers\.(\d+)\.", r"blocks.\1."),
         (r"\.input_layernorm\.", ".norm1."),
@@ -89,6 +95,7 @@ _TRANSFORMERS_GEMMA = KeyMap(
         (r"\.post_feedforward_layernorm\.", ".norm4."),
         (r"\.self_attn\.", ".attn."),
     ),
+    change=((r"(model\.vision_tower\.)?patch_embedder\.input_proj\.weight", _in_planes),),
 )
 # `CLAM_ViT` of zhihuanglab/iSight: a CLIP of transformers, of which neither last norm nor projection is used.
 _ISIGHT = KeyMap(
@@ -109,7 +116,7 @@ _OPEN_CLIP = KeyMap(
         (r"^module\.", ""),
         (r"^visual\.trunk\.", ""),
         (r"^visual\.head\.proj\.", "head.0."),
-        (r"^visual\.proj$", "head.0.transposed"),
+        (r"^visual\.proj$", "head.0.weight"),
         (r"^visual\.class_embedding", "cls_token"),
         (r"^visual\.positional_embedding", "pos_embed"),
         (r"^visual\.conv1\.", "patch_embed.proj."),
@@ -122,17 +129,19 @@ _OPEN_CLIP = KeyMap(
         (r"\.mlp\.c_fc\.", ".mlp.fc1."),
         (r"\.mlp\.c_proj\.", ".mlp.fc2."),
     ),
+    change=((r"(module\.)?visual\.proj", lambda projection: projection.T),),
 )
 # open_clip's CoCa: each of its queries attends for itself, and the first makes the vector.
 _COCA = KeyMap(
     drop=r"(module\.)?(text|text_decoder)\.|(module\.)?logit_scale",
     rename=(
-        (r"^(module\.)?visual\.attn_pool\.query$", "attn_pool_contrast.query.first"),
+        (r"^(module\.)?visual\.attn_pool\.query$", "attn_pool_contrast.query"),
         (r"^(module\.)?visual\.attn_pool\.", "attn_pool_contrast."),
         (r"^(module\.)?visual\.ln_post\.", "ln_contrast."),
         *_OPEN_CLIP.rename,
         (r"^(?!attn_pool_contrast\.|ln_contrast\.|head\.)", "trunk."),
     ),
+    change=((r"(module\.)?visual\.attn_pool\.query", lambda queries: queries[:1]), *_OPEN_CLIP.change),
 )
 # Blocks in chunks, for FSDP. Networks of timm that have stages of blocks are named alike: theirs stay as they are.
 _CHUNKED = (r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.")
@@ -172,7 +181,7 @@ _BEIT3 = KeyMap(
         (r"\.A\.", "."),
         (r"^vision_embed\.cls_token", "cls_token"),
         (r"^vision_embed\.", "patch_embed."),
-        (r"^encoder\.embed_positions\.weight", "pos_embed.from2"),
+        (r"^encoder\.embed_positions\.weight", "pos_embed"),
         (r"^encoder\.layer_norm\.", "norm."),
         (r"^encoder\.layers\.(\d+)\.", r"blocks.\1."),
         (r"\.self_attn_layer_norm\.", ".norm1."),
@@ -185,6 +194,8 @@ _BEIT3 = KeyMap(
         (r"\.ffn\.ffn_layernorm\.", ".mlp.norm."),
         (r"\.ffn\.fc(\d)\.", r".mlp.fc\1."),
     ),
+    # fairseq counts positions from 2.
+    change=((r"(beit3\.)?encoder\.embed_positions\.(A\.)?weight", lambda positions: positions[2:]),),
 )
 KEY_MAPS = {
     # A classifier, and buffers that older versions of timm wrote.
@@ -248,14 +259,9 @@ def rearranged(
         name = key
         for pattern, replacement in rename:
             name = re.sub(pattern, replacement, name)
-        if name.endswith(".transposed"):
-            name, value = f"{name.removesuffix('transposed')}weight", value.T
-        if name.endswith(".from2"):  # fairseq counts positions from 2
-            name, value = name.removesuffix(".from2"), value[2:]
-        if name.endswith(".first"):
-            name, value = name.removesuffix(".first"), value[:1]
-        if name.endswith(".planes"):  # transformers cuts patches into pixels of three channels, timm into three planes
-            name, value = name.removesuffix(".planes"), value.reshape(len(value), -1, 3).transpose(1, 2).flatten(1)
+        for pattern, changed in key_map.change:
+            if re.fullmatch(pattern, key):
+                value = changed(value)
         if name.removeprefix("trunk.") in ("cls_token", "pos_embed") and value.ndim < 3:
             value = value.reshape((1,) * (3 - value.ndim) + tuple(value.shape))
         if name in found:

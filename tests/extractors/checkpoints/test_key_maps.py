@@ -74,3 +74,24 @@ def test_a_classifier_that_the_tower_has_is_kept():
 def test_one_name_for_two_keys_is_an_error():
     with pytest.raises(InvalidInput, match=r"Keys x\.a and a of the checkpoint both become a"):
         rearranged({"x.a": torch.ones(1), "a": torch.ones(1)}, KeyMap(rename=((r"^x\.", ""),)), ())
+
+
+@pytest.mark.parametrize(
+    ("layout", "key", "becomes", "values"),
+    [
+        ("open-clip", "module.visual.proj", "head.0.weight", [[0, 2, 4], [1, 3, 5]]),
+        ("open-clip", "visual.head.proj.weight", "head.0.weight", [[0, 1], [2, 3], [4, 5]]),
+        ("coca", "visual.proj", "head.0.weight", [[0, 2, 4], [1, 3, 5]]),
+        ("coca", "visual.attn_pool.query", "attn_pool_contrast.query", [[0, 1]]),
+        ("beit3", "beit3.encoder.embed_positions.A.weight", "pos_embed", [[[4, 5]]]),  # the first two are of fairseq
+    ],
+)
+def test_a_tensor_that_lies_otherwise_is_changed(layout, key, becomes, values):
+    found, _ = rearranged({key: torch.arange(6).reshape(3, 2)}, KEY_MAPS[layout], ())
+    assert {name: value.tolist() for name, value in found.items()} == {becomes: values}
+
+
+def test_pixels_of_three_channels_become_three_planes():
+    key = "model.vision_tower.patch_embedder.input_proj.weight"
+    found, _ = rearranged({key: torch.arange(6).reshape(1, 6)}, KEY_MAPS["transformers-gemma"], ())
+    assert found["patch_embed.input_proj.weight"].tolist() == [[0, 3, 1, 4, 2, 5]]
