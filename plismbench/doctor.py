@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plismbench.dataset import PLISM, RegisteredDataset
 from plismbench.errors import CorruptFile, PlismbenchError
-from plismbench.extractors.checkpoints.locations import HUB, base_of
+from plismbench.extractors.checkpoints.locations import HUB, base_of, hub_repo
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
 from plismbench.storage import nearest, require_writable
@@ -170,7 +170,7 @@ def _access(spec: ExtractorSpec) -> Diagnosis:
     from huggingface_hub import HfApi
 
     places = [each.weights for each in (spec, base_of(spec)) if each and each.weights.startswith(HUB)]
-    repos = ["/".join(place.removeprefix(HUB).split("/")[:2]) for place in places]  # a file may follow
+    repos = [hub_repo(place)[0] for place in places]
     try:
         for repo in repos:
             with hub_errors(repo, None, kind="model"):

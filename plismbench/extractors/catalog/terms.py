@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from plismbench.extractors.checkpoints.locations import TIMM_MODEL
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL, hub_repo
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
 Fields = dict[str, Any]
@@ -37,7 +37,7 @@ def vit(name: str, title: str, architecture: str, options: Mapping[str, Any], **
         options: timm's keyword arguments, and what `loaders.timm_model` takes besides.
         facts: other fields of the spec; the page of a Hub repository is its source.
     """
-    parts = facts.get("weights", "").removeprefix("hf-hub:").split("/")
+    repo, _ = hub_repo(facts.get("weights", ""))
     tokens: Fields = {"architecture": architecture, "num_classes": 0, "global_pool": "", "img_size": 224}
-    given: Fields = {"pooling": Pooling.CLS, "prefix_tokens": 1, "source": HUB_PAGE + "/".join(parts[:2])} | facts
+    given: Fields = {"pooling": Pooling.CLS, "prefix_tokens": 1, "source": HUB_PAGE + repo} | facts
     return ExtractorSpec(name=name, title=title, loader=TIMM_MODEL, options=tokens | dict(options), **given)

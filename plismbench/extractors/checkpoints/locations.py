@@ -29,6 +29,12 @@ TRUST = "PLISMBENCH_TRUST_REMOTE_CODE"
 _EXTRAS = {REMOTE_MODEL: "transformers", SAVED_MODEL: "tensorflow"}
 
 
+def hub_repo(weights: str) -> tuple[str, str]:
+    """``ORG/REPO`` of weights on the Hub, and their file, empty where they name none; nothing is checked."""
+    parts = weights.removeprefix(HUB).split("/")
+    return "/".join(parts[:2]), "/".join(parts[2:])
+
+
 def is_pinned(spec: ExtractorSpec) -> bool:
     """Whether a commit or a hash fixes the weights, so that the fingerprint is final."""
     if spec.weights.startswith((HUB, TIMM)):
@@ -55,9 +61,9 @@ def is_cached(spec: ExtractorSpec) -> bool | None:
         return None
     from huggingface_hub import constants
 
-    parts = spec.weights.removeprefix(HUB).split("/")
-    folder = Path(constants.HF_HUB_CACHE) / f"models--{'--'.join(parts[:2])}" / "snapshots"
-    look = _has_saved_model if spec.loader == SAVED_MODEL else partial(_has_weights, file="/".join(parts[2:]))
+    repo, file = hub_repo(spec.weights)
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}" / "snapshots"
+    look = _has_saved_model if spec.loader == SAVED_MODEL else partial(_has_weights, file=file)
     found = [look(snapshot) for snapshot in folder.glob(spec.revision or "*")]
     return True if True in found else None if None in found else False
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
 from plismbench.extractors.checkpoints.file_kinds import folder_hint, readable, refuse_other_kind
-from plismbench.extractors.checkpoints.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address
+from plismbench.extractors.checkpoints.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address, hub_repo
 from plismbench.extractors.checkpoints.prefixes import table_of
 from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.hub import hub_errors, require_model
@@ -77,16 +77,17 @@ def hub_place(spec: ExtractorSpec) -> tuple[str, str | None]:
     from huggingface_hub import hf_hub_url
     from huggingface_hub.errors import HFValidationError
 
-    org, _, rest = spec.weights.removeprefix(HUB).partition("/")
-    repo, _, file = rest.partition("/")
+    repo, file = hub_repo(spec.weights)
     try:
-        hf_hub_url(f"{org}/{repo}", "config.json")  # asks no one; looks at the name
+        if "/" not in repo:
+            raise HFValidationError(repo)
+        hf_hub_url(repo, "config.json")  # asks no one; looks at the name
     except HFValidationError:
         raise InvalidInput(
             f"Extractor '{spec.name}' has weights '{spec.weights}', which is no repository of the Hub.",
             hint="Write hf-hub:ORG/REPO or hf-hub:ORG/REPO/FILE.",
         ) from None
-    return f"{org}/{repo}", file or None
+    return repo, file or None
 
 
 def own_file(spec: ExtractorSpec) -> Path:

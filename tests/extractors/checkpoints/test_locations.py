@@ -5,7 +5,7 @@ import pytest
 from huggingface_hub import constants
 
 from plismbench.extractors import registry
-from plismbench.extractors.checkpoints.locations import cached_address, extra_of, is_cached, is_pinned
+from plismbench.extractors.checkpoints.locations import cached_address, extra_of, hub_repo, is_cached, is_pinned
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(name="tiny", loader="a:b", dim=64)
@@ -96,3 +96,9 @@ def test_a_change_is_there_with_what_it_changes(tmp_path, monkeypatch):
 
 def test_the_extra_that_a_model_needs():
     assert (extra_of(registry.get("phaet")), extra_of(registry.get("h0-mini"))) == ("transformers", None)
+
+
+def test_weights_on_the_hub_name_a_repository_and_perhaps_a_file():
+    assert hub_repo("hf-hub:Org/Repo") == ("Org/Repo", "")
+    assert hub_repo("hf-hub:Org/Repo/deep/w.bin") == ("Org/Repo", "deep/w.bin")
+    assert hub_repo("hf-hub:Repo") == ("Repo", "")
