@@ -16,6 +16,7 @@ from plismbench.extractors.spec import ExtractorSpec, Pooling
 from plismbench.machine import n_cpus
 from plismbench.own_dataset import find_dataset
 from plismbench.tiles.choice import SourceKind
+from plismbench.tiles.readahead import DEFAULT_WORKERS
 from plismbench.workspace import Existing, Workspace
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def extract(
     device: options.Device = "auto",
     precision: options.OfForwardPass = None,
     batch_size: options.BatchSize = None,
-    workers: Annotated[int, typer.Option(min=1, help="Slides that are read and decoded at once.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Slides that are read and decoded at once.")] = DEFAULT_WORKERS,
     compiled: options.Compiled = False,
     executor: Annotated[
         ExecutorKind, typer.Option(help="One process here; one a GPU of this machine; or a Ray cluster.")
@@ -107,7 +108,7 @@ def extract(
             precision=precision or default_precision(spec, device),
             batch_size=options.batch_size_on(device, batch_size),
             existing=existing,
-            asked=registry.absolute_choice(name),
+            model_option=registry.absolute_choice(name),
         )
         if dry_run:
             _show_needs(plan, chosen_source, len(plan.slides) * registered.tiles_per_slide)

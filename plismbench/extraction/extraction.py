@@ -25,15 +25,9 @@ from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.storage import remove_folder
 from plismbench.tiles.choice import ChosenSource
+from plismbench.tiles.readahead import DEFAULT_WORKERS
 from plismbench.tiles.source import TileSource
 from plismbench.workspace import Existing, Workspace
-
-DEFAULT_WORKERS = 2
-"""Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
-
-
-def count_nothing(n_tiles: int) -> None:
-    """Takes a count of tiles and forgets it: a progress bar that is not there."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +60,7 @@ class Extraction:
 def extract_together(
     plans: Sequence[Extraction],
     executor: Executor,
-    on_tiles: Callable[[int], None] = count_nothing,
+    on_tiles: Callable[[int], None] = lambda _: None,
     *,
     workers: int = DEFAULT_WORKERS,
     compiled: bool = False,
@@ -169,7 +163,7 @@ def plan_extraction(
     precision: Precision,
     batch_size: int | None,
     existing: Existing,
-    asked: str = "",
+    model_option: str = "",
 ) -> Extraction:
     """Opens or makes the store and finds out which slides are to do.
 
@@ -183,7 +177,7 @@ def plan_extraction(
         precision: of the forward pass.
         batch_size: tiles a forward pass.
         existing: what to do with slides that are there.
-        asked: what ``--model`` takes for the spec in any folder, where that is not its name.
+        model_option: what ``--model`` takes for the spec in any folder, where that is not its name.
 
     Raises:
         AlreadyExists: if a slide is there and ``existing`` is ``error``.
@@ -198,7 +192,7 @@ def plan_extraction(
         dataset=dataset.name,
         revision=dataset.revision,
         dataset_option=dataset.option,
-        model_option="" if asked == spec.name else asked,
+        model_option="" if model_option == spec.name else model_option,
         precision=str(precision),
         device=device,
         versions=versions_of(spec),

@@ -11,6 +11,9 @@ from typing import Generic, Self, TypeVar
 
 from plismbench.tiles.thread_pool import THREAD_NAME
 
+DEFAULT_WORKERS = 2
+"""Slides read at once: the next one is there when one ends, and each decodes on all cores by itself."""
+
 _Item = TypeVar("_Item")
 
 _PATIENCE = 2.0  # seconds that closing waits for a reader in the middle of something
