@@ -27,16 +27,14 @@ class Opened:
     """A store and what was asked of it.
 
     Args:
-        store: where the vectors go; nothing is written yet.
+        store: where the vectors go; nothing is written yet, and nothing that it replaces is gone.
         todo: slides to write.
         skipped: slides that are there, and kept.
-        replaces_store: something else made what the folder holds; it must go before the first slide is written.
     """
 
     store: EmbeddingStore
     todo: tuple[Slide, ...]
     skipped: tuple[Slide, ...]
-    replaces_store: bool
 
 
 def open_for_writing(
@@ -64,9 +62,11 @@ def open_for_writing(
     """
     replaces_store = existing is Existing.REPLACE and _replaces_store(folder, manifest, slides)
     digests = digests or {}
-    store = replace(
-        EmbeddingStore(folder, manifest) if replaces_store else EmbeddingStore.create(folder, manifest), digests=digests
-    )
+    if replaces_store:
+        before = (folder / MANIFEST_FILE).read_text(encoding="utf-8", errors="replace")
+        store = EmbeddingStore(folder, manifest, digests, replaces=before)
+    else:
+        store = replace(EmbeddingStore.create(folder, manifest), digests=digests)
     there = tuple(slide for slide in slides if store.has(slide))
     if there and existing is Existing.ERROR:
         raise AlreadyExists(
@@ -79,7 +79,7 @@ def open_for_writing(
         store.require_made_from({slide: digest for slide, digest in digests.items() if slide not in todo})
     if todo:
         require_writable(folder)
-    return Opened(store, todo, skipped, replaces_store)
+    return Opened(store, todo, skipped)
 
 
 def extracted_stores(workspace: Workspace, names: Sequence[str], *, hint: str) -> list[EmbeddingStore]:

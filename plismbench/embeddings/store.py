@@ -24,8 +24,8 @@ from plismbench.errors import (
     few_of,
     first_line_of,
 )
-from plismbench.storage import writing
-from plismbench.workspace import MANIFEST_FILE
+from plismbench.storage import folder_lock, storage_errors, writing
+from plismbench.workspace import EFFICIENCY_FILE, MANIFEST_FILE
 
 _METADATA_KEY = b"plismbench"
 _GROUP_NUMBERS = 2**23  # numbers in a row group, 16 MiB
@@ -91,11 +91,14 @@ class EmbeddingStore:
         folder: where it is.
         manifest: what made the vectors.
         digests: of the files that each slide is made from, where they are known; kept with its vectors.
+        replaces: the manifest, as its file has it, of something else that made what the folder holds: it goes, with
+            its slides, when the first slide is written.
     """
 
     folder: Path
     manifest: Manifest
     digests: Mapping[Slide, str] = field(default_factory=dict)
+    replaces: str | None = None
 
     @classmethod
     def open(cls, folder: Path) -> "EmbeddingStore":
@@ -183,18 +186,39 @@ class EmbeddingStore:
                 hint=f"Run `plismbench extract {self.manifest.choice}` for them, or evaluate fewer with --slides.",
             )
 
+    def claim(self) -> None:
+        """Makes the folder this store's own, before the first slide: what it replaces goes.
+
+        Raises:
+            FingerprintMismatch: if something else has begun to write there since the store was opened.
+            CorruptFile: if the manifest that is there cannot be read, and is not replaced.
+            StorageFailure: if it cannot be written.
+        """
+        path = self.folder / MANIFEST_FILE
+        with folder_lock(self.folder), storage_errors(path):
+            if path.exists() and self.replaces != path.read_text(encoding="utf-8", errors="replace"):
+                found = read_manifest(path)
+                if found == self.manifest:
+                    return
+                hint = "Another command writes there: use another --root, or a name of its own for one of the models."
+                self.manifest.require_same(found.identity, self.folder, hint=hint)
+                found.with_tiles_of(self.manifest.tiles_commit, self.folder)
+            elif path.exists():
+                for old in (*self.folder.glob("*.parquet"), self.folder / EFFICIENCY_FILE):
+                    old.unlink(missing_ok=True)
+            write_manifest(path, self.manifest)
+
     def write(self, embeddings: Embeddings) -> None:
         """Writes one slide, whole or not at all.
 
         Raises:
             ShapeMismatch: if the vectors have another length than the manifest says.
+            FingerprintMismatch: as `claim` does.
             StorageFailure: if it cannot be written.
         """
         self._check_dim(embeddings)
+        self.claim()
         dim = self.manifest.dim
-        path = self.folder / MANIFEST_FILE
-        if not path.exists() or read_manifest(path) != self.manifest:
-            write_manifest(path, self.manifest)
         metadata = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
         if embeddings.slide in self.digests:
             metadata["files"] = self.digests[embeddings.slide]

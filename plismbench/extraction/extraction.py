@@ -23,7 +23,6 @@ from plismbench.extractors.inference.extractor import load_extractor
 from plismbench.extractors.inference.runner import make_runner
 from plismbench.extractors.loaders import versions_of
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.storage import remove_folder
 from plismbench.tiles.choice import ChosenSource
 from plismbench.tiles.readahead import DEFAULT_WORKERS
 from plismbench.tiles.source import TileSource
@@ -43,7 +42,6 @@ class Extraction:
         device: a torch device, ``cpu`` or ``cuda``.
         precision: of the forward pass.
         batch_size: tiles a forward pass; None for what suits model and device.
-        replaces_store: something else made what the store holds; it goes when the work begins.
     """
 
     spec: ExtractorSpec
@@ -54,7 +52,6 @@ class Extraction:
     device: str
     precision: Precision
     batch_size: int | None
-    replaces_store: bool = False
 
 
 def extract_together(
@@ -81,9 +78,6 @@ def extract_together(
         Each slide of each extractor, now in its store. How fast those were lies beside its manifest
         at the end, and also after an interruption; after a kill, how fast the first slide of all was.
     """
-    for plan in plans:
-        if plan.replaces_store:
-            remove_folder(plan.store.folder)
     tasks = [
         Task(slide, tuple(plan.spec.name for plan in plans if slide in plan.slides))
         for slide in sorted({slide for plan in plans for slide in plan.slides})
@@ -200,6 +194,4 @@ def plan_extraction(
     )
     opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, source.digests)
     store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
-    return Extraction(
-        spec, source.tiles, store, opened.todo, opened.skipped, device, precision, batch_size, opened.replaces_store
-    )
+    return Extraction(spec, source.tiles, store, opened.todo, opened.skipped, device, precision, batch_size)

@@ -12,7 +12,6 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, FingerprintMismatch, MissingEmbeddings, few_of
 from plismbench.extractors import registry
 from plismbench.extractors.spec import ExtractorSpec, Precision
-from plismbench.storage import remove_folder
 from plismbench.tiles.digests import digest_of
 from plismbench.tiles.ids import require_tiles
 from plismbench.workspace import Existing, Workspace
@@ -27,14 +26,12 @@ class Import:
         dataset: whose tiles they are.
         files: the slides to take over, and where each is.
         skipped: slides that are in the store already.
-        replaces_store: something else made what the store holds; it goes when the work begins.
     """
 
     store: EmbeddingStore
     dataset: RegisteredDataset
     files: dict[Slide, Path]
     skipped: tuple[Slide, ...]
-    replaces_store: bool = False
 
     def run(self) -> Iterator[Slide]:
         """Takes slide after slide over; each is in the store when it is yielded.
@@ -43,8 +40,6 @@ class Import:
             CorruptFile: if a file is damaged, or has other tiles than the data set.
             NonFiniteValue: if float16 does not hold a vector: a value is not finite there, or all are too near 0.
         """
-        if self.replaces_store:
-            remove_folder(self.store.folder)
         for slide, path in self.files.items():
             found = read_slide(path, slide)
             n_tiles, expected = len(found.levels), self.dataset.tiles_per_slide
@@ -111,7 +106,7 @@ def plan_import(
             hint="Import into another --root or under another --model, or remove the store first.",
         )
     files = {slide: found[slide] for slide in opened.todo}
-    return Import(opened.store, dataset, files, opened.skipped, opened.replaces_store)
+    return Import(opened.store, dataset, files, opened.skipped)
 
 
 def _spec(name: str, dim: int) -> ExtractorSpec:

@@ -163,6 +163,7 @@ class Pipeline:
                 wall_seconds=time.time() - piece.begun,
                 n_together=len(self.runners),
             )
+            self.stores[name].claim()
             # Before the slide: who is killed later leaves no slides of unknown cost.
             write_first_efficiency(self.stores[name].folder, cost)
             self.stores[name].write(embeddings)

@@ -4,7 +4,7 @@ import pytest
 from stores import SLIDES, make_manifest, make_store, make_vectors, make_xy
 
 from plismbench.embeddings.opening import extracted_stores, open_for_writing
-from plismbench.embeddings.store import Embeddings
+from plismbench.embeddings.store import Embeddings, EmbeddingStore
 from plismbench.errors import (
     AlreadyExists,
     CorruptFile,
@@ -26,9 +26,9 @@ def folder(tmp_path):
 
 def test_slides_that_are_there_are_kept_or_done_again(folder):
     kept = open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.SKIP)
-    assert (kept.skipped, kept.todo, kept.replaces_store) == (SLIDES[:2], SLIDES[2:3], False)
+    assert (kept.skipped, kept.todo, kept.store.replaces) == (SLIDES[:2], SLIDES[2:3], None)
     again = open_for_writing(folder, make_manifest(), SLIDES[:3], Existing.REPLACE)
-    assert (again.skipped, again.todo, again.replaces_store) == ((), SLIDES[:3], False)
+    assert (again.skipped, again.todo, again.store.replaces) == ((), SLIDES[:3], None)
     with pytest.raises(AlreadyExists, match="'toy' has 2 of these slides already: GM_AT2, GM_P"):
         open_for_writing(folder, make_manifest(), SLIDES, Existing.ERROR)
     assert open_for_writing(folder, make_manifest(), SLIDES[2:], Existing.ERROR).todo == SLIDES[2:]
@@ -41,8 +41,33 @@ def test_vectors_of_something_else_go_only_as_a_whole(folder):
     with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
         open_for_writing(folder, other, SLIDES[:1], Existing.REPLACE)
     whole = open_for_writing(folder, other, SLIDES, Existing.REPLACE)
-    assert (whole.replaces_store, whole.todo) == (True, SLIDES)
-    assert len(list(folder.glob("*.parquet"))) == 2  # a plan drops nothing
+    assert whole.todo == SLIDES
+    assert EmbeddingStore.open(folder).manifest == make_manifest()  # a plan drops nothing
+    assert len(list(folder.glob("*.parquet"))) == 2
+    whole.store.write(Embeddings(SLIDES[3], make_xy(30), make_vectors()[SLIDES[3]]))
+    assert EmbeddingStore.open(folder).manifest == other
+    assert [path.stem for path in folder.glob("*.parquet")] == [str(SLIDES[3])]
+    whole.store.write(Embeddings(SLIDES[0], make_xy(30), make_vectors()[SLIDES[0]]))  # what is its own stays
+    assert len(list(folder.glob("*.parquet"))) == 2
+
+
+def test_who_is_second_writes_nothing(tmp_path):
+    """Two commands that began at the same time: the folder is that of the first to write a slide."""
+    slide, *others = SLIDES[:3]
+    first, second = (make_manifest(precision=precision) for precision in ("fp16", "bf16"))
+    plans = [open_for_writing(tmp_path, manifest, SLIDES, Existing.SKIP).store for manifest in (first, second)]
+    plans[0].write(Embeddings(slide, make_xy(30), make_vectors()[slide]))
+    for other in others:
+        with pytest.raises(FingerprintMismatch, match="precision fp16, not bf16") as caught:
+            plans[1].write(Embeddings(other, make_xy(30), make_vectors()[other]))
+        assert "Another command writes there" in caught.value.hint
+    replacing = [open_for_writing(tmp_path, manifest, SLIDES, Existing.REPLACE).store for manifest in
+                 (second, make_manifest(precision="fp32"))]  # fmt: skip
+    replacing[0].write(Embeddings(slide, make_xy(30), make_vectors()[slide]))
+    with pytest.raises(FingerprintMismatch, match="precision bf16, not fp32"):
+        replacing[1].write(Embeddings(slide, make_xy(30), make_vectors()[slide]))
+    assert EmbeddingStore.open(tmp_path).manifest == second
+    assert len(list(tmp_path.glob("*.parquet"))) == 1
 
 
 def test_slides_that_stay_were_made_from_the_same_files(tmp_path):
@@ -64,7 +89,7 @@ def test_slides_that_stay_were_made_from_the_same_files(tmp_path):
 
 def test_a_damaged_manifest_is_something_else(folder):
     (folder / "manifest.json").write_text("{")
-    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).replaces_store
+    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).store.replaces == "{"
 
 
 def test_where_nothing_is_to_do_nothing_need_be_writable(folder, monkeypatch):
@@ -79,7 +104,7 @@ def test_where_nothing_is_to_do_nothing_need_be_writable(folder, monkeypatch):
 
 def test_a_new_folder_is_empty_and_stays_so(tmp_path):
     opened = open_for_writing(tmp_path / "new", make_manifest(), SLIDES, Existing.ERROR)
-    assert (opened.todo, opened.skipped, opened.replaces_store) == (SLIDES, (), False)
+    assert (opened.todo, opened.skipped, opened.store.replaces) == (SLIDES, (), None)
     assert not (tmp_path / "new").exists()
 
 

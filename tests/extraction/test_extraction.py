@@ -23,6 +23,7 @@ from plismbench.embeddings.efficiency import read_efficiency
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import (
     AlreadyExists,
+    BrokenPlugin,
     CorruptFile,
     FingerprintMismatch,
     NonFiniteValue,
@@ -262,7 +263,12 @@ def test_a_store_of_something_else_is_not_mixed(tmp_path):
         plan(tmp_path, precision=Precision.BF16)
     with pytest.raises(FingerprintMismatch, match="would lose 1 slides that are not asked for: GM_P"):
         plan(tmp_path, other, slides=(SLIDES[0],), existing=Existing.REPLACE)
-    assert len(contents(tmp_path / "tiny/embeddings/toy")) == 3
+    before = contents(tmp_path / "tiny/embeddings/toy")
+    assert len(before) == 3
+    for loader, error in (("toy_loaders:wider", ShapeMismatch), ("toy_loaders:no_such", BrokenPlugin)):
+        with pytest.raises(error):
+            run(plan(tmp_path, dataclasses.replace(SPEC, loader=loader), existing=Existing.REPLACE))
+        assert contents(tmp_path / "tiny/embeddings/toy") == before  # what is replaced goes for something better
     replaced = plan(tmp_path, other, existing=Existing.REPLACE)
     run(replaced)
     assert replaced.store.manifest.fingerprint == other.fingerprint()
