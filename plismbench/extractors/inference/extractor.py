@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.backends import cudnn
 from torch.nn import functional
 
 from plismbench.errors import InvalidInput, NeedsAction, PlismbenchError, first_line_of
+from plismbench.extractors.inference.precision import full_float32
 from plismbench.extractors.loaders import failure_of_network, load_module
 from plismbench.extractors.pooling import pooled
 from plismbench.extractors.spec import BATCH_SIZES, ExtractorSpec, Precision
@@ -88,8 +88,7 @@ class Extractor:
             BrokenPlugin: if the network is not ours, and raises.
         """
         autocast = _AUTOCAST.get(self.precision)
-        # Left to itself, torch has cuDNN round what a convolution multiplies to TF32, also where float32 was asked for.
-        with torch.inference_mode(), cudnn.flags(enabled=True, allow_tf32=False):
+        with torch.inference_mode(), full_float32():
             prepared = self.prepare(batch)
             with torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None):
                 output = self._forward(prepared)
