@@ -81,7 +81,7 @@ def test_a_precision_that_is_off_fails(gpu_check, tiny):
 def test_speed_is_that_of_every_tile(gpu_check, tiny, monkeypatch):
     monkeypatch.setattr(gpu_check, "bare_speed", lambda *_: (1e-3, 0.0))
     encoded = gpu_check.encode_tissue(8)
-    shape = gpu_check.Shape("tiny", "", 64, 0.95)
+    shape = gpu_check.Shape("tiny", "", 4, 16, 0.95)
     *others, share = gpu_check.check_speed(tiny, shape, encoded)
     assert share.held
     assert [finding.check.strip() for finding in others] == [
@@ -115,7 +115,7 @@ def test_the_shapes_are_those_of_timm(gpu_check):
     with torch.device("meta"):
         widths = [timm.create_model(shape.architecture, num_classes=0).num_features for shape in gpu_check.SHAPES]
     assert widths == [384, 768, 1024, 1536]
-    made = gpu_check.build(gpu_check.Shape("small", "test_vit", 1), CPU)
+    made = gpu_check.build(gpu_check.Shape("small", "test_vit", 1, 1), CPU)
     assert made(gpu_check.noise_tiles(2)).shape == (2, 64)
 
 
@@ -133,7 +133,7 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(gpu_check, "DEVICE", CPU)
-    monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "", 64),))
+    monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "", 4, 16),))
     monkeypatch.setattr(gpu_check, "build", lambda *_: tiny)
     monkeypatch.setattr(gpu_check, "check_precision", lambda _: [])
     encode = gpu_check.encode_tissue
@@ -161,7 +161,7 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
 def test_on_a_gpu_everything_is_where_it_is_needed(gpu_check, monkeypatch, capsys):
     encode, pairs, search = gpu_check.encode_tissue, gpu_check.check_pairs, gpu_check.check_search
     engines = import_module("gpu_evaluation").compare_engines
-    monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "test_vit", 16),))
+    monkeypatch.setattr(gpu_check, "SHAPES", (gpu_check.Shape("tiny", "test_vit", 4, 4),))
     monkeypatch.setattr(gpu_check, "make_runner", lambda extractor, _: gpu_check.Runner(extractor, 4))
     monkeypatch.setattr(gpu_check, "encode_tissue", lambda _: encode(4))
     monkeypatch.setattr(gpu_check, "check_memory", lambda _: [])  # only a real one has too little
