@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from plismbench.errors import InvalidInput, UnknownName, few_of, words_of
 from plismbench.extractors.checkpoints.key_maps import key_map_of, rearranged
-from plismbench.extractors.checkpoints.prefixes import beneath_prefix, fitting_prefixes, usual_prefix
+from plismbench.extractors.checkpoints.misfits import is_quantised, misfit_hint
+from plismbench.extractors.checkpoints.prefixes import beneath_prefix, usual_prefix
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.extractors.views import VIEWS, rotate_in_bfloat16
@@ -78,7 +79,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
     grid are fitted, by default bicubic with antialiasing, as timm does.
 
     Raises:
-        InvalidInput: if a key is missing or unexpected, or a tensor has another shape.
+        InvalidInput: if a key is missing or unexpected, or a tensor has another shape, or integers for floats.
     """
     wanted = module.state_dict()
     prefix, key_map = str(spec.options.get("prefix", "")), key_map_of(spec)
@@ -95,18 +96,20 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
         for key, value in wanted.items()
         if key in found and found[key].shape != value.shape
     ]
+    integers = [
+        f"{prefix}{origins[key]} is {_type(found[key])} where {_type(value)} is expected"
+        for key, value in wanted.items()
+        if key in found and is_quantised(found[key], value)
+    ]
     faults = [
         f"{what} {few_of(keys, 4)}"
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("shape:", unlike))
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("shape:", unlike), ("type:", integers))
         if keys
     ]
     if faults:
-        fitting = " or ".join(f'prefix = "{fit}"' for fit in fitting_prefixes(state, key_map, wanted) if fit != prefix)
         raise InvalidInput(
             f"Weights of {spec.weights} do not fit extractor '{spec.name}': {'; '.join(faults)}.",
-            hint=f"All keys fit with {fitting} among the options of a .toml file."
-            if fitting
-            else "Compare architecture, options and layout of the spec with the page of the model.",
+            hint=misfit_hint(state, key_map, prefix, found, wanted),
         )
     # Takes the tensors as they are, so that a network on the meta device need not be allocated first.
     module.load_state_dict({key: value.to(wanted[key].dtype) for key, value in found.items()}, assign=True)
@@ -203,6 +206,10 @@ class ConvStem(nn.Module):
         """(n, 3, height, width) to (n, height / 4, width / 4, embed_dim)."""
         tokens: Tensor = self.norm(self.proj(image).permute(0, 2, 3, 1))
         return tokens
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _builds(architecture: str, arguments: Mapping[str, Any]) -> bool:

@@ -96,6 +96,16 @@ def test_what_does_not_fit_is_named():
         fill(tower(SPEC), state, SPEC)
 
 
+def test_integers_are_no_weights():
+    """A network of its own has integers too: how many batches were seen."""
+    spec = dataclasses.replace(SPEC, dim=1, options={"architecture": "resnet10t", "num_classes": 0})
+    state = tower(spec).state_dict()
+    assert fill(build_tower(spec), state, spec).bn1.num_batches_tracked.dtype == torch.int64
+    state["layer1.0.bn1.bias"] = torch.ones(64, dtype=torch.int8)
+    with pytest.raises(InvalidInput, match=r"type: layer1\.0\.bn1\.bias is int8 where float32 is expected"):
+        fill(build_tower(spec), state, spec)
+
+
 def test_a_network_on_the_meta_device_takes_the_weights_in_its_own_types():
     state = {key: value.half() for key, value in tower(SPEC).state_dict().items()}
     with torch.device("meta"):

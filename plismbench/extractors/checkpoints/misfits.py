@@ -1,0 +1,40 @@
+"""What to do about a checkpoint that does not fit a network."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from plismbench.extractors.checkpoints.key_maps import KeyMap
+from plismbench.extractors.checkpoints.prefixes import fitting_prefixes
+
+_NORM, _AVERAGE_NORM = ({f"{name}.weight", f"{name}.bias"} for name in ("norm", "fc_norm"))
+
+
+def is_quantised(given: Tensor, wanted: Tensor) -> bool:
+    """Whether integers are given for floats; the step that they count in is not in the tensor."""
+    return wanted.is_floating_point() and not given.is_floating_point()
+
+
+def misfit_hint(
+    state: Mapping[str, Tensor], key_map: KeyMap, prefix: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> str:
+    """What to do next, in words.
+
+    Args:
+        state: the checkpoint.
+        key_map: of the spec.
+        prefix: beneath which its names were read.
+        found: the same under the network's names.
+        wanted: what the network has.
+    """
+    fitting = [fit for fit in fitting_prefixes(state, key_map, wanted) if fit != prefix]
+    if fitting:
+        prefixes = " or ".join(f'prefix = "{fit}"' for fit in fitting)
+        return f"All keys fit with {prefixes} among the options of a .toml file."
+    if any(is_quantised(found[key], value) for key, value in wanted.items() if key in found):
+        return "Save the weights in floating point, as they were before they were quantised."
+    if any("base_model.model." in key and ".lora_A." in key for key in state):
+        return "Save the state_dict() of what PEFT's merge_and_unload() gives, or name the other model in `adapts`."
+    if (wanted.keys() - found.keys(), found.keys() - wanted.keys()) == (_NORM, _AVERAGE_NORM):
+        return 'The weights are of tokens that are averaged: global_pool = "avg" among the options, pooling = "output".'
+    return "Compare architecture, options and layout of the spec with the page of the model."
