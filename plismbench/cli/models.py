@@ -48,7 +48,7 @@ def check(
     ] = False,
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:
-    """Build a model twice and run it on demo tiles: shape, determinism, precision, speed. Exit code 1 if wrong."""
+    """Build a model twice and run it on demo tiles: shape, collapse, determinism, precision, speed. Exit code 1 if wrong."""
     from plismbench.extractors import registry
 
     spec = registry.get(name)
@@ -66,8 +66,8 @@ def check(
     path = check_record(root, spec.name)
     findings = tuple(inspect_extractor(spec, batch.pixels, device, None if record else path))
     deliver(findings_parts(findings, table_format))
-    if any(finding.passed is False for finding in findings):
-        say(f"{spec.name}: not as it should be.")
+    if failed := [finding.name for finding in findings if finding.passed is False]:
+        say(f"{spec.name}: not as it should be: {', '.join(failed)}.")
         raise typer.Exit(1)
     if record:
         record_vectors(spec, batch.pixels, device, path)

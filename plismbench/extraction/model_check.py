@@ -36,7 +36,7 @@ class Finding:
     Args:
         name: what.
         value: what was found.
-        expected: what it was held against: an equal value, or the largest allowed distance.
+        expected: what it was held against: an equal value, the largest allowed distance, or words.
         passed: whether it is fine; None where there is nothing to hold it against.
     """
 
@@ -53,7 +53,7 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
 
     Args:
         spec: the model.
-        pixels: (n, height, width, 3) uint8.
+        pixels: (n, height, width, 3) uint8, of two or more unlike tiles.
         device: where it runs.
         record: vectors of an earlier day, if there are any, which `record_vectors` wrote; None to
             compare with none.
@@ -84,6 +84,8 @@ def inspect_extractor(spec: ExtractorSpec, pixels: Pixels, device: str, record: 
     yield Finding("finite values", "all" if finite else NOT_FINITE, "all", finite)
     if not finite:
         return
+    apart = _farthest(vectors, vectors[:1])  # of a collapsed model all are the same, or as good as
+    yield Finding("unlike tiles", apart, "above rounding", apart > _ROUNDING)
     begun = time.perf_counter()
     again = extractor(pixels)
     rate = len(pixels) / (time.perf_counter() - begun)
@@ -141,15 +143,20 @@ def _equal(name: str, a: Vectors, b: Vectors) -> Finding:
 
 
 def _distance(name: str, a: Vectors, b: Vectors, limit: float | None) -> Finding:
-    """The largest 1 - cosine over the tiles that both have; vectors of zeros are at distance 0 of each other."""
+    """The largest distance of the tiles that both have."""
     n_tiles = min(len(a), len(b))
-    first, second = a[:n_tiles].astype(np.float64), b[:n_tiles].astype(np.float64)
+    worst = _farthest(a[:n_tiles], b[:n_tiles])
+    return Finding(name, worst, limit, None if limit is None else worst <= limit)
+
+
+def _farthest(a: Vectors, b: Vectors) -> float:
+    """The largest 1 - cosine over the rows; vectors of zeros are at distance 0 of each other."""
+    first, second = a.astype(np.float64), b.astype(np.float64)
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = 1 - (first * second).sum(axis=1) / norms
     distances = np.where((first == second).all(axis=1), 0, distances)
-    worst = float(np.max(np.nan_to_num(distances, nan=2.0)))
-    return Finding(name, max(worst, 0.0), limit, None if limit is None else worst <= limit)
+    return max(float(np.max(np.nan_to_num(distances, nan=2.0))), 0.0)
 
 
 def _peak_memory(extractor: Extractor) -> int:

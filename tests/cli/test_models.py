@@ -46,11 +46,17 @@ def test_a_check_passes_is_kept_and_catches_a_change(run, tmp_path, monkeypatch)
     assert json.loads(path.read_text()) == kept  # nothing is recorded unasked
 
 
+def test_a_model_that_gives_one_vector_for_all_fails_the_check(run):
+    done = run("models", "check", "constant")
+    assert done.code == 1
+    assert done.err == "constant: not as it should be: unlike tiles.\n"
+
+
 @pytest.mark.parametrize("old", ["[]", "{", '{"fingerprint": "0", "vectors": [[1]]}'])
 def test_a_record_that_is_no_use_is_replaced(run, tmp_path, old):
-    path = tmp_path / "root/checks/constant.json"
+    path = tmp_path / "root/checks/mean-color.json"
     path.parent.mkdir(parents=True)
     path.write_text(old)
-    assert run("models", "check", "constant", "--record").code == 0
-    assert run("models", "check", "constant").code == 0
+    assert run("models", "check", "mean-color", "--record").code == 0
+    assert run("models", "check", "mean-color").code == 0
     assert len(json.loads(path.read_text())["vectors"]) == 4

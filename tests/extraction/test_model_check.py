@@ -44,6 +44,7 @@ def test_a_good_model_passes(tmp_path):
     assert failed(found) == set()
     assert (found["parameters"].value, found["shape"].value) == (384, "6 × 8")
     assert 0 < found["fp16 against fp32"].value < 1e-3
+    assert 1e-4 < found["unlike tiles"].value < 2
     assert found["tiles per second"].value > 0
     assert found["peak memory, bytes"].value > 1e7
     assert {"against the record", "position embeddings"}.isdisjoint(found)
@@ -79,6 +80,16 @@ def test_what_is_not_repeatable_is_found(tmp_path, monkeypatch):
     torch.manual_seed(0)
     assert {"a second run", "batch of 1 against 6"} <= failed(inspect(tmp_path, spec, Noisy(), monkeypatch))
     assert failed(inspect(tmp_path, spec, OfTheBatch(), monkeypatch)) == {"batch of 1 against 6"}
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_collapsed_model_is_found(tmp_path, monkeypatch, value):
+    module = Projection(8)
+    module.weight.data *= 1e-6  # what of a tile is left is lost in float16's rounding
+    module.register_forward_hook(lambda _module, _image, output: output * bool(value) + value)
+    found = inspect(tmp_path, dataclasses.replace(SPEC, n_params=None), module, monkeypatch)
+    assert failed(found) == {"unlike tiles"}
+    assert found["unlike tiles"].value <= 1e-5
 
 
 def test_a_network_that_is_drawn_anew_when_it_is_built_is_found(tmp_path):
