@@ -22,7 +22,8 @@ import numpy as np
 
 from plismbench.errors import InvalidInput, ShapeMismatch
 from plismbench.search.engine import Engine, Moments, Reached, check_same_shape
-from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors, chunks
+from plismbench.search.on_host import count_exactly
+from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors
 
 DEFAULT_KS = (1, 3, 5, 10)
 """The cut-offs of the published tables."""
@@ -173,7 +174,7 @@ def counterpart_ranks(
     if min(a.own.similarities.shape[1], b.own.similarities.shape[1]) < min(limit, len(a.vectors) - 1):
         raise ShapeMismatch(f"The slides were not searched for {limit} neighbours.")
     at_least = cosines - TIE
-    ranks_a, ranks_b = (_own_ranks(slide, at_least, limit) for slide in (a, b))
+    ranks_a, ranks_b = (_own_ranks(slide, at_least, limit, engine) for slide in (a, b))
     least_a, least_b = (np.where(ranks < limit, at_least, np.inf) for ranks in (ranks_a, ranks_b))
     of_a, of_b = engine.reaching(a.placed, b.placed, least_a, least_b, engine.rounding(a.vectors.dim))
     _add_reached(ranks_a, of_a, a, b, at_least, limit, engine)
@@ -198,13 +199,14 @@ def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Int64) -> In
     check_same_shape(queries.stored.shape, gallery.stored.shape)
     at_least = np.full(len(queries), np.inf)
     at_least[rows] = np.einsum("ij,ij->i", queries.exact(rows), gallery.exact(rows)) - TIE
-    return _count_exactly(queries, queries, rows, at_least) + _count_exactly(queries, gallery, rows, at_least)
+    return count_exactly(queries, queries, rows, at_least) + count_exactly(queries, gallery, rows, at_least)
 
 
-def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int) -> Int64:
+def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int, engine: Engine[Any]) -> Int64:
     ranks: Int64 = (slide.own.similarities >= at_least[:, None]).sum(axis=1).astype(np.int64)
     unclear = np.flatnonzero((ranks < limit) & (slide.own.beyond >= at_least))
-    ranks[unclear] = _count_exactly(slide.vectors, slide.vectors, unclear, at_least)
+    if len(unclear):
+        ranks[unclear] = engine.count(slide.placed, slide.placed, unclear, at_least)
     return ranks
 
 
@@ -218,6 +220,7 @@ def _add_reached(
     engine: Engine[Any],
 ) -> None:
     """Adds to the ranks the candidates that surely reach the threshold, and of the unsure those that do."""
+    own = ranks.copy()
     ranks += reached.sure
     open_ranks, unsure = ranks < limit, reached.unsure
     unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & open_ranks[unsure[:, 0]]]  # the counterpart is no candidate
@@ -225,18 +228,5 @@ def _add_reached(
         query = unsure[:, 0]
         np.add.at(ranks, query, engine.products(queries.placed, gallery.placed, unsure) >= at_least[query])
     rows = np.flatnonzero(reached.crowded & open_ranks)
-    if len(rows):  # some of their candidates are counted as sure already, so all are counted anew
-        own = _count_exactly(queries.vectors, queries.vectors, rows, at_least)
-        ranks[rows] = own + _count_exactly(queries.vectors, gallery.vectors, rows, at_least)
-
-
-def _count_exactly(queries: SlideVectors, gallery: SlideVectors, rows: Int64, at_least: Float64) -> Int64:
-    """For each query of ``rows``, how many tiles of the whole gallery but that row reach its threshold."""
-    counts = np.zeros(len(rows), np.int64)
-    for some in chunks(len(rows), queries.dim):
-        vectors, threshold = queries.exact(rows[some]), at_least[rows[some]][:, None]
-        for part in chunks(len(gallery), gallery.dim):
-            reaches = vectors @ gallery.exact(part).T >= threshold
-            same = rows[some][:, None] == np.arange(len(gallery))[part]
-            counts[some] += (reaches & ~same).sum(axis=1)
-    return counts
+    if len(rows):
+        ranks[rows] = own[rows] + engine.count(queries.placed, gallery.placed, rows, at_least)

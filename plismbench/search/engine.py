@@ -135,6 +135,20 @@ class Engine(Protocol[Placed]):
         """
         ...
 
+    def count(self, a: Placed, b: Placed, rows: Int64, least: Float64, /) -> Int64:
+        """For some rows of a slide, how many rows of another reach a score, in float64 from the stored values.
+
+        Args:
+            a: one slide.
+            b: another, or the same; its row of the same number is not counted.
+            rows: (m,) int64, rows of ``a``.
+            least: (n_rows,) float64, the score for each row of ``a``.
+
+        Returns:
+            (m,) int64.
+        """
+        ...
+
     def paired(self, a: Placed, b: Placed, /) -> PairedProducts:
         """Inner products of counterparts, in float64 from the stored values.
 

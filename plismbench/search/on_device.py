@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _WIDE = {"cpu": 2**17, "cuda": 2**23}  # float64 held at once: 1 MiB in a CPU's cache, 64 MiB on a GPU
+_PRODUCTS = 2**25  # float64 products held at once: 256 MiB
 _AT_ONCE = BoundedSemaphore(4)  # threads at work: enough to keep a GPU busy, each takes up to 1 GB of its memory
 
 
@@ -99,6 +100,25 @@ class DeviceArithmetic:
             pieces = [(a.exact(some[:, 0]) * b.exact(some[:, 1])).sum(dim=1) for some in torch.split(where, a.step)]
             products: Float64 = host(torch.cat(pieces))
             return products
+
+    def count(self, a: OnDevice, b: OnDevice, rows: Int64, least: Float64) -> Int64:
+        """Some of each slide's rows at a time."""
+        import torch
+
+        counts = [torch.zeros(0, dtype=torch.int64, device=self.device)]
+        with at_work():
+            wanted, numbers, thresholds = (
+                torch.from_numpy(some).to(self.device) for some in (rows, np.arange(len(b.values)), least[rows])
+            )
+            step = max(1, min(a.step, _PRODUCTS // len(b.values)))
+            for some, threshold in zip(torch.split(wanted, step), torch.split(thresholds, step), strict=True):
+                of_a, reached = a.exact(some), torch.zeros(len(some), dtype=torch.int64, device=self.device)
+                for part in b.pieces():
+                    reaches = of_a @ b.exact(part).T >= threshold[:, None]
+                    reached += reaches.logical_and_(some[:, None] != numbers[part]).sum(dim=1)
+                counts.append(reached)
+            counted: Int64 = host(torch.cat(counts))
+            return counted
 
     def paired(self, a: OnDevice, b: OnDevice) -> PairedProducts:
         """Row by row: what is summed together does not depend on the piece."""

@@ -53,6 +53,10 @@ class HostArithmetic:
             products[some] = np.einsum("ij,ij->i", a.vectors.exact(of_a), b.vectors.exact(of_b))
         return products
 
+    def count(self, a: OnHost[Any], b: OnHost[Any], rows: Int64, least: Float64) -> Int64:
+        """Some of each slide's rows at a time."""
+        return count_exactly(a.vectors, b.vectors, rows, least)
+
     def paired(self, a: OnHost[Any], b: OnHost[Any]) -> PairedProducts:
         """With einsum, not BLAS: its order of summation does not depend on the number of threads."""
         check_same_shape(a.vectors.stored.shape, b.vectors.stored.shape)
@@ -63,3 +67,15 @@ class HostArithmetic:
             matched[rows] = np.einsum("ij,ij->i", of_a, of_b)
             centred[rows] = np.einsum("ij,ij->i", of_a - a.moments.mean, of_b - b.moments.mean)
         return PairedProducts(matched, centred)
+
+
+def count_exactly(a: SlideVectors, b: SlideVectors, rows: Int64, least: Float64) -> Int64:
+    """As `Engine.count`, of slides that no engine has placed."""
+    counts = np.zeros(len(rows), np.int64)
+    for some in chunks(len(rows), a.dim):
+        of_a, threshold = a.exact(rows[some]), least[rows[some]][:, None]
+        for part in chunks(len(b), b.dim):
+            reaches = of_a @ b.exact(part).T >= threshold
+            same = rows[some][:, None] == np.arange(len(b))[part]
+            counts[some] += (reaches & ~same).sum(axis=1)
+    return counts

@@ -122,6 +122,14 @@ def test_every_engine_has_the_products_of_the_stored_values_in_float64(pair, nam
     pairs = np.argwhere(np.ones((len(a), len(b))))
     np.testing.assert_allclose(search.products(*slides, pairs), (of_a @ of_b.T).ravel(), atol=1e-14)
     assert search.products(*slides, pairs[:0]).shape == (0,)
+    rows = np.array([len(a) - 1, 0])
+    for one, others, of_others in ((0, 0, of_a), (0, 1, of_b)):
+        scores = of_a @ of_others.T
+        least = np.median(scores, axis=1) - 1e-13
+        reaches = (scores >= least[:, None]) & ~np.eye(len(a), dtype=bool)
+        found = search.count(slides[one], slides[others], rows, least)
+        np.testing.assert_array_equal(found, reaches.sum(axis=1)[rows])
+        assert search.count(slides[one], slides[others], rows[:0], least).shape == (0,)
     with pytest.raises(ShapeMismatch, match="same tiles and dim"):
         search.paired(slides[0], placed(search, b[:-1]))
 
