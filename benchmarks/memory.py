@@ -17,7 +17,8 @@ import numpy as np
 
 from plismbench.dataset import PLISM
 from plismbench.embeddings.manifest import Manifest
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.embeddings.slide_file import Embeddings
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.workspace import Workspace
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.manifest import Manifest
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.embeddings.slide_file import Embeddings
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.evaluation.slide_cache import SlideCache
 from plismbench.execution.threads import ThreadMap
 from plismbench.extractors.spec import ExtractorSpec

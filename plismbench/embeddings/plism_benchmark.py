@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.dataset import Slide
-from plismbench.embeddings.store import Embeddings
+from plismbench.embeddings.slide_file import Embeddings
 from plismbench.errors import CorruptFile, MissingEmbeddings, NonFiniteValue
 
 FEATURES_FILE = "features.npy"

@@ -1,83 +1,17 @@
-"""One parquet file of float16 vectors a slide."""
+"""A folder of one extractor's vectors."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest, read_manifest, write_manifest
-from plismbench.errors import (
-    CorruptFile,
-    FingerprintMismatch,
-    InvalidInput,
-    MissingEmbeddings,
-    NonFiniteValue,
-    ShapeMismatch,
-    few_of,
-    first_line_of,
-)
-from plismbench.storage import folder_lock, storage_errors, writing
+from plismbench.embeddings.slide_file import Embeddings, read_metadata, read_slide, write_slide
+from plismbench.errors import CorruptFile, FingerprintMismatch, MissingEmbeddings, ShapeMismatch, few_of
+from plismbench.storage import folder_lock, storage_errors
 from plismbench.workspace import EFFICIENCY_FILE, MANIFEST_FILE
-
-_METADATA_KEY = b"plismbench"
-_GROUP_NUMBERS = 2**23  # numbers in a row group, 16 MiB
-_READ_NUMBERS = 2**20  # numbers read at once, besides the array they go to: what stays in the cache is read fastest
-_INFINITE = 0x7C00  # the exponent's bits of a float16, all set in NaN and infinity only
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """The vectors of one slide.
-
-    Args:
-        slide: where the tiles are from.
-        xy: (n_tiles, 2) int32 tile coordinates, sorted by x, then by y.
-        vectors: (n_tiles, dim) float16, finite.
-
-    Raises:
-        ShapeMismatch: if an array has another shape or type.
-        InvalidInput: if the coordinates are not sorted, or stand twice.
-        NonFiniteValue: if a vector holds NaN or infinity.
-    """
-
-    slide: Slide
-    xy: npt.NDArray[np.int32]
-    vectors: npt.NDArray[np.float16]
-
-    def __post_init__(self) -> None:
-        if self.vectors.dtype != np.float16 or self.vectors.ndim != 2:
-            raise ShapeMismatch(
-                f"Vectors of {self.slide} are (n_tiles, dim) float16; got {self.vectors.shape} {self.vectors.dtype}."
-            )
-        if self.xy.dtype != np.int32 or self.xy.shape != (len(self.vectors), 2):
-            raise ShapeMismatch(
-                f"Coordinates of {self.slide} are ({len(self.vectors)}, 2) int32; got {self.xy.shape} {self.xy.dtype}."
-            )
-        x, y = self.xy[:, 0], self.xy[:, 1]
-        ascending = (x[1:] > x[:-1]) | ((x[1:] == x[:-1]) & (y[1:] > y[:-1]))
-        if not ascending.all():
-            row = int(np.argmin(ascending)) + 1
-            raise InvalidInput(f"Tiles of {self.slide} are not in (x, y) order, or stand twice: row {row}.")
-        bits = self.vectors.view(np.uint16)  # five times as fast as np.isfinite
-        finite = (bits & _INFINITE != _INFINITE).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
-            what = "NaN" if np.isnan(self.vectors[row]).any() else "a value beyond 65,504, the largest of float16"
-            raise NonFiniteValue(f"The vector of {self.slide}, tile ({x[row]}, {y[row]}), holds {what}.")
-
-    def digest(self) -> str:
-        """SHA-256 of coordinates and vectors."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.xy).tobytes())
-        digest.update(np.ascontiguousarray(self.vectors).data)
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -218,35 +152,10 @@ class EmbeddingStore:
         """
         self._check_dim(embeddings)
         self.claim()
-        dim = self.manifest.dim
         metadata = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
         if embeddings.slide in self.digests:
             metadata["files"] = self.digests[embeddings.slide]
-        item = pa.field("item", pa.float16(), nullable=False)
-        schema = pa.schema(
-            [
-                pa.field("x", pa.int32(), nullable=False),
-                pa.field("y", pa.int32(), nullable=False),
-                pa.field("vector", pa.list_(item, dim), nullable=False),
-            ],
-            metadata={_METADATA_KEY: json.dumps(metadata, sort_keys=True)},
-        )
-        flat = pa.array(np.ascontiguousarray(embeddings.vectors).reshape(-1))
-        columns = [
-            pa.array(np.ascontiguousarray(embeddings.xy[:, 0])),
-            pa.array(np.ascontiguousarray(embeddings.xy[:, 1])),
-            pa.FixedSizeListArray.from_arrays(flat, type=pa.list_(item, dim)),
-        ]
-        with writing(self.path(embeddings.slide)) as temporary:
-            pq.write_table(
-                pa.table(columns, schema=schema),
-                temporary,
-                compression="none",  # half-precision noise does not compress
-                use_dictionary=False,
-                write_statistics=False,
-                row_group_size=max(1, _GROUP_NUMBERS // dim),
-                write_page_checksum=True,
-            )
+        write_slide(self.path(embeddings.slide), embeddings, metadata)
 
     def read(self, slide: Slide) -> Embeddings:
         """One slide's vectors, bit for bit as they were written.
@@ -260,12 +169,7 @@ class EmbeddingStore:
         self.require((slide,))
         path = self.path(slide)
         again = self._again(slide)
-        try:
-            with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
-                identity = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
-                xy, vectors = _read_pieces(file)
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=again) from error
+        identity, xy, vectors = read_slide(path, hint=again)
         self.manifest.require_same(identity, path, hint=again)
         if identity["slide"] != str(slide):
             raise CorruptFile(f"{path} holds slide {identity['slide']}.", hint=again)
@@ -284,15 +188,7 @@ class EmbeddingStore:
 
     def _metadata(self, slide: Slide) -> dict[str, str]:
         """What made the vectors of a slide, as its file says."""
-        path = self.path(slide)
-        try:
-            with pq.ParquetFile(path) as file:
-                metadata: dict[str, str] = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
-            if "content" not in metadata:
-                raise KeyError("content")
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=self._again(slide)) from error
-        return metadata
+        return read_metadata(self.path(slide), hint=self._again(slide))
 
     def _again(self, slide: Slide) -> str:
         return f"Extract it again: `plismbench extract {self.manifest.choice} --slides {slide} --existing replace`."
@@ -303,16 +199,3 @@ class EmbeddingStore:
             raise ShapeMismatch(
                 f"Vectors of {embeddings.slide} have dim {found}; '{self.manifest.name}' declares {declared}."
             )
-
-
-def _read_pieces(file: pq.ParquetFile) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float16]]:
-    """Coordinates and vectors, one piece after the other into one array: at once takes five times the memory."""
-    n_rows, dim = file.metadata.num_rows, file.schema_arrow.field("vector").type.list_size
-    xy, vectors = np.empty((n_rows, 2), np.int32), np.empty((n_rows, dim), np.float16)
-    start = 0
-    for piece in file.iter_batches(max(1, _READ_NUMBERS // dim)):
-        rows = slice(start, start + len(piece))
-        xy[rows, 0], xy[rows, 1] = (piece.column(name).to_numpy() for name in ("x", "y"))
-        vectors[rows] = piece.column("vector").flatten().to_numpy(zero_copy_only=False).reshape(len(piece), dim)
-        start += len(piece)
-    return xy, vectors

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.efficiency import Efficiency, write_first_efficiency
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.embeddings.slide_file import Embeddings
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
 from plismbench.execution.executor import ItemProgress
 from plismbench.extractors.inference.devices import device_title, peak_memory

@@ -4,7 +4,8 @@ import pytest
 from stores import SLIDES, make_manifest, make_store, make_vectors, make_xy
 
 from plismbench.embeddings.opening import extracted_stores, open_for_writing
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.embeddings.slide_file import Embeddings
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import (
     AlreadyExists,
     CorruptFile,

@@ -8,13 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from stores import SLIDES, make_manifest, make_store, make_vectors, make_xy
 
-from plismbench.embeddings.store import Embeddings, EmbeddingStore
+from plismbench.embeddings.slide_file import Embeddings
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import (
     CorruptFile,
     FingerprintMismatch,
-    InvalidInput,
     MissingEmbeddings,
-    NonFiniteValue,
     ShapeMismatch,
     StorageFailure,
 )
@@ -169,23 +168,6 @@ def test_a_full_disk_leaves_what_was_there(store, monkeypatch):
         store.write(Embeddings(SLIDE, make_xy(30), make_vectors(seed=9)[SLIDE]))
     assert store.path(SLIDE).read_bytes() == before
     assert len(list(store.folder.iterdir())) == len(SLIDES) + 1
-
-
-def test_embeddings_check_themselves():
-    good = np.zeros((4, 2), np.float16)
-    xy = make_xy(4)
-    for value, words in ((np.nan, "NaN"), (-np.inf, "a value beyond 65,504, the largest of float16")):
-        bad = good.copy()
-        bad[2, 1] = value
-        with pytest.raises(NonFiniteValue, match=rf"GM_AT2, tile \(0, 2\), holds {words}\."):
-            Embeddings(SLIDE, xy, bad)
-    with pytest.raises(ShapeMismatch, match="float32"):
-        Embeddings(SLIDE, xy, good.astype(np.float32))
-    with pytest.raises(ShapeMismatch, match="int64"):
-        Embeddings(SLIDE, xy.astype(np.int64), good)
-    for wrong in (xy[[0, 2, 1, 3]], xy[[0, 1, 1, 3]]):
-        with pytest.raises(InvalidInput, match="order, or stand twice: row 2"):
-            Embeddings(SLIDE, wrong, good)
 
 
 def test_content_tells_vectors_apart(tmp_path):

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from stores import SLIDES, make_dataset, make_store, make_vectors, make_xy
 
 from plismbench.dataset import PLISM_SCANNERS, PLISM_STAININGS, Slide
-from plismbench.embeddings.store import Embeddings
+from plismbench.embeddings.slide_file import Embeddings
 from plismbench.errors import (
     AlreadyExists,
     CorruptFile,
