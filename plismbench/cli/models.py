@@ -48,7 +48,7 @@ def check(
     ] = False,
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:
-    """Build a model twice and run it on demo tiles: shape, collapse, determinism, precision, speed. Exit code 1 if wrong."""
+    """Build a model twice and run it on demo tiles: shape, collapse, determinism, speed. Exit code 1 if wrong."""
     from plismbench.extractors import registry
 
     spec = registry.get(name)

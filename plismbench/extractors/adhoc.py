@@ -243,6 +243,7 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     import torch
 
     from plismbench.extractors.loaders import failure_of_network
+    from plismbench.extractors.pooling import ONLY_TENSORS
 
     try:
         with torch.inference_mode(), redirect_stdout(sys.stderr):
@@ -255,7 +256,8 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
     shape = tuple(getattr(output, "shape", ()))
     if len(shape) not in (2, 3):
         raise InvalidInput(
-            f"'{spec.name}' gives {shape or type(output).__name__}; (n, dim) or (n, tokens, width) is expected."
+            f"'{spec.name}' gives {shape or type(output).__name__}; (n, dim) or (n, tokens, width) is expected.",
+            hint=None if shape else ONLY_TENSORS,
         )
     prefix_tokens = int(getattr(module, "num_prefix_tokens", 1)) if len(shape) == 3 else 0
     of_tokens = Pooling.CLS if prefix_tokens else Pooling.MEAN

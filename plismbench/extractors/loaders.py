@@ -96,7 +96,7 @@ def failure_of_network(spec: ExtractorSpec, module: nn.Module, error: BaseExcept
     if others and "type" in str(error):
         hint = f"Its weights are {' and '.join(others)}, tiles float32: `.float()` in the loader casts them."
     elif CODE in spec.options:
-        hint = "Fix the loader. Existing slides came from the old code: start over with --existing replace."
+        hint = "Fix the loader; slides that the old code made, if there are any, then want --existing replace."
     else:
         hint = "Fix the loader; finished slides are kept."
     return BrokenPlugin(

@@ -8,6 +8,9 @@ from torch import Tensor
 from plismbench.errors import ShapeMismatch
 from plismbench.extractors.spec import ExtractorSpec, Pooling
 
+ONLY_TENSORS = "Have a loader of your own, ./my.py:load, wrap it in a module that returns the tensor alone."
+"""What to do about a network that gives a dict or a tuple."""
+
 
 def pooled(output: Any, spec: ExtractorSpec, n_tiles: int) -> Tensor:
     """The output of a network as (n_tiles, dim) float32.
@@ -28,7 +31,8 @@ def pooled(output: Any, spec: ExtractorSpec, n_tiles: int) -> Tensor:
             found = f"complex numbers, {found}"
         raise ShapeMismatch(
             f"Extractor '{spec.name}' with pooling {spec.pooling} gives"
-            f" {'(n, dim)' if wanted == 2 else '(n, tokens, width)'} for n = {n_tiles}; got {found}."
+            f" {'(n, dim)' if wanted == 2 else '(n, tokens, width)'} for n = {n_tiles}; got {found}.",
+            hint=None if isinstance(output, Tensor) else ONLY_TENSORS,
         )
     values = output.float()
     match spec.pooling:

@@ -252,6 +252,13 @@ def inside(spec):
 
 def fails(spec):
     raise ValueError("no")
+
+class Named(torch.nn.Module):
+    def forward(self, image):
+        return {"pooled": image.mean((2, 3))}
+
+def named(spec):
+    return Named()
 """
 
 
@@ -308,10 +315,11 @@ def test_a_file_that_no_model_can_be_called_after(tmp_path):
         (
             "broken",
             BrokenPlugin,
-            r"'my_model:broken' fails on tiles of 224 pixels: RuntimeError.*start over with --exis",
+            r"'my_model:broken' fails on tiles of 224 pixels: RuntimeError.*want --existing replace\.",
         ),
         ("inside", BrokenPlugin, r"fails on tiles of 224 pixels: KeyError: 'pixel_values' \(my_model\.py, line 23\)\."),
         ("fails", BrokenPlugin, r"Loader .*my_model\.py:fails of .*: ValueError: no \(my_model\.py, line 29\)\."),
+        ("named", InvalidInput, r"gives dict; \(n, dim\).*returns the tensor alone"),
         ("volume", InvalidInput, r"gives \(1, 3, 224, 224\); \(n, dim\)"),
     ],
 )

@@ -36,3 +36,22 @@ def test_what_is_wrong_is_said(fields, kind, words):
 def test_registers_do_not_matter_to_a_class_token():
     module = tried_tower(dataclasses.replace(SPEC, dim=24, pooling=Pooling.CLS, prefix_tokens=1))
     assert module.num_prefix_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"num_classes": 0}, 'It fits with global_pool = "" among'),
+        ({"global_pool": "token", "num_classes": 0}, 'It fits with global_pool = "" among'),
+        ({"global_pool": ""}, "It fits with num_classes = 0 among"),
+        ({}, 'It fits with num_classes = 0, global_pool = "" among'),
+        ({"global_pool": "", "num_classes": 0, "embed_dim": 36}, "Correct dim or pooling"),
+    ],
+)
+def test_options_that_mend_it_are_told(options, remedy):
+    small = {"architecture": "vit_small_patch16_224", "img_size": 32, **SMALL}
+    del small["num_classes"]
+    spec = dataclasses.replace(SPEC, pooling=Pooling.CLS, prefix_tokens=1, image_size=32, options={**small, **options})
+    with pytest.raises(ShapeMismatch) as raised:
+        tried_tower(spec)
+    assert remedy in (raised.value.hint or "")

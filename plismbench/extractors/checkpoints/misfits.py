@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from plismbench.extractors.checkpoints.key_maps import KeyMap
-from plismbench.extractors.checkpoints.prefixes import fitting_prefixes
+from plismbench.extractors.checkpoints.prefixes import UNQUANTISED, fitting_prefixes
 
 _NORM, _AVERAGE_NORM = ({f"{name}.weight", f"{name}.bias"} for name in ("norm", "fc_norm"))
 
@@ -32,7 +32,7 @@ def misfit_hint(
         prefixes = " or ".join(f'prefix = "{fit}"' for fit in fitting)
         return f"All keys fit with {prefixes} among the options of a .toml file."
     if any(is_quantised(found[key], value) for key, value in wanted.items() if key in found):
-        return "Save the weights in floating point, as they were before they were quantised."
+        return UNQUANTISED
     if any("base_model.model." in key and ".lora_A." in key for key in state):
         return "Save the state_dict() of what PEFT's merge_and_unload() gives, or name the other model in `adapts`."
     if (wanted.keys() - found.keys(), found.keys() - wanted.keys()) == (_NORM, _AVERAGE_NORM):

@@ -15,6 +15,9 @@ _USUAL = ("teacher", "state_dict", "model", "model_state_dict")
 _STUDENT = "student."  # of DINO: whoever names no table means the teacher beside it
 _WRAPPERS = ("module.", "_orig_mod.")  # of torch's DistributedDataParallel, and of its compiler
 
+UNQUANTISED = "Save the weights in floating point, as they were before they were quantised."
+"""What to do about quantised weights."""
+
 
 def table_of(held: Any, prefix: str, file: str) -> dict[str, Tensor]:
     """The tensors of a checkpoint among which a network's are, by name.
@@ -46,13 +49,12 @@ def table_of(held: Any, prefix: str, file: str) -> dict[str, Tensor]:
     if prefix and not inner and any(name.startswith(prefix) for name in everything):
         return everything
     if not plain:
-        named = [name for name in tables if name]
-        raise InvalidInput(
-            f"{file} is not a table of tensors.",
-            hint=f"It has tables {few_of(named, 8)} to name as `prefix` among the options of a .toml file."
-            if named
-            else None,
-        )
+        hint = "Save the network's state_dict() alone."
+        if isinstance(held, Mapping) and any("._packed_params." in str(name) for name in held):  # of torch.ao
+            hint = UNQUANTISED
+        elif named := [name for name in tables if name]:
+            hint = f"It has tables {few_of(named, 8)} to name as `prefix` among the options of a .toml file."
+        raise InvalidInput(f"{file} is not a table of tensors.", hint=hint)
     if alike:
         either = " or ".join(f'prefix = "{name}{prefix}"' for name in (before, *alike))
         raise InvalidInput(

@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 import shutil
+import warnings
 from argparse import Namespace
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -33,6 +34,8 @@ _HARMLESS: list[Any] = [
     type(np.dtype(np.float64)),
     *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
 ]
+# How torch names a type that it does not read.
+_NOT_READ = re.compile(r"GLOBAL (\S+) was not an allowed global")
 # How a file of torch begins, a zip or (before 2020) a pickle; safetensors have the length of a JSON table first.
 _MAGIC = (b"PK\x03\x04", b"\x80")
 
@@ -241,11 +244,14 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        with torch.serialization.safe_globals(_HARMLESS):
+        # What torch says of types that it will drop is not for who has such a file.
+        with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(_HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        kind = _NOT_READ.search(str(error))
         raise InvalidInput(
-            f"{path.name} of extractor '{spec.name}' holds more than tensors and is not loaded, as it could run code.",
+            f"{path.name} of extractor '{spec.name}' holds more than tensors{f' ({kind[1]})' if kind else ''} and is"
+            " not loaded, as it could run code.",
             hint="Save its state_dict alone, best as safetensors.",
         ) from error
     except Exception as error:

@@ -156,5 +156,5 @@ def test_a_table_of_another_name_is_told(tmp_path):
     assert holds(load_file(tmp_path / "x.pth", {"net": state, "epoch": 3}, prefix="net."), state)
     with pytest.raises(InvalidInput, match=r"It has tables ema\. to name"):
         table_of({"step": torch.ones(1), "ema": state}, "", "x")
-    with pytest.raises(InvalidInput, match=r"x is not a table of tensors\.$"):
+    with pytest.raises(InvalidInput, match=r"x is not a table of tensors\. Save the network's state_dict"):
         table_of({"step": torch.ones(1), "epoch": 3}, "", "x")
