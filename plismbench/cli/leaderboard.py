@@ -57,7 +57,7 @@ def leaderboard(
     With --baseline, --fail-under or --require-rank it is a gate: exit code 1, and a line on stderr
     for each number that is worse than allowed.
     """
-    from plismbench.cli.outdated import mind_outdated
+    from plismbench.cli.outdated import mind_outdated, refuse_changed_files
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.leaderboard.board_file import board_text, read_boards
     from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
@@ -94,6 +94,7 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
+    refuse_changed_files(options.split_commas(model), workspace, dataset)
     mind_outdated(results, workspace, dataset, required.concerns if required else lambda _: False)
     own = leaderboards(results, read_costs(workspace))
     for board in own:

@@ -114,8 +114,8 @@ def test_an_unfinished_model_does_not_hold_up_the_others(run, extracted):
 
 
 def test_a_model_is_named_by_the_file_that_extract_took(run, extracted, tmp_path):
-    (tmp_path / "good.toml").write_text("dim = 8\n")
-    (tmp_path / "v2.toml").write_text('name = "noise"\ndim = 8\n')
+    (tmp_path / "good.toml").write_text('loader = "a:b"\ndim = 8\n')
+    (tmp_path / "v2.toml").write_text('name = "noise"\nloader = "a:b"\ndim = 8\n')
     arguments = ("--dataset=tiny", "--format=json")
     named = run("evaluate", *arguments, "--model=good,noise")
     assert named.code == 0
