@@ -128,19 +128,20 @@ class EmbeddingStore:
             CorruptFile: if the manifest that is there cannot be read, and is not replaced.
             StorageFailure: if it cannot be written.
         """
-        path = self.folder / MANIFEST_FILE
+        path, manifest = self.folder / MANIFEST_FILE, self.manifest
         with folder_lock(self.folder), storage_errors(path):
             if path.exists() and self.replaces != path.read_text(encoding="utf-8", errors="replace"):
                 found = read_manifest(path)
-                if found == self.manifest:
-                    return
                 hint = "Another command writes there: use another --root, or a name of its own for one of the models."
-                self.manifest.require_same(found.identity, self.folder, hint=hint)
-                found.with_tiles_of(self.manifest.tiles_commit, self.folder)
+                manifest.require_same(found.identity, self.folder, hint=hint)
+                tiles = found.with_tiles_of(manifest.tiles_commit, self.folder).tiles_commit
+                manifest = replace(manifest, tiles_commit=tiles)
+                if manifest == found:
+                    return
             elif path.exists():
                 for old in (*self.folder.glob("*.parquet"), self.folder / EFFICIENCY_FILE):
                     old.unlink(missing_ok=True)
-            write_manifest(path, self.manifest)
+            write_manifest(path, manifest)
 
     def write(self, embeddings: Embeddings) -> None:
         """Writes one slide, whole or not at all.

@@ -71,6 +71,18 @@ def test_who_is_second_writes_nothing(tmp_path):
     assert len(list(tmp_path.glob("*.parquet"))) == 1
 
 
+def test_who_writes_beside_another_forgets_no_commit(tmp_path):
+    plans = [
+        open_for_writing(tmp_path, make_manifest(), SLIDES, Existing.SKIP).store.with_tiles_of(commits)
+        for commits in ({"org/tiles": "a" * 40}, {"org/h5": "b" * 40}, {"org/tiles": "c" * 40})
+    ]
+    for store, slide in zip(plans[:2], SLIDES, strict=False):
+        store.write(Embeddings(slide, make_xy(30), make_vectors()[slide]))
+    assert EmbeddingStore.open(tmp_path).manifest.tiles_commit == {"org/tiles": "a" * 40, "org/h5": "b" * 40}
+    with pytest.raises(FingerprintMismatch, match="org/tiles at commit aaaaaaaaaaaa, not cccccccccccc"):
+        plans[2].write(Embeddings(SLIDES[2], make_xy(30), make_vectors()[SLIDES[2]]))
+
+
 def test_slides_that_stay_were_made_from_the_same_files(tmp_path):
     def write(slides, files, existing=Existing.SKIP):
         opened = open_for_writing(tmp_path, make_manifest(), slides, existing, dict(zip(SLIDES, files, strict=False)))
