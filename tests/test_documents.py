@@ -78,9 +78,13 @@ def test_every_error_stands_beside_its_exit_code():
             assert f"`{name}`" in rows[str(kind.exit_code)]
 
 
+def blocks(language, page):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/add-an-extractor.md"])
 def test_the_python_of_the_pages_gives_a_spec(page):
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    (block,) = (block for block in blocks("python", page) if "SPEC" in block)
     names = {}
     exec(block, names)  # noqa: S102 - our own page
     assert isinstance(names["SPEC"], ExtractorSpec)
@@ -107,6 +111,27 @@ def test_the_toml_of_the_page_loads_a_training_state(tmp_path):
     spec = toml_spec(tmp_path / "my-model.toml")
     assert spec.dim == network.num_features
     torch.testing.assert_close(load_module(spec).state_dict(), network.state_dict())
+
+
+def test_the_loader_of_the_page_reads_what_its_toml_names(tmp_path):
+    from plismbench.extractors.adhoc import toml_spec
+    from plismbench.extractors.loaders import load_module
+
+    page = "docs/add-an-extractor.md"
+    (code,) = (block for block in blocks("python", page) if "MyNetwork" in block)
+    (text,) = (block for block in blocks("toml", page) if "my_network.py" in block)
+    (tmp_path / "my_network.py").write_text(
+        f"def MyNetwork():\n    import torch\n    return torch.nn.Flatten()\n\n{code}"
+    )
+    (tmp_path / "my-network.toml").write_text(text)
+    (tmp_path / "run").mkdir()
+    fingerprints = set()
+    for extra in ({}, {"_use_new_zipfile_serialization": False}):  # another file, replaced in place
+        torch.save({}, tmp_path / "run/latest.pth", **extra)
+        spec = toml_spec(tmp_path / "my-network.toml")
+        assert isinstance(load_module(spec), torch.nn.Flatten)
+        fingerprints.add(spec.fingerprint())
+    assert len(fingerprints) == 2
 
 
 def test_no_placeholder_is_left():

@@ -13,7 +13,7 @@ from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
 from plismbench.extractors.checkpoints.file_kinds import existing_file, readable
-from plismbench.extractors.checkpoints.locations import TIMM_MODEL, base_of
+from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
 
@@ -121,28 +121,19 @@ def toml_spec(path: Path) -> ExtractorSpec:
         raise UnknownName(f"field of a spec, in {path.name},", unknown[0], fields)
     if "dim" not in table:
         raise InvalidInput(f"{path} does not say `dim`, the length of a vector.")
-    table = {"loader": TIMM_MODEL} | table
+    table = _own_weights({"loader": TIMM_MODEL} | table, file)
     if "name" not in table:
         table["name"] = _stem(file)
-    if str(table.get("weights", "")).startswith(FILE):
-        weights = existing_file(_beside(file, table["weights"]), f"{path}: ")
-        digest = _sha256(weights)
-        if table.get("revision", digest) != digest:
-            raise CorruptFile(f"{weights} has SHA-256 {digest}; {path} pins {table['revision']}.")
-        table |= {"revision": digest, "weights": f"{FILE}{weights}"}
+    options = table.get("options")
+    if table["loader"] == TIMM_MODEL and isinstance(options, dict) and isinstance(options.get("adapts"), dict):
+        table["options"] = options | {"adapts": _own_weights(options["adapts"], file)}
     try:
         spec = ExtractorSpec(**table)
         check_options(spec)
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
     code, _, function = spec.loader.rpartition(":")
-    if code.endswith(".py"):
-        spec = _coded(spec, existing_file(_beside(file, code), f"{path}: "), function)
-    base = base_of(spec)
-    if base is None or not base.weights.startswith(FILE):
-        return spec
-    adapts = {**spec.options["adapts"], "weights": f"{FILE}{_beside(file, base.weights)}"}
-    return dataclasses.replace(spec, options={**spec.options, "adapts": adapts})
+    return _coded(spec, existing_file(_beside(file, code), f"{path}: "), function) if code.endswith(".py") else spec
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -273,6 +264,17 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
 def _three(values: Sequence[float]) -> tuple[float, float, float]:
     red, green, blue = values
     return red, green, blue
+
+
+def _own_weights(table: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The same with the whole path and the SHA-256 of weights in a file, which a spec's file names from its folder."""
+    if not str(table.get("weights", "")).startswith(FILE):
+        return table
+    weights = existing_file(_beside(file, table["weights"]), f"{file}: ")
+    digest = _sha256(weights)
+    if table.get("revision", digest) != digest:
+        raise CorruptFile(f"{weights} has SHA-256 {digest}; {file} pins {table['revision']}.")
+    return table | {"revision": digest, "weights": f"{FILE}{weights}"}
 
 
 def _beside(file: Path, weights: str) -> Path:

@@ -18,10 +18,17 @@ class Option:
     Args:
         words: the same for people, after "is".
         holds: whether a value is that.
+        needed: of a table, what it must have.
     """
 
     words: str
     holds: Callable[[Any], bool]
+    needed: Collection[str] = ()
+
+    def refusal(self, value: Any) -> str:
+        """What a value is not, in words."""
+        lacking = [name for name in self.needed if isinstance(value, Mapping) and name not in value]
+        return f"is {self.words}; got {value!r}{', without ' if lacking else ''}{', '.join(lacking)}"
 
 
 def _whole(low: int, high: int) -> Option:
@@ -44,14 +51,15 @@ def _list_of(each: Option, words: str) -> Option:
 
 def _table(fields: Mapping[str, Option], optional: Collection[str] = ()) -> Option:
     words = ", ".join(f"{name} ({option.words})" for name, option in fields.items())
-    needed = fields.keys() - set(optional)
+    needed = [name for name in fields if name not in optional]
     return Option(
         f"a table of {words}",
         lambda value: (
             isinstance(value, Mapping)
-            and needed <= value.keys()
+            and value.keys() >= set(needed)
             and all(name in fields and fields[name].holds(each) for name, each in value.items())
         ),
+        needed,
     )
 
 
@@ -118,7 +126,7 @@ def check_options(spec: ExtractorSpec) -> None:
                 f"Extractor '{spec.name}': option {name} is not taken.", hint="Say in `weights` where they are."
             )
         if name in options and not options[name].holds(value):
-            raise InvalidInput(f"Extractor '{spec.name}': option {name} is {options[name].words}; got {value!r}.")
+            raise InvalidInput(f"Extractor '{spec.name}': option {name} {options[name].refusal(value)}.")
         if name not in options and spec.loader != TIMM_MODEL:
             raise UnknownName(f"option of {spec.loader}", name, options)
     for name in options.keys() - spec.options.keys() if spec.loader != TIMM_MODEL else ():

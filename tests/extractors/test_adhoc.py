@@ -169,9 +169,14 @@ def test_a_toml_file_changes_the_weights_beside_it(tmp_path):
     down, up = torch.ones(2, weight.shape[1]), torch.full((len(weight), 2), 0.25)
     key = f"base_model.model.{layer}.lora_"
     torch.save({f"{key}A.weight": down, f"{key}B.weight": up}, tmp_path / "weights/x.pth")
-    digest = file_sha256(tmp_path / "weights/base.pth")
-    adapts = f'adapts = {{weights = "file:weights/base.pth", revision = "{digest}", layers = ["{layer}"], scale = 2}}'
+    adapts = f'adapts = {{weights = "file:weights/base.pth", layers = ["{layer}"], scale = 2}}'
     (tmp_path / "x.toml").write_text(TOML + adapts)
+    pinned = adapts.replace("layers", f'revision = "{file_sha256(tmp_path / "weights/base.pth")}", layers')
+    (tmp_path / "pinned.toml").write_text(f'name = "x"\n{TOML}{pinned}')
+    assert toml_spec(tmp_path / "pinned.toml").fingerprint() == toml_spec(tmp_path / "x.toml").fingerprint()
+    (tmp_path / "pinned.toml").write_text(TOML + pinned.replace('revision = "', 'revision = "0'))
+    with pytest.raises(CorruptFile, match=r"base\.pth has SHA-256 .*; .*pinned\.toml pins 0"):
+        toml_spec(tmp_path / "pinned.toml")
     with torch.no_grad():
         weight += 1  # 2 · Σ 0.25 · 1 over the two of the rank
     image = torch.randn(1, 3, 32, 32)

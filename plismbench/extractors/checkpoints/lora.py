@@ -1,10 +1,12 @@
 """Weights that are published as a low-rank change to those of another model."""
 
 import re
+from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
 from plismbench.errors import InvalidInput, few_of
+from plismbench.extractors.checkpoints.prefixes import beneath_prefix
 from plismbench.extractors.checkpoints.weights import read_weights
 from plismbench.extractors.spec import ExtractorSpec
 
@@ -24,8 +26,9 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
     Source: Hu et al., LoRA, arXiv:2106.09685, equation 3; scale is their alpha / rank.
 
     Args:
-        spec: names the checkpoint, and in ``options["adapts"]`` the ``layers`` that it changes, their ``scale``, and
-            the ``prefix`` that the checkpoint of ``base`` has before their names.
+        spec: names the checkpoint, and in ``options["adapts"]`` the ``layers`` that it changes, whole names or what
+            they end in after a dot, their ``scale``, and the ``prefix`` that the checkpoint of ``base`` has before
+            their names.
         base: the model that is changed, which `locations.base_of` finds.
         drop: as in `read_weights`, for ``base``.
 
@@ -34,7 +37,7 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
         InvalidInput: if a factor is missing or does not fit, or the checkpoint changes anything else.
     """
     adapts = spec.options["adapts"]
-    prefix, layers = adapts.get("prefix", ""), adapts["layers"]
+    prefix = adapts.get("prefix", "")
     factors: dict[tuple[str, str], Tensor] = {}
     whole: dict[str, Tensor] = {}
     for key, value in read_weights(spec).items():
@@ -44,6 +47,8 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
         elif not _BESIDE.match(key):
             whole[prefix + name.replace(".base_layer.", ".")] = value
     weights = read_weights(base, drop, prefix)
+    there = [key.removesuffix(".weight") for key in beneath_prefix(weights, prefix) if key.endswith(".weight")]
+    layers = _layers(adapts["layers"], there)
     wanted = {(layer, factor) for layer in layers for factor in "AB"}
     faults = {
         "missing": [f"lora_{factor} of {layer}" for layer, factor in sorted(wanted - factors.keys())],
@@ -67,6 +72,15 @@ def adapted_weights(spec: ExtractorSpec, base: ExtractorSpec, drop: str) -> dict
             _refuse(spec, {"shape:": [shapes]})
         weights[f"{prefix}{layer}.weight"] = weight.float() + adapts["scale"] * up @ down
     return weights
+
+
+def _layers(named: Sequence[str], there: Collection[str]) -> list[str]:
+    """Whole names, as PEFT finds them for its ``target_modules``; a name that nothing ends in stays as it is."""
+    layers: dict[str, None] = {}
+    for name in named:
+        ending = [each for each in there if each.endswith(f".{name}")]
+        layers |= dict.fromkeys([name] if name in there else ending or [name])
+    return list(layers)
 
 
 def _refuse(spec: ExtractorSpec, faults: dict[str, list[str]]) -> None:

@@ -38,6 +38,17 @@ def test_a_change_alone_is_added_to_what_it_changes(tmp_path, hub):
     assert {key: value.tolist() for key, value in found.items()} == {f"{LAYER}.bias": [1, 1, 1], "norm.bias": [1, 1]}
 
 
+def test_layers_are_found_by_what_their_names_end_in(tmp_path, hub):
+    other = LAYER.replace("0", "10")
+    base = BASE | {f"{other}.weight": torch.ones(3, 2), "blocks.0.xfc.weight": torch.ones(3, 2)}
+    factors = FACTORS | {key.replace(LAYER, other): value for key, value in FACTORS.items()}
+    spec = replace(SPEC, options={**SPEC.options, "adapts": ADAPTS | {"layers": ["fc", LAYER]}})
+    found = change(tmp_path, factors, base, spec)
+    for key in (LAYER, other):
+        assert torch.equal(found[f"{key}.weight"], base[f"{key}.weight"] + 0.5 * B @ A)  # once
+    assert torch.equal(found["blocks.0.xfc.weight"], torch.ones(3, 2))
+
+
 def test_what_else_was_trained_takes_the_place_of_what_was_there(tmp_path, hub):
     trained = {f"encoder.base_model.model.{LAYER}.base_layer.bias": torch.zeros(3), "decoder.0.weight": torch.ones(1)}
     found = change(tmp_path, FACTORS | trained)
