@@ -134,9 +134,11 @@ def extract(
     # Whatever its log level, Ray prints a paragraph on stdout for each worker that is lost: ours is one line.
     beside = StringIO() if executor is ExecutorKind.RAY else sys.stderr
     with progress(title, n_slides * registered.tiles_per_slide, "tiles") as advance, redirect_stdout(beside):
-        for _ in extract_together(plans, crew, advance, workers=workers, compiled=compiled, threads=threads):
-            pass
+        done = extract_together(plans, crew, advance, workers=workers, compiled=compiled, threads=threads)
+        fitted = {slide.efficiency.extractor: slide.fitted_positions for slide in done}
     for plan in plans:
+        if how := fitted.get(plan.spec.name):
+            say(f"{plan.spec.name}: position embeddings were resampled, {how}.")
         say(f"{plan.spec.name}: wrote {plan.store.folder}")
 
 

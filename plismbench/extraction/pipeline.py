@@ -24,6 +24,7 @@ from plismbench.extractors.inference.devices import device_title, peak_memory
 from plismbench.extractors.inference.extractor import NOT_FINITE
 from plismbench.extractors.inference.runner import Runner, VectorFutures
 from plismbench.extractors.spec import Precision
+from plismbench.extractors.towers import FITTED
 from plismbench.tiles.readahead import Gap, ReadAhead
 from plismbench.tiles.source import TileBatch, TileSource
 
@@ -50,12 +51,14 @@ class SlideExtracted:
         n_tiles: how many.
         begun: when its first tile was asked for, in seconds since 1970: it is compared between machines.
         efficiency: what the forward passes of this slide cost.
+        fitted_positions: how the network's position embeddings were resampled, in words; empty if they were not.
     """
 
     slide: Slide
     n_tiles: int
     begun: float
     efficiency: Efficiency
+    fitted_positions: str
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class Pipeline:
     def _collect(self, batch: TileBatch, futures: dict[str, VectorFutures], slide: dict[str, _SoFar]) -> None:
         for name, future in futures.items():
             computed = future.result()
-            _check_finite(self.runners[name], batch, computed.vectors)
+            _check_finite(self.runners[name], batch, computed.vectors, alone=len(self.runners) == 1)
             so_far = slide.setdefault(name, _SoFar())
             so_far.xy.append(batch.xy)
             so_far.vectors.append(computed.vectors)
@@ -168,7 +171,8 @@ class Pipeline:
             # Before the slide: who is killed later leaves no slides of unknown cost.
             write_first_efficiency(self.stores[name].folder, cost)
             self.stores[name].write(embeddings)
-            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, piece.begun, cost))
+            fitted = getattr(self.runners[name].extractor.module, FITTED, "")
+            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, piece.begun, cost, fitted))
         return tuple(outcomes)
 
 
@@ -188,7 +192,7 @@ def measured(runner: Runner, n_tiles: int, forward_seconds: float) -> Efficiency
     )
 
 
-def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.float16]) -> None:
+def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.float16], *, alone: bool) -> None:
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         x, y = batch.xy[np.argmin(finite)]
@@ -196,7 +200,7 @@ def _check_finite(runner: Runner, batch: TileBatch, vectors: npt.NDArray[np.floa
         raise NonFiniteValue(
             f"'{extractor.spec.name}' in {extractor.precision} gives {NOT_FINITE}"
             f" for {batch.slide}, tile ({x}, {y}); nothing of this slide was kept.",
-            hint=_finite_hint(extractor.precision),
+            hint=_finite_hint(extractor.precision) + ("" if alone else " Without this model the others go on."),
         )
 
 

@@ -54,6 +54,21 @@ def test_extraction_says_what_it_does_and_a_second_run_does_nothing(run, toy, tm
     assert second.err.splitlines() == ["toy: 6 of 6 slides are there already.", "toy: nothing to do."]
 
 
+def test_position_embeddings_that_were_resampled_are_told(run, toy, monkeypatch):
+    monkeypatch.setattr("toy_loaders.Projection.fitted_positions", "4 × 4 to 2 × 2, bicubic", raising=False)
+    done = run("extract", "--model", "toy,colour", "--dataset", "tiny")
+    told = [line for line in done.err.splitlines() if "were resampled" in line]
+    assert told == ["toy: position embeddings were resampled, 4 × 4 to 2 × 2, bicubic."]
+
+
+def test_a_model_that_stops_others_can_be_left_out(run, toy):
+    alone, together = (run("extract", "--model", names, "--dataset", "tiny") for names in ("nan", "toy,nan"))
+    assert (alone.code, together.code) == (2, 2)
+    assert "Without this model the others go on." in together.err
+    assert "'nan' in fp32" in together.err
+    assert "the others" not in alone.err
+
+
 def test_some_slides_and_another_precision(run, toy, tmp_path):
     outcome = run("extract", "--model=toy", "--dataset=tiny", "--scanners=P", "--precision=bf16", "--root", tmp_path)
     assert "toy: 3 slides of tiny, made up, on cpu in bf16." in outcome.err
