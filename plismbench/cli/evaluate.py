@@ -73,7 +73,7 @@ def evaluate(
     hint = f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}` first, or name its --root."
     names = options.model_names(model)
     stores = extracted_stores(workspace, names, hint=hint)
-    refuse_changed_files(options.split_commas(model), workspace, dataset)
+    refuse_changed_files(options.split_commas(model), workspace, dataset, registered.default_slides)
     plan = partial(
         plan_evaluation,
         dataset=registered,

@@ -94,7 +94,7 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
-    refuse_changed_files(options.split_commas(model), workspace, dataset)
+    refuse_changed_files(options.split_commas(model), workspace, dataset, registered.default_slides)
     mind_outdated(results, workspace, dataset, required.concerns if required else lambda _: False)
     own = leaderboards(results, read_costs(workspace))
     for board in own:

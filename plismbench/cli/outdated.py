@@ -1,17 +1,18 @@
 """A word about results whose vectors, and vectors whose model, have changed since."""
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from plismbench.cli.output import say
-from plismbench.embeddings.manifest import read_manifest
+from plismbench.dataset import Slide
+from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import FingerprintMismatch, PlismbenchError
 from plismbench.extractors import registry
 from plismbench.extractors.spec import FILE
 from plismbench.reporting.printing import printable
 from plismbench.results.result import Result, is_outdated
-from plismbench.workspace import MANIFEST_FILE, Workspace
+from plismbench.workspace import Workspace
 
 
 def mind_outdated(
@@ -36,35 +37,39 @@ def mind_outdated(
         say(f"{printable(words)} {printable(again)}")
 
 
-def refuse_changed_files(models: Iterable[str], workspace: Workspace, dataset: str) -> None:
+def refuse_changed_files(
+    models: Iterable[str], workspace: Workspace, dataset: str, usual: Collection[Slide]
+) -> None:  # fmt: skip
     """Refuses a model that is named by a file whose settings, code or weights are others than when it was extracted.
 
-    One whose file or weights are gone, or whose weights are not on this machine, is taken by its name alone.
+    One whose file or weights are gone is taken by its name alone, and so is one with weights that lie elsewhere, or
+    one that a function of a Python file builds.
 
     Args:
         models: what ``--model`` was given.
         workspace: where the vectors are.
         dataset: what ``--dataset`` is, for the command that extracts them again.
+        usual: the slides that it takes if none are named.
 
     Raises:
         FingerprintMismatch: naming the model and the command.
     """
     for model in models:
         with suppress(PlismbenchError):
-            if registry.name_of(model) == model:
-                continue
-            spec = registry.get(model)
-            if spec.weights and not spec.weights.startswith(FILE):
+            spec = registry.described(model)
+            if spec is None or (spec.weights and not spec.weights.startswith(FILE)):
                 continue
             from plismbench.extractors.pinning import pinned  # with torch: only where it is needed
 
-            manifest = read_manifest(workspace.embeddings(spec.name) / MANIFEST_FILE)
-            if not manifest.origin and manifest.fingerprint != pinned(spec).fingerprint():
+            store = EmbeddingStore.open(workspace.embeddings(spec.name))
+            if not store.manifest.origin and store.manifest.fingerprint != pinned(spec).fingerprint():
                 break
     else:
         return
-    again = f"plismbench extract --dataset {shlex.quote(dataset)} --model {shlex.quote(model)} --existing replace"
+    slides = sorted(path.stem for path in store.folder.glob("*.parquet"))
+    chosen = "" if set(slides) <= set(map(str, usual)) else f" --slides {','.join(slides)}"
+    again = f"plismbench extract --dataset {shlex.quote(dataset)} --model {shlex.quote(model)}{chosen}"
     raise FingerprintMismatch(
         f"The vectors of '{spec.name}' were made by other weights, settings or code than {model} has now.",
-        hint=f"Run `{again}`, or say --model {shlex.quote(spec.name)} to go on with them.",
+        hint=f"Run `{again} --existing replace`, or say --model {shlex.quote(spec.name)} to go on with them.",
     )

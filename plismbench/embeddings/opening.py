@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.manifest import Manifest
-from plismbench.embeddings.store import EmbeddingStore
+from plismbench.embeddings.store import EmbeddingStore, Replaced
 from plismbench.errors import (
     AlreadyExists,
     CorruptFile,
@@ -63,8 +63,7 @@ def open_for_writing(
     replaces_store = existing is Existing.REPLACE and _replaces_store(folder, manifest, slides)
     digests = digests or {}
     if replaces_store:
-        before = (folder / MANIFEST_FILE).read_text(encoding="utf-8", errors="replace")
-        store = EmbeddingStore(folder, manifest, digests, replaces=before)
+        store = EmbeddingStore(folder, manifest, digests, Replaced.seen_in(folder))
     else:
         store = replace(EmbeddingStore.create(folder, manifest), digests=digests)
     there = tuple(slide for slide in slides if store.has(slide))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -11,7 +12,34 @@ from plismbench.embeddings.manifest import Manifest, read_manifest, write_manife
 from plismbench.embeddings.slide_file import Embeddings, read_metadata, read_slide, write_slide
 from plismbench.errors import CorruptFile, FingerprintMismatch, MissingEmbeddings, ShapeMismatch, few_of
 from plismbench.storage import folder_lock, storage_errors
-from plismbench.workspace import EFFICIENCY_FILE, MANIFEST_FILE
+from plismbench.workspace import MANIFEST_FILE
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What something else left in a folder.
+
+    Args:
+        manifest: the text of its manifest.
+        files: the other files, with when each was written (ns); one that was written since is another's.
+    """
+
+    manifest: str
+    files: Mapping[str, int]
+
+    @classmethod
+    def seen_in(cls, folder: Path) -> Self:
+        """What is there now."""
+        files = {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
+        del files[MANIFEST_FILE]
+        return cls((folder / MANIFEST_FILE).read_text(encoding="utf-8", errors="replace"), files)
+
+    def drop(self, folder: Path) -> None:
+        """Removes the files, but for those that another worker has written since, where locks do not work."""
+        for name, written in self.files.items():
+            with suppress(FileNotFoundError):
+                if (folder / name).stat().st_mtime_ns == written:
+                    (folder / name).unlink()
 
 
 @dataclass(frozen=True)
@@ -25,14 +53,13 @@ class EmbeddingStore:
         folder: where it is.
         manifest: what made the vectors.
         digests: of the files that each slide is made from, where they are known; kept with its vectors.
-        replaces: the manifest, as its file has it, of something else that made what the folder holds: it goes, with
-            its slides, when the first slide is written.
+        replaces: what something else made that the folder holds; it goes when the first slide is written.
     """
 
     folder: Path
     manifest: Manifest
     digests: Mapping[Slide, str] = field(default_factory=dict)
-    replaces: str | None = None
+    replaces: Replaced | None = None
 
     @classmethod
     def open(cls, folder: Path) -> "EmbeddingStore":
@@ -128,20 +155,8 @@ class EmbeddingStore:
             CorruptFile: if the manifest that is there cannot be read, and is not replaced.
             StorageFailure: if it cannot be written.
         """
-        path, manifest = self.folder / MANIFEST_FILE, self.manifest
-        with folder_lock(self.folder), storage_errors(path):
-            if path.exists() and self.replaces != path.read_text(encoding="utf-8", errors="replace"):
-                found = read_manifest(path)
-                hint = "Another command writes there: use another --root, or a name of its own for one of the models."
-                manifest.require_same(found.identity, self.folder, hint=hint)
-                tiles = found.with_tiles_of(manifest.tiles_commit, self.folder).tiles_commit
-                manifest = replace(manifest, tiles_commit=tiles)
-                if manifest == found:
-                    return
-            elif path.exists():
-                for old in (*self.folder.glob("*.parquet"), self.folder / EFFICIENCY_FILE):
-                    old.unlink(missing_ok=True)
-            write_manifest(path, manifest)
+        with folder_lock(self.folder):
+            self._claim()
 
     def write(self, embeddings: Embeddings) -> None:
         """Writes one slide, whole or not at all.
@@ -152,11 +167,12 @@ class EmbeddingStore:
             StorageFailure: if it cannot be written.
         """
         self._check_dim(embeddings)
-        self.claim()
         metadata = self.manifest.identity | {"slide": str(embeddings.slide), "content": embeddings.digest()}
         if embeddings.slide in self.digests:
             metadata["files"] = self.digests[embeddings.slide]
-        write_slide(self.path(embeddings.slide), embeddings, metadata)
+        with folder_lock(self.folder):  # over both: another command may replace this store between them
+            self._claim()
+            write_slide(self.path(embeddings.slide), embeddings, metadata)
 
     def read(self, slide: Slide) -> Embeddings:
         """One slide's vectors, bit for bit as they were written.
@@ -186,6 +202,25 @@ class EmbeddingStore:
         """
         contents = "\n".join(self._metadata(slide)["content"] for slide in sorted(slides))
         return hashlib.sha256(contents.encode()).hexdigest()[:16]
+
+    def _claim(self) -> None:
+        path, manifest = self.folder / MANIFEST_FILE, self.manifest
+        with storage_errors(path):
+            there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+            if there is not None and (self.replaces is None or there != self.replaces.manifest):
+                found = read_manifest(path)
+                hint = "Another command writes there: use another --root, or a name of its own for one of the models."
+                manifest.require_same(found.identity, self.folder, hint=hint)
+                if found.origin != manifest.origin:
+                    words = f"{self.folder} holds vectors of {found.origin or 'an extraction'}"
+                    raise FingerprintMismatch(f"{words}, not of {manifest.origin or 'this extraction'}.", hint=hint)
+                tiles = found.with_tiles_of(manifest.tiles_commit, self.folder).tiles_commit
+                manifest = replace(manifest, tiles_commit=tiles)
+                if manifest == found:
+                    return
+            elif self.replaces is not None:
+                self.replaces.drop(self.folder)
+            write_manifest(path, manifest)
 
     def _metadata(self, slide: Slide) -> dict[str, str]:
         """What made the vectors of a slide, as its file says."""

@@ -157,6 +157,24 @@ def name_of(asked: str) -> str:
     return given.name if isinstance(given, ExtractorSpec) else f"{file.stem}{after}"
 
 
+def described(asked: str) -> ExtractorSpec | None:
+    """The spec that a file gives, as `get` has it; None where ``asked`` names none, or a network must be built to tell.
+
+    Raises:
+        PlismbenchError: as `get` does.
+    """
+    _, path, after = _parts(asked)
+    file = readable(path)
+    if not path or not file.is_file():
+        return None
+    if after:
+        from plismbench.extractors import adhoc
+
+        if not isinstance(getattr(adhoc.module_of_file(file), after[1:], None), ExtractorSpec):
+            return None
+    return get(asked)
+
+
 def _parts(asked: str) -> tuple[str, str, str]:
     """A model named by a file in three parts: ``timm:NAME@``, the path, ``:FUNCTION``; all are empty for any other."""
     if asked.startswith("timm:"):

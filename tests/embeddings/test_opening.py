@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import pytest
@@ -45,9 +46,11 @@ def test_vectors_of_something_else_go_only_as_a_whole(folder):
     assert whole.todo == SLIDES
     assert EmbeddingStore.open(folder).manifest == make_manifest()  # a plan drops nothing
     assert len(list(folder.glob("*.parquet"))) == 2
+    (folder / "efficiency.json").write_text("{}")
+    whole = open_for_writing(folder, other, SLIDES, Existing.REPLACE)
     whole.store.write(Embeddings(SLIDES[3], make_xy(30), make_vectors()[SLIDES[3]]))
     assert EmbeddingStore.open(folder).manifest == other
-    assert [path.stem for path in folder.glob("*.parquet")] == [str(SLIDES[3])]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([f"{SLIDES[3]}.parquet", "manifest.json"])
     whole.store.write(Embeddings(SLIDES[0], make_xy(30), make_vectors()[SLIDES[0]]))  # what is its own stays
     assert len(list(folder.glob("*.parquet"))) == 2
 
@@ -69,6 +72,31 @@ def test_who_is_second_writes_nothing(tmp_path):
         replacing[1].write(Embeddings(slide, make_xy(30), make_vectors()[slide]))
     assert EmbeddingStore.open(tmp_path).manifest == second
     assert len(list(tmp_path.glob("*.parquet"))) == 1
+
+
+def test_what_a_sibling_has_written_since_is_not_dropped(folder):
+    """Where locks do not work, two workers may both see what is replaced."""
+    other = make_manifest(precision="bf16")
+    first, second = (open_for_writing(folder, other, SLIDES, Existing.REPLACE).store for _ in range(2))
+    first.write(Embeddings(SLIDES[0], make_xy(30), make_vectors()[SLIDES[0]]))
+    (folder / "manifest.json").write_text(second.replaces.manifest)  # as an outdated view has it
+    second.write(Embeddings(SLIDES[2], make_xy(30), make_vectors()[SLIDES[2]]))
+    assert sorted(path.stem for path in folder.glob("*.parquet")) == sorted(map(str, (SLIDES[0], SLIDES[2])))
+
+
+def test_what_is_replaced_goes_without_its_manifest_too(folder):
+    store = open_for_writing(folder, make_manifest(precision="bf16"), SLIDES, Existing.REPLACE).store
+    (folder / "manifest.json").unlink()
+    store.write(Embeddings(SLIDES[3], make_xy(30), make_vectors()[SLIDES[3]]))
+    assert [path.stem for path in folder.glob("*.parquet")] == [str(SLIDES[3])]
+
+
+def test_vectors_of_two_folders_are_not_mixed(tmp_path):
+    manifests = [dataclasses.replace(make_manifest(), origin=origin) for origin in ("a", "b")]
+    plans = [open_for_writing(tmp_path, manifest, SLIDES, Existing.SKIP).store for manifest in manifests]
+    plans[0].write(Embeddings(SLIDES[0], make_xy(30), make_vectors()[SLIDES[0]]))
+    with pytest.raises(FingerprintMismatch, match="holds vectors of a, not of b"):
+        plans[1].write(Embeddings(SLIDES[1], make_xy(30), make_vectors()[SLIDES[1]]))
 
 
 def test_who_writes_beside_another_forgets_no_commit(tmp_path):
@@ -102,7 +130,7 @@ def test_slides_that_stay_were_made_from_the_same_files(tmp_path):
 
 def test_a_damaged_manifest_is_something_else(folder):
     (folder / "manifest.json").write_text("{")
-    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).store.replaces == "{"
+    assert open_for_writing(folder, make_manifest(), SLIDES, Existing.REPLACE).store.replaces.manifest == "{"
 
 
 def test_where_nothing_is_to_do_nothing_need_be_writable(folder, monkeypatch):

@@ -269,8 +269,13 @@ def test_a_store_of_something_else_is_not_mixed(tmp_path):
         with pytest.raises(error):
             run(plan(tmp_path, dataclasses.replace(SPEC, loader=loader), existing=Existing.REPLACE))
         assert contents(tmp_path / "tiny/embeddings/toy") == before  # what is replaced goes for something better
+    (tmp_path / "tiny/embeddings/toy/efficiency.json").write_text("of the vectors that go")
     replaced = plan(tmp_path, other, existing=Existing.REPLACE)
-    run(replaced)
+    begun = extract_together([replaced], LocalExecutor())
+    next(begun)
+    assert read_efficiency(replaced.store.folder).extractor == "toy"  # also if it is killed now
+    begun.close()
+    run(plan(tmp_path, other))
     assert replaced.store.manifest.fingerprint == other.fingerprint()
     assert len(contents(replaced.store.folder)) == len(SLIDES) + 1
 

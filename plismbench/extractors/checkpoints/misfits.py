@@ -34,7 +34,10 @@ def misfit_hint(
     if any(is_quantised(found[key], value) for key, value in wanted.items() if key in found):
         return UNQUANTISED
     if any("base_model.model." in key and ".lora_A." in key for key in state):
-        return "Save the state_dict() of what PEFT's merge_and_unload() gives, or name the other model in `adapts`."
+        return "Save the state_dict() of what PEFT's merge_and_unload() gives, or name the other model in a .toml file."
     if (wanted.keys() - found.keys(), found.keys() - wanted.keys()) == (_NORM, _AVERAGE_NORM):
-        return 'The weights are of tokens that are averaged: global_pool = "avg" among the options, pooling = "output".'
+        return (
+            "The weights have their last norm after the tokens were pooled: in a .toml file, with global_pool as they"
+            ' were trained, such as "avg", among the options, and pooling = "output".'
+        )
     return "Compare architecture, options and layout of the spec with the page of the model."

@@ -15,7 +15,7 @@ def full_float32() -> Iterator[None]:
     """A GPU rounds nothing that it multiplies to TF32, whose 10 bits are those of float16.
 
     Left to itself, torch has cuDNN do so in convolutions; a network may ask for it in all products when it is
-    imported, for itself and for every other in the process. What was set comes back afterwards.
+    imported, for itself and for every other in the process. What was rounded before is so again afterwards.
 
     Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices.
     """

@@ -19,7 +19,7 @@ def hint(state):
         ({"base_model.model.qkv.lora_A.default.weight": torch.ones(2)}, "merge_and_unload"),
         (
             {key.replace("norm", "fc_norm"): value for key, value in WANTED.items()},
-            'global_pool = "avg" among the options, pooling = "output"',
+            '"avg", among the options, and pooling = "output"',
         ),
         ({"fc_norm.weight": torch.ones(2)}, "Compare architecture"),
         ({"qkv.lora_A": torch.ones(2)}, "Compare architecture"),
