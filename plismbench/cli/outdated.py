@@ -55,21 +55,27 @@ def refuse_changed_files(
         FingerprintMismatch: naming the model and the command.
     """
     for model in models:
-        with suppress(PlismbenchError):
-            spec = registry.described(model)
-            if spec is None or (spec.weights and not spec.weights.startswith(FILE)):
-                continue
-            from plismbench.extractors.pinning import pinned  # with torch: only where it is needed
+        store = _made_by_another(model, workspace)
+        if store is None:
+            continue
+        name, slides = store.manifest.name, sorted(path.stem for path in store.folder.glob("*.parquet"))
+        chosen = "" if set(slides) <= set(map(str, usual)) else f" --slides {','.join(slides)}"
+        again = f"plismbench extract --dataset {shlex.quote(dataset)} --model {shlex.quote(model)}{chosen}"
+        raise FingerprintMismatch(
+            f"The vectors of '{name}' were made by other weights, settings or code than {model} has now.",
+            hint=f"Run `{again} --existing replace`, or say --model {shlex.quote(name)} to go on with them.",
+        )
 
-            store = EmbeddingStore.open(workspace.embeddings(spec.name))
-            if not store.manifest.origin and store.manifest.fingerprint != pinned(spec).fingerprint():
-                break
-    else:
-        return
-    slides = sorted(path.stem for path in store.folder.glob("*.parquet"))
-    chosen = "" if set(slides) <= set(map(str, usual)) else f" --slides {','.join(slides)}"
-    again = f"plismbench extract --dataset {shlex.quote(dataset)} --model {shlex.quote(model)}{chosen}"
-    raise FingerprintMismatch(
-        f"The vectors of '{spec.name}' were made by other weights, settings or code than {model} has now.",
-        hint=f"Run `{again} --existing replace`, or say --model {shlex.quote(spec.name)} to go on with them.",
-    )
+
+def _made_by_another(model: str, workspace: Workspace) -> EmbeddingStore | None:
+    """The store of the model that a file describes, if its vectors are known not to be those that it gives now."""
+    with suppress(PlismbenchError):
+        spec = registry.described(model)
+        if spec is None or (spec.weights and not spec.weights.startswith(FILE)):
+            return None
+        from plismbench.extractors.pinning import pinned  # with torch: only where it is needed
+
+        store = EmbeddingStore.open(workspace.embeddings(spec.name))
+        if not store.manifest.origin and store.manifest.fingerprint != pinned(spec).fingerprint():
+            return store
+    return None

@@ -167,8 +167,9 @@ class Pipeline:
                 wall_seconds=time.time() - piece.begun,
                 n_together=len(self.runners),
             )
+            # What is replaced goes first, with its cost; then the new cost, before the slide: who is killed later
+            # leaves no slides of unknown cost.
             self.stores[name].claim()
-            # Before the slide: who is killed later leaves no slides of unknown cost.
             write_first_efficiency(self.stores[name].folder, cost)
             self.stores[name].write(embeddings)
             fitted = getattr(self.runners[name].extractor.module, FITTED, "")

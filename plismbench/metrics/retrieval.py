@@ -228,5 +228,5 @@ def _add_reached(
         query = unsure[:, 0]
         np.add.at(ranks, query, engine.products(queries.placed, gallery.placed, unsure) >= at_least[query])
     rows = np.flatnonzero(reached.crowded & open_ranks)
-    if len(rows):
+    if len(rows):  # some of their candidates are counted as sure already, so the other slide is counted anew
         ranks[rows] = own[rows] + engine.count(queries.placed, gallery.placed, rows, at_least)
