@@ -181,7 +181,7 @@ def plan_extraction(
     """
     dataset = source.tiles.dataset
     manifest = Manifest(
-        extractor=spec.portable().as_dict(),
+        extractor=spec.portable.as_dict(),
         fingerprint=spec.fingerprint(),
         dataset=dataset.name,
         revision=dataset.revision,

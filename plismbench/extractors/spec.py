@@ -203,6 +203,7 @@ class ExtractorSpec:
             )
         return changed
 
+    @property
     def portable(self) -> "ExtractorSpec":
         """The same as it is kept beside vectors and sent to others: files of this machine by their bare names."""
         return self._with_files(lambda path: Path(path).name)

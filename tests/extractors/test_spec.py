@@ -71,9 +71,9 @@ def own_files(folder, *, revision="1" * 64, code="2" * 64):
 
 def test_files_count_by_their_hashes_and_are_recorded_without_their_folders():
     spec = own_files("/home/me")
-    assert spec.fingerprint() == own_files("/mnt/copy").fingerprint() == spec.portable().fingerprint()
-    assert "/home" not in json.dumps(spec.portable().as_dict())
-    portable = spec.portable()
+    assert spec.fingerprint() == own_files("/mnt/copy").fingerprint() == spec.portable.fingerprint()
+    assert "/home" not in json.dumps(spec.portable.as_dict())
+    portable = spec.portable
     assert (portable.weights, portable.loader) == ("file:newest.pth", "my_model.py:load")
     assert portable.options["adapts"]["weights"] == "file:base.pth"
     for other in (own_files("/home/me", revision="4" * 64), own_files("/home/me", code="4" * 64)):
@@ -84,8 +84,8 @@ def test_files_count_by_their_hashes_and_are_recorded_without_their_folders():
 def test_a_file_without_a_hash_counts_by_its_place():
     here, there = (dataclasses.replace(SPEC, weights=f"file:/{folder}/x.pth") for folder in ("a", "b"))
     assert here.fingerprint() != there.fingerprint()
-    assert here.portable() == here
-    assert SPEC.portable() == SPEC
+    assert here.portable == here
+    assert SPEC.portable == SPEC
 
 
 def test_every_field_is_tried_above():
