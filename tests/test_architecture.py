@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "plismbench"
 FLOORS = {
     "errors": 1,
     "machine": 1,
-    "records": 1,
     "dataset": 2,
+    "records": 2,
     "storage": 2,
     "tissue": 3,
     "own_dataset": 3,

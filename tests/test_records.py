@@ -1,10 +1,12 @@
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytest
 
-from plismbench.records import from_json
+from plismbench.errors import CorruptFile
+from plismbench.records import from_json, read_record
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,11 @@ class Thing:
     peak: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
+    schema: str = "things/1"
+
+    @property
+    def n_sizes(self):
+        return len(self.sizes)
 
 
 THING = Thing("x", (1, 2), 2.5, False, 3, {"a": "1"}, {"dim": 8, "mean": [0.5]})
@@ -55,3 +62,37 @@ def test_a_field_of_another_type_is_named(told, words):
         told = {"name": "x", "sizes": [1]} | told
     with pytest.raises(TypeError, match=words):
         from_json(Thing, told)
+
+
+def test_what_follows_from_the_fields_may_stand_beside_them():
+    told = asdict(THING) | {"sizes": [1, 2], "n_sizes": 2}
+    assert from_json(Thing, told) == THING
+    with pytest.raises(TypeError, match="it says n_sizes 3, its fields say 2"):
+        from_json(Thing, told | {"n_sizes": 3})
+
+
+def test_a_file_of_this_version_is_read(tmp_path):
+    path = tmp_path / "thing.json"
+    path.write_text(json.dumps(asdict(THING)))
+    assert read_record(path, Thing, "things/1", hint="") == THING
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "Cannot read"),
+        ("", "Cannot read"),
+        ("{", "Cannot read"),
+        ("[]", "Cannot read .*it is no JSON object"),
+        ("null", "it is no JSON object"),
+        ("{}", "missing 2 required"),
+        ('{"schema": "things/9", "colour": "red"}', "is things/9; this version reads things/1"),
+    ],
+)
+def test_another_file_is_named_with_what_to_do(tmp_path, text, words):
+    path = tmp_path / "thing.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(CorruptFile, match=r"thing\.json.*Do that\.") as caught:
+        read_record(path, Thing, "things/1", hint="Do that.")
+    assert re.search(words, caught.value.message)

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from plismbench.errors import CorruptFile
-from plismbench.records import from_json
+from plismbench.records import read_record
 from plismbench.storage import write_text
 from plismbench.workspace import EFFICIENCY_FILE, Workspace
 
@@ -105,18 +104,7 @@ def read_efficiency(folder: Path) -> Efficiency | None:
     path = folder / EFFICIENCY_FILE
     if not path.exists():
         return None
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        known = {key: value for key, value in fields.items() if key in Efficiency.__dataclass_fields__}
-        found = from_json(Efficiency, known)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Delete it; it holds nothing but times.") from error
-    if found.schema != EFFICIENCY_FORMAT:
-        raise CorruptFile(
-            f"{path} is {found.schema}; this version reads {EFFICIENCY_FORMAT}.",
-            hint="Delete it; it holds nothing but times.",
-        )
-    return found
+    return read_record(path, Efficiency, EFFICIENCY_FORMAT, hint="Delete it; it holds nothing but times.")
 
 
 def read_costs(workspace: Workspace) -> list[Efficiency]:

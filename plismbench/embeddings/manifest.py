@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from plismbench.errors import CorruptFile, FingerprintMismatch
-from plismbench.records import from_json
+from plismbench.records import read_record
 from plismbench.storage import write_text
 from plismbench.workspace import MANIFEST_FILE
 
@@ -44,6 +44,9 @@ class Manifest:
     model_option: str = ""
     tiles_commit: dict[str, str] = field(default_factory=dict)
     schema: str = MANIFEST_FORMAT
+
+    def __post_init__(self) -> None:
+        _ = self.name, self.dim  # without them it is none
 
     @property
     def name(self) -> str:
@@ -136,15 +139,4 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         CorruptFile: if it is missing, damaged or of another version.
     """
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        manifest = from_json(Manifest, fields)
-        _ = manifest.identity, manifest.dim
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract again with --existing replace.") from error
-    if manifest.schema != MANIFEST_FORMAT:
-        raise CorruptFile(
-            f"{path} is {manifest.schema}; this version reads {MANIFEST_FORMAT}.",
-            hint="Extract again with --existing replace.",
-        )
-    return manifest
+    return read_record(path, Manifest, MANIFEST_FORMAT, hint="Extract again with --existing replace.")

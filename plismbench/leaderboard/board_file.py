@@ -4,19 +4,18 @@ import json
 import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from plismbench.errors import CorruptFile
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
+from plismbench.records import from_json
 from plismbench.results.aggregation import TERMS
 
 LEADERBOARD_FORMAT = "plismbench.leaderboard/1"
 
 _HINT = "Write one with `plismbench leaderboard --write-baseline FILE`."
-_KINDS = {"name": str, "title": str, "license": str, "published": bool, "trained_on_plism": bool}
-_LARGEST = 1e15  # no number of a ranking comes near
 
 
 def board_text(boards: Sequence[Leaderboard]) -> str:
@@ -55,15 +54,7 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
             raise CorruptFile(
                 f"{path} is {reprlib.repr(content['schema'])}; this version reads {LEADERBOARD_FORMAT}.", hint=_HINT
             )
-        boards = tuple(
-            Leaderboard(
-                _kept("signature", board["signature"], str),
-                tuple(map(_row, board["rows"])),
-                _number("chance", board["chance"]),
-                _kept("timed_on", board["timed_on"], str),
-            )
-            for board in content["boards"]
-        )
+        boards = tuple(map(_board, content["boards"]))
     except OSError as error:
         raise CorruptFile(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
     except KeyError as error:
@@ -77,26 +68,14 @@ def read_boards(path: Path) -> tuple[Leaderboard, ...]:
     return boards
 
 
+def _board(record: Mapping[str, Any]) -> Leaderboard:
+    told = {name: record[name] for name in ("signature", "chance", "timed_on")}
+    return replace(from_json(Leaderboard, told | {"rows": []}), rows=tuple(map(_row, record["rows"])))
+
+
 def _row(record: Mapping[str, Any]) -> LeaderboardRow:
-    found: dict[str, Any] = {}
-    for field in fields(LeaderboardRow):
-        name = field.name
-        if name != "intervals":
-            found[name] = _kept(name, record[name], _KINDS[name]) if name in _KINDS else _number(name, record[name])
-    bounds = {term: (_number(term, record[f"{term}_low"]), _number(term, record[f"{term}_high"])) for term in TERMS}
-    found["intervals"] = {term: pair for term, pair in bounds.items() if None not in pair}
-    return LeaderboardRow(**found)
-
-
-def _kept(name: str, value: Any, kind: type) -> Any:
-    if type(value) is not kind:
-        raise ValueError(f"{name} is {reprlib.repr(value)}, not {kind.__name__}")
-    return value
-
-
-def _number(name: str, value: Any) -> int | float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
-        raise ValueError(f"{name} is {reprlib.repr(value)}, not a number that can be")
-    return value
+    told = {field.name: record[field.name] for field in fields(LeaderboardRow) if field.name != "intervals"}
+    bounds = {term: [record[f"{term}_low"], record[f"{term}_high"]] for term in TERMS}
+    known = {term: pair for term, pair in bounds.items() if None not in pair}
+    row = from_json(LeaderboardRow, told | {"intervals": known})
+    return replace(row, intervals={term: (low, high) for term, (low, high) in row.intervals.items()})

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import groupby
+from operator import add
 from typing import Any
 
 import polars as pl
@@ -71,24 +72,28 @@ class LeaderboardRow:
     license: str = ""
     trained_on_plism: bool = False
     relative_time: float | None = None
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def score(self) -> float | None:
         """Mean of the four terms (plism-benchmark's leaderboard); None if one is not defined."""
-        scanner, staining, both = self.top10_cross_scanner, self.top10_cross_staining, self.top10_cross_both
-        if self.cosine is None or scanner is None or staining is None or both is None:
-            return None
-        # Added one by one: sum() rounds otherwise from Python 3.12 on, and .3335 is published as .333.
-        return (self.cosine + scanner + staining + both) / 4
+        return _mean(self.cosine, *self.retrieval)
 
     @cached_property
     def score_without_cosine(self) -> float | None:
         """Mean of the three retrieval terms, which no constant vector can raise."""
-        scanner, staining, both = self.top10_cross_scanner, self.top10_cross_staining, self.top10_cross_both
-        if scanner is None or staining is None or both is None:
-            return None
-        return (scanner + staining + both) / 3
+        return _mean(*self.retrieval)
+
+    @property
+    def retrieval(self) -> tuple[float | None, float | None, float | None]:
+        """The three retrieval terms."""
+        return self.top10_cross_scanner, self.top10_cross_staining, self.top10_cross_both
+
+
+def _mean(*terms: float | None) -> float | None:
+    known = [term for term in terms if term is not None]
+    # Added one by one: sum() rounds otherwise from Python 3.12 on, and .3335 is published as .333.
+    return reduce(add, known) / len(known) if len(known) == len(terms) else None
 
 
 @dataclass(frozen=True)
@@ -239,8 +244,7 @@ def _by_score(row: LeaderboardRow) -> tuple[bool, float, str]:
     """Sorts the best first, those without a score last by the mean of their retrieval terms, equals by name."""
     if row.score is not None:
         return False, -row.score, row.name
-    terms = (row.top10_cross_scanner, row.top10_cross_staining, row.top10_cross_both)
-    known = [term for term in terms if term is not None]
+    known = [term for term in row.retrieval if term is not None]
     return True, -sum(known) / max(1, len(known)), row.name
 
 

@@ -16,7 +16,7 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, DuplicateName
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
-from plismbench.records import from_json
+from plismbench.records import read_record
 from plismbench.results.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
 from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
 from plismbench.storage import storage_errors, write_text, writing
@@ -70,6 +70,9 @@ class Run:
     pairs_per_second: float = 0.0
     protocol: str = PROTOCOL
     schema: str = RUN_FORMAT
+
+    def __post_init__(self) -> None:
+        _ = self.name  # without one it is none
 
     @property
     def shown_k(self) -> int:
@@ -228,25 +231,7 @@ def read_result(folder: Path) -> Result:
     Raises:
         CorruptFile: if a file is missing, damaged or of another version.
     """
-    run_file = folder / RUN_FILE
-    try:
-        record = json.loads(run_file.read_text(encoding="utf-8"))
-        if isinstance(record, dict):
-            if record["schema"] != RUN_FORMAT:
-                raise CorruptFile(
-                    f"{run_file} is {record['schema']}; this version reads {RUN_FORMAT}.",
-                    hint="Run `plismbench evaluate` again.",
-                )
-            signature = record.pop("signature")
-        run = from_json(Run, record)
-        _ = run.name
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"Cannot read {run_file}: {error}.", hint="Run `plismbench evaluate` again.") from error
-    if run.signature != signature:
-        raise CorruptFile(
-            f"{run_file} says signature {signature}, its fields say {run.signature}.",
-            hint="Run `plismbench evaluate` again.",
-        )
+    run = read_record(folder / RUN_FILE, Run, RUN_FORMAT, hint="Run `plismbench evaluate` again.")
     tables = {name: _read_table(folder / name, schema) for name, schema in _schemas(run.ks).items()}
     return Result(run, tables[PAIRS_FILE], tables[SUMMARY_FILE], tables[CORES_FILE], tables[DRAWS_FILE])
 

@@ -47,19 +47,14 @@ def test_a_model_is_asked_for_as_it_was_named():
     assert of_file.portable == manifest
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"extractor": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", '{"extractor": 3}', '{"extractor": {}, "fingerprint": "", "dataset": "", "revision": "", "precision": ""}'],
+)
 def test_damage_is_one_sentence(tmp_path, text):
     path = tmp_path / "manifest.json"
     path.write_text(text)
-    with pytest.raises(CorruptFile, match=r"Cannot read .*manifest\.json"):
-        read_manifest(path)
-
-
-@pytest.mark.parametrize("text", ["[]", "3", "null"])
-def test_json_of_another_kind_is_a_plain_sentence(tmp_path, text):
-    path = tmp_path / "manifest.json"
-    path.write_text(text)
-    with pytest.raises(CorruptFile, match=r"Cannot read .*manifest\.json: it is no JSON object\."):
+    with pytest.raises(CorruptFile, match=r"Cannot read .*manifest\.json.*Extract again"):
         read_manifest(path)
 
 
@@ -68,14 +63,6 @@ def test_commits_that_are_none_are_named(tmp_path):
     write_manifest(path, make_manifest())
     path.write_text(json.dumps(json.loads(path.read_text()) | {"tiles_commit": ["main"]}))
     with pytest.raises(CorruptFile, match=r"its tiles_commit is \['main'\]"):
-        read_manifest(path)
-
-
-def test_another_version_is_named(tmp_path):
-    path = tmp_path / "manifest.json"
-    write_manifest(path, make_manifest())
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "plismbench.manifest/9"}))
-    with pytest.raises(CorruptFile, match=r"manifest/9; this version reads plismbench\.manifest/1"):
         read_manifest(path)
 
 

@@ -80,7 +80,13 @@ def test_the_seal_is_of_this_run():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("extractor", {}), ("fingerprint", "x"), ("dataset", "demo"), ("revision", "2"), ("precision", "fp32")],
+    [
+        ("extractor", {"name": "x", "dim": 8}),
+        ("fingerprint", "x"),
+        ("dataset", "demo"),
+        ("revision", "2"),
+        ("precision", "fp32"),
+    ],
 )
 def test_the_manifest_is_of_this_run(name, value):
     run, manifest = story()

@@ -93,7 +93,7 @@ def test_one_pair_dropped(submission):
 
 def test_another_signature(submission):
     archive, result = submission
-    with pytest.raises(RejectedSubmission, match=r"run.json says signature other, its fields say plism@main"):
+    with pytest.raises(RejectedSubmission, match=r"run.json: it says signature other, its fields say plism@main"):
         unpack(forge(archive, changed_json(archive, "run.json", signature="other")))
     with pytest.raises(RejectedSubmission, match="It is sealed as other"):
         unpack(forge(archive, changed_json(archive, "submission.json", signature="other")))
