@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from plismbench.errors import InvalidInput, UnknownName
+from plismbench.errors import InvalidInput, require_known
 
 TILE_SIZE = 224
 """Side of a tile, in pixels (0.5 µm each, so 112 µm)."""
@@ -111,9 +111,7 @@ class RegisteredDataset:
             ("scanner", scanners, self.scanners),
             ("slide", excluded, list(known)),
         ):
-            for name in asked:
-                if name not in names:
-                    raise UnknownName(f"{kind} of data set '{self.name}'", name, names)
+            require_known(f"{kind} of data set '{self.name}'", asked, names)
         if slides:
             chosen = set(self.slides) if "all" in slides else {known[name] for name in slides}
         else:
@@ -212,7 +210,5 @@ def dataset_named(name: str) -> RegisteredDataset:
     Raises:
         UnknownName: if there is none.
     """
-    try:
-        return DATASETS[name]
-    except KeyError:
-        raise UnknownName("data set", name, DATASETS) from None
+    require_known("data set", [name], DATASETS)
+    return DATASETS[name]

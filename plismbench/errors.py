@@ -109,6 +109,18 @@ class UnknownName(InvalidInput):
         super().__init__(f"No {kind} named '{name}'.", hint=hints or None)
 
 
+def require_known(kind: str, names: Iterable[str], known: Iterable[str], *, hint: str | None = None) -> None:
+    """Checks names.
+
+    Raises:
+        UnknownName: for the first that is not known.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise UnknownName(kind, name, known, hint=hint)
+
+
 class DuplicateName(InvalidInput):
     """Two owners of one name."""
 

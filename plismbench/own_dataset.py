@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plismbench.dataset import DATASETS, RegisteredDataset, Slide, dataset_named
-from plismbench.errors import InvalidInput, PlismbenchError, UnknownName, words_of
+from plismbench.dataset import DATASETS, RegisteredDataset, Slide
+from plismbench.errors import InvalidInput, PlismbenchError, require_known, words_of
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS: dict[str, type] = {"name": str, "title": str, "revision": str, "tiles": int, "n_tiles": int, "slide": list}
@@ -61,10 +61,8 @@ def find_dataset(name: str) -> RegisteredDataset:
     """
     if name.endswith(".toml"):
         return read_description(Path(name))
-    try:
-        return dataset_named(name)
-    except UnknownName:
-        raise UnknownName("data set", name, DATASETS, hint="Your own is named by its .toml file.") from None
+    require_known("data set", [name], DATASETS, hint="Your own is named by its .toml file.")
+    return DATASETS[name]
 
 
 def read_description(path: Path) -> OwnDataset:
@@ -164,8 +162,7 @@ class _Lines:
 def _require(table: Mapping[str, Any], keys: Mapping[str, type], lines: _Lines, slide: int | None) -> None:
     """Raises InvalidInput unless all keys are there, no others are, and each has its type."""
     for key in table:
-        if key not in keys:
-            raise UnknownName("key", key, keys, hint=f"({lines.where(key, slide)})")
+        require_known("key", [key], keys, hint=f"({lines.where(key, slide)})")
     for key, kind in keys.items():
         if key not in table and key not in _OPTIONAL:
             raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is missing; it is {_TYPES[kind]}.")

@@ -6,7 +6,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import deliver
-from plismbench.errors import UnknownName
+from plismbench.errors import require_known
 from plismbench.own_dataset import find_dataset
 from plismbench.reporting.printing import TableFormat
 from plismbench.workspace import Workspace
@@ -32,9 +32,7 @@ def compare(
     workspace = Workspace(root, find_dataset(dataset).name)
     results = read_results(workspace)
     known = {result.run.name for result in results}
-    for name in models:
-        if name not in known:
-            raise UnknownName("result", name, known, hint=options.evaluate_first(dataset))
+    require_known("result", models, known, hint=options.evaluate_first(dataset))
     comparisons = compared(results, models)
     mind_outdated([result for result in results if result.run.name in models], workspace, dataset)
     deliver(comparison_parts(comparisons, table_format), output)

@@ -8,7 +8,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import progress, say, show
-from plismbench.errors import AlreadyExists, InvalidInput, MissingEmbeddings, UnknownName
+from plismbench.errors import AlreadyExists, InvalidInput, MissingEmbeddings, require_known
 from plismbench.extractors.spec import Precision
 from plismbench.own_dataset import find_dataset
 from plismbench.storage import write_text
@@ -72,9 +72,7 @@ def export(
         raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
     names = {result.run.name for result in results}
     wanted = options.model_names(model) or sorted(names)
-    for name in wanted:
-        if name not in names:
-            raise UnknownName("evaluated model", name, names)
+    require_known("evaluated model", wanted, names)
     found: dict[Path, list[Result]] = defaultdict(list)
     for result in results:
         if result.run.name in wanted and signature in (None, result.run.signature):

@@ -7,7 +7,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import say, show
-from plismbench.errors import InvalidInput, UnknownName
+from plismbench.errors import InvalidInput, require_known
 from plismbench.own_dataset import find_dataset
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, folder_name
 
@@ -39,8 +39,7 @@ def pack(
     results = {folder: read_result(folder).run for folder in workspace.evaluated()}
     names = {run.name for run in results.values()}
     model = name_of(model)
-    if model not in names:
-        raise UnknownName("result", model, names, hint=options.evaluate_first(dataset))
+    require_known("result", [model], names, hint=options.evaluate_first(dataset))
     own = {run.signature: folder for folder, run in results.items() if run.name == model}
     if signature is None and len(own) > 1:
         raise InvalidInput(f"'{model}' has {len(own)} results.", hint=options.one_of_signatures(own))

@@ -12,7 +12,7 @@ import polars as pl
 
 from plismbench.dataset import RegisteredDataset, Slide, TileSubset
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, UnknownName
+from plismbench.errors import AlreadyExists, CorruptFile, InvalidInput, require_known
 from plismbench.evaluation.pair_metrics import PairMetrics
 from plismbench.evaluation.partial_results import Parts, cores_of, drop_parts, pairs_of
 from plismbench.evaluation.slide_cache import SlideCache, slides_that_fit
@@ -186,8 +186,7 @@ def plan_evaluation(
         raise InvalidInput("A pair needs two slides; only one is left by this choice.")
     if threads < 1:
         raise InvalidInput(f"Cannot work with {threads} threads.")
-    if protocol not in PROTOCOLS:
-        raise UnknownName("protocol", protocol, PROTOCOLS)
+    require_known("protocol", [protocol], PROTOCOLS)
     subset = TileSubset(n_tiles, dataset.tiles_per_slide)
     check_cutoffs(ks, n_tiles)
     engine_name = engine_for(engine_name, device)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from plismbench.errors import InvalidInput, UnknownName
+from plismbench.errors import InvalidInput, require_known
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.results.aggregation import TERMS
 
@@ -103,9 +103,7 @@ def checks(boards: Sequence[Leaderboard], required: Requirements) -> tuple[Check
             that is asked for: then there is nothing to compare.
     """
     known = {row.name for board in (*boards, *(required.baseline or ())) for row in board.rows if not row.published}
-    for name in required.models:
-        if name not in known:
-            raise UnknownName("result", name, known)
+    require_known("result", required.models, known)
     found = [*_against_baseline(boards, required), *_limits(boards, required)]
     if not found:
         raise InvalidInput("There is no number to check.", hint="Run `plismbench evaluate` first.")
@@ -119,9 +117,7 @@ def of_models(boards: Sequence[Leaderboard], names: Collection[str]) -> tuple[Le
         UnknownName: for a model that is not ranked.
     """
     known = {row.name for board in boards for row in board.rows}
-    for name in names:
-        if name not in known:
-            raise UnknownName("result", name, known)
+    require_known("result", names, known)
     chosen = (replace(board, rows=tuple(row for row in board.rows if row.name in (names or known))) for board in boards)
     return tuple(board for board in chosen if board.rows)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from plismbench.errors import UnknownName
+from plismbench.errors import require_known
 from plismbench.leaderboard.board_file import LEADERBOARD_FORMAT, board_text, row_fields
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.reporting.printing import (
@@ -192,8 +192,7 @@ def find_column(name: str) -> Column:
     Raises:
         UnknownName: with those that there are.
     """
-    if name not in COLUMNS:
-        raise UnknownName("column", name, COLUMNS)
+    require_known("column", [name], COLUMNS)
     return COLUMNS[name]
 
 
