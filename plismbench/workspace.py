@@ -23,10 +23,7 @@ from urllib.parse import quote
 from plismbench.errors import InvalidInput
 from plismbench.storage import folder_lock
 
-PAIRS_FILE = "pairs.parquet"
-SUMMARY_FILE = "summary.parquet"
-CORES_FILE = "cores.parquet"
-DRAWS_FILE = "draws.parquet"
+TABLE_FILES = {name: f"{name}.parquet" for name in ("pairs", "cores", "summary", "draws")}
 RUN_FILE = "run.json"
 PARTS_FOLDER = "parts"
 MANIFEST_FILE = "manifest.json"

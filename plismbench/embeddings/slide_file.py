@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,11 +114,8 @@ def read_slide(path: Path, *, hint: str) -> tuple[dict[str, str], npt.NDArray[np
     Raises:
         CorruptFile: if the file is truncated or damaged; with the hint.
     """
-    try:
-        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
-            return json.loads(file.schema_arrow.metadata[_METADATA_KEY]), *_read_pieces(file)
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=hint) from error
+    with _opened(path, hint) as (metadata, file):
+        return metadata, *_read_pieces(file)
 
 
 def read_metadata(path: Path, *, hint: str) -> dict[str, str]:
@@ -126,14 +124,20 @@ def read_metadata(path: Path, *, hint: str) -> dict[str, str]:
     Raises:
         CorruptFile: if the file cannot be read, or does not say; with the hint.
     """
+    with _opened(path, hint) as (metadata, _):
+        return metadata
+
+
+@contextmanager
+def _opened(path: Path, hint: str) -> Iterator[tuple[dict[str, str], pq.ParquetFile]]:
     try:
-        with pq.ParquetFile(path) as file:
-            metadata: dict[str, str] = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
-        if "content" not in metadata:
-            raise KeyError("content")
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            metadata = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
+            if "content" not in metadata:
+                raise KeyError("content")
+            yield metadata, file
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFile(f"{path} is damaged: {first_line_of(error)}.", hint=hint) from error
-    return metadata
 
 
 def _read_pieces(file: pq.ParquetFile) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float16]]:

@@ -17,10 +17,6 @@ _PATIENCE = 5.0  # seconds that a cluster may take to answer
 _LOOK = 2.0  # seconds between two looks at which machines there are
 
 
-def _forget(why: str, n_left: int) -> None:
-    pass
-
-
 class RayExecutor:
     """Runs one actor a GPU, or one a node with CPUs; what a lost one had goes to the others.
 
@@ -45,7 +41,7 @@ class RayExecutor:
         address: str | None,
         on_gpu: bool,
         n_workers: int | None = None,
-        on_loss: Callable[[str, int], None] = _forget,
+        on_loss: Callable[[str, int], None] = lambda *_: None,
     ) -> None:
         import ray
 

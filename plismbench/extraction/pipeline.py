@@ -48,14 +48,12 @@ class SlideExtracted:
 
     Args:
         slide: where the tiles are from.
-        n_tiles: how many.
         begun: when its first tile was asked for, in seconds since 1970: it is compared between machines.
         efficiency: what the forward passes of this slide cost.
         fitted_positions: how the network's position embeddings were resampled, in words; empty if they were not.
     """
 
     slide: Slide
-    n_tiles: int
     begun: float
     efficiency: Efficiency
     fitted_positions: str
@@ -173,7 +171,7 @@ class Pipeline:
             write_first_efficiency(self.stores[name].folder, cost)
             self.stores[name].write(embeddings)
             fitted = getattr(self.runners[name].extractor.module, FITTED, "")
-            outcomes.append(SlideExtracted(embeddings.slide, cost.n_tiles, piece.begun, cost, fitted))
+            outcomes.append(SlideExtracted(embeddings.slide, piece.begun, cost, fitted))
         return tuple(outcomes)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from plismbench.errors import InvalidInput
 from plismbench.leaderboard.leaderboard import leaderboards, score_draws
 from plismbench.leaderboard.significance import holm, signed_rank
-from plismbench.pairs import Axis
+from plismbench.pairs import Axis, PairGroup
 from plismbench.results.aggregation import PAIR, TERMS, Schema, core_metrics, medians_between, top_k_metric
 from plismbench.results.result import Result
 from plismbench.results.uncertainty import MIN_UNITS, Unit, core_medians, known_interval, tiles_per_count
@@ -29,7 +29,7 @@ CONTRAST_SCHEMA: Schema = {
 """Medians of two models between every two scanners, or stainings, and their difference with its interval."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Difference:
     """How much more the first model has of one number.
 
@@ -126,16 +126,14 @@ def core_scores(result: Result) -> dict[str, float]:
     if any(metric not in core_metrics(ks) for _, metric in TERMS.values()):
         return {}
     long = result.cores.join(result.pairs.select(*PAIR, "group"), on=PAIR)
-    terms = []
+    medians = {}
     for term, (group, metric) in TERMS.items():
         each = pl.col(metric) / (tiles_per_count(metric) * pl.col("tiles"))
-        value = pl.when(each.is_finite().all()).then(each.median()).otherwise(math.nan)
-        of_group = long if term == "cosine" else long.filter(pl.col("group") == str(group))
-        terms.append(of_group.group_by("core").agg(value.alias(term)))
-    joined = terms[0]
-    for term_table in terms[1:]:
-        joined = joined.join(term_table, on="core")
-    scored = joined.select("core", score=pl.sum_horizontal(*TERMS) / len(TERMS)).sort("core")
+        if group is not PairGroup.ALL:
+            each = each.filter(pl.col("group") == str(group))
+        medians[term] = pl.when(each.is_finite().all()).then(each.median()).otherwise(math.nan)
+    terms = long.group_by("core").agg(**medians).drop_nulls()
+    scored = terms.select("core", score=pl.sum_horizontal(*TERMS) / len(TERMS)).sort("core")
     return dict(zip(scored["core"], scored["score"], strict=True))
 
 
@@ -180,20 +178,9 @@ def _differences(first: Result, second: Result) -> tuple[Difference, ...]:
     rows = {row.name: row for row in board.rows}
     found = []
     for term in (SCORE, *TERMS):
-        by_core, by_slide = (
-            known_interval(draws(first, term, unit) - draws(second, term, unit)) for unit in (Unit.CORE, Unit.SLIDE)
-        )
-        found.append(
-            Difference(
-                term=term,
-                first=getattr(rows[first.run.name], term),
-                second=getattr(rows[second.run.name], term),
-                low=by_core[0],
-                high=by_core[1],
-                slide_low=by_slide[0],
-                slide_high=by_slide[1],
-            )
-        )
+        a, b = (getattr(rows[result.run.name], term) for result in (first, second))
+        by_core, by_slide = (known_interval(draws(first, term, unit) - draws(second, term, unit)) for unit in Unit)
+        found.append(Difference(term, a, b, *by_core, *by_slide))
     return tuple(found)
 
 

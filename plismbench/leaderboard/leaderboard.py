@@ -215,8 +215,8 @@ def _with_intervals(rows: Sequence[LeaderboardRow], results: Mapping[str, Result
     found = []
     for row in rows:
         low, high = known_interval(score_draws(results[row.name].draws, Unit.SLIDE).to_numpy())
-        of_cores = _interval_fields(row.name, known) if row.name in known else {}
-        found.append(_within(replace(row, score_slide_low=low, score_slide_high=high, **of_cores)))
+        of_cores = _of_cores(row, known) if row.name in known else {}
+        found.append(replace(row, score_slide_low=low, score_slide_high=high, **of_cores))
     return tuple(found)
 
 
@@ -226,18 +226,14 @@ def score_draws(draws: pl.DataFrame, unit: Unit = Unit.CORE) -> pl.Series:
     return draws.filter(pl.col("unit") == str(unit)).select(score=terms)["score"]
 
 
-def _interval_fields(name: str, draws: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = interval(draws[name])
-    differences = [interval(draws[name] - other) for other_name, other in draws.items() if other_name != name]
-    better, worse = sum(up < 0 for _, up in differences), sum(down > 0 for down, _ in differences)
-    return {"score_low": low, "score_high": high, "rank_best": 1 + better, "rank_worst": len(draws) - worse}
-
-
-def _within(row: LeaderboardRow) -> LeaderboardRow:
-    """The row with a rank of its range: two scores may print alike, and one still be better in nearly every draw."""
-    if row.rank is None or row.rank_best is None or row.rank_worst is None:
-        return row
-    return replace(row, rank=min(max(row.rank, row.rank_best), row.rank_worst))
+def _of_cores(row: LeaderboardRow, draws: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = interval(draws[row.name])
+    differences = [interval(draws[row.name] - other) for name, other in draws.items() if name != row.name]
+    best = 1 + sum(up < 0 for _, up in differences)
+    worst = len(draws) - sum(down > 0 for down, _ in differences)
+    # Two scores may print alike, and one still be better in nearly every draw.
+    rank = None if row.rank is None else min(max(row.rank, best), worst)
+    return {"score_low": low, "score_high": high, "rank": rank, "rank_best": best, "rank_worst": worst}
 
 
 def _by_score(row: LeaderboardRow) -> tuple[bool, float, str]:

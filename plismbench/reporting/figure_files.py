@@ -11,7 +11,7 @@ from plismbench.leaderboard.leaderboard import Leaderboard
 from plismbench.reporting.figure_style import markup
 from plismbench.reporting.report import report_sections
 from plismbench.results.result import Result
-from plismbench.storage import writing
+from plismbench.storage import write_bytes
 
 _WIDTH, _SCALE = 900, 2
 
@@ -33,8 +33,7 @@ def write_pictures(folder: Path, boards: Sequence[Leaderboard], results: Sequenc
             words = re.sub(r"\W+", "-", picture.title.lower()).strip("-")
             figures[folder / f"{number}-{words}.png"] = _on_paper(picture.title, section.board, picture.figure)
     for path, content in zip(figures, _drawn(list(figures.values())), strict=True):
-        with writing(path) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(path, content)
     return list(figures)
 
 

@@ -19,13 +19,12 @@ from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.records import read_record
 from plismbench.results.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
 from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
-from plismbench.storage import storage_errors, write_text, writing
-from plismbench.workspace import CORES_FILE, DRAWS_FILE, PAIRS_FILE, RUN_FILE, SUMMARY_FILE, Workspace
+from plismbench.storage import storage_errors, write_bytes, write_text
+from plismbench.workspace import RUN_FILE, TABLE_FILES, Workspace
 
 RUN_FORMAT = "plismbench.run/3"
 
-SUMMARY_FILE_SCHEMA: Schema = SUMMARY_SCHEMA | INTERVAL_SCHEMA
-"""Columns of ``summary.parquet``: every statistic with the interval of its median."""
+_SUMMARY = SUMMARY_SCHEMA | INTERVAL_SCHEMA  # every statistic with the interval of its median
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +110,7 @@ class Result:
     Args:
         run: what made it.
         pairs: one row a pair of slides, of ``pair_schema(run.ks)``.
-        summary: one row a group and metric, of ``SUMMARY_FILE_SCHEMA``.
+        summary: one row a group and metric, of ``SUMMARY_SCHEMA`` and ``INTERVAL_SCHEMA``.
         cores: one row a pair and core, of ``core_schema(run.ks)``.
         draws: one row a draw of the bootstrap, of ``DRAWS_SCHEMA``.
     """
@@ -201,14 +200,8 @@ def begin_result(folder: Path) -> None:
 def write_result(folder: Path, result: Result) -> None:
     """Writes the files, each whole or not at all; ``run.json`` last, as the mark of completeness."""
     begin_result(folder)
-    tables = {
-        PAIRS_FILE: result.pairs,
-        SUMMARY_FILE: result.summary,
-        CORES_FILE: result.cores,
-        DRAWS_FILE: result.draws,
-    }
     for name, schema in _schemas(result.run.ks).items():
-        write_table(folder / name, check_schema(tables[name], schema, name))
+        write_table(folder / TABLE_FILES[name], check_schema(getattr(result, name), schema, TABLE_FILES[name]))
     run = asdict(result.run) | {"signature": result.run.signature}
     write_text(folder / RUN_FILE, json.dumps(run, indent=2, sort_keys=True) + "\n")
 
@@ -221,8 +214,7 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     """
     content = BytesIO()  # of a full disk polars itself raises no OSError
     table.write_parquet(content)
-    with writing(path) as temporary:
-        temporary.write_bytes(content.getvalue())
+    write_bytes(path, content.getvalue())
 
 
 def read_result(folder: Path) -> Result:
@@ -232,8 +224,8 @@ def read_result(folder: Path) -> Result:
         CorruptFile: if a file is missing, damaged or of another version.
     """
     run = read_record(folder / RUN_FILE, Run, RUN_FORMAT, hint="Run `plismbench evaluate` again.")
-    tables = {name: _read_table(folder / name, schema) for name, schema in _schemas(run.ks).items()}
-    return Result(run, tables[PAIRS_FILE], tables[SUMMARY_FILE], tables[CORES_FILE], tables[DRAWS_FILE])
+    schemas = _schemas(run.ks)
+    return Result(run, **{name: _read_table(folder / TABLE_FILES[name], schema) for name, schema in schemas.items()})
 
 
 def read_results(workspace: Workspace) -> list[Result]:
@@ -257,12 +249,7 @@ def read_results(workspace: Workspace) -> list[Result]:
 
 
 def _schemas(ks: Sequence[int]) -> dict[str, Schema]:
-    return {
-        PAIRS_FILE: pair_schema(ks),
-        SUMMARY_FILE: SUMMARY_FILE_SCHEMA,
-        CORES_FILE: core_schema(ks),
-        DRAWS_FILE: DRAWS_SCHEMA,
-    }
+    return {"pairs": pair_schema(ks), "summary": _SUMMARY, "cores": core_schema(ks), "draws": DRAWS_SCHEMA}
 
 
 def _read_table(path: Path, schema: Schema) -> pl.DataFrame:

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plismbench.errors import RejectedSubmission, few_of
-from plismbench.storage import writing
-from plismbench.workspace import CORES_FILE, DRAWS_FILE, MANIFEST_FILE, PAIRS_FILE, RUN_FILE, SUMMARY_FILE
+from plismbench.storage import write_bytes
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE, TABLE_FILES
 
 SUBMISSION_FORMAT = "plismbench.submission/1"
 SUBMISSION_FILE = "submission.json"
 SUFFIX = ".plismbench.zip"
 
-RESULT_FILES = (PAIRS_FILE, CORES_FILE, SUMMARY_FILE, DRAWS_FILE, RUN_FILE)
+RESULT_FILES = (*TABLE_FILES.values(), RUN_FILE)
 FILES = (*RESULT_FILES, MANIFEST_FILE)
 
 _LARGEST = 64 * 2**20  # bytes of a member: cores.parquet of all PLISM takes 2 MB
@@ -36,8 +36,7 @@ def write_archive(path: Path, files: Mapping[str, bytes], signature: str) -> Non
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in content.items():
             archive.writestr(zipfile.ZipInfo(name, _DATE), data, zipfile.ZIP_DEFLATED)
-    with writing(path) as temporary:
-        temporary.write_bytes(packed.getvalue())
+    write_bytes(path, packed.getvalue())
 
 
 def read_archive(path: Path) -> tuple[str, dict[str, bytes]]:
