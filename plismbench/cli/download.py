@@ -62,7 +62,7 @@ def download(
     if not verify:
         with progress("fetch", plan.n_bytes, "bytes") as advance:
             plan.run(workers, advance)
-    problems = [*(_check_files(plan) if verify else ()), *_check_slides(downloaded(dataset, layout, workspace), chosen)]
+    problems = _problems(plan, downloaded(dataset, layout, workspace), chosen, every_byte=verify)
     if problems:
         asked = {"slides": slides, "stainings": stainings, "scanners": scanners, "exclude-slides": excluded}
         choice = [f"--{name}={','.join(options.split_commas(values))}" for name, values in asked.items() if values]
@@ -78,15 +78,15 @@ def download(
     show(str(plan.folder))
 
 
-def _check_files(plan: "Download") -> "list[Problem]":
-    from plismbench.tiles.plism.verification import check_files
+def _problems(
+    plan: "Download", source: "DownloadedTiles", slides: tuple[Slide, ...], *, every_byte: bool
+) -> "list[Problem]":
+    from plismbench.tiles.plism.verification import check_files, check_slides
 
-    with progress("read files", sum(file.size for file in plan.files), "bytes") as advance:
-        return list(check_files(plan.folder, plan.files, advance))
-
-
-def _check_slides(source: "DownloadedTiles", slides: tuple[Slide, ...]) -> "list[Problem]":
-    from plismbench.tiles.plism.verification import check_slides
-
+    found: list[Problem] = []
+    if every_byte:
+        with progress("read files", sum(file.size for file in plan.files), "bytes") as advance:
+            found += check_files(plan.folder, plan.files, advance)
     with progress("check tiles", len(slides), "slides") as advance:
-        return list(check_slides(source, slides, advance))
+        found += check_slides(source, slides, advance)
+    return found

@@ -1,6 +1,7 @@
 """``plismbench extract``."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -148,13 +149,12 @@ def _refuse_one_name_for_two(specs: Sequence[ExtractorSpec]) -> None:
     Raises:
         DuplicateName: if two have one name, as checkpoints in two folders may.
     """
-    names = [spec.name for spec in specs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DuplicateName(
-            f"{names.count(twice)} of these models are called '{twice}'.",
-            hint="A checkpoint or a .toml file is called after its file: rename one, or use two roots.",
-        )
+    for name, count in Counter(spec.name for spec in specs).items():
+        if count > 1:
+            raise DuplicateName(
+                f"{count} of these models are called '{name}'.",
+                hint="A checkpoint or a .toml file is called after its file: rename one, or use two roots.",
+            )
 
 
 def _show_needs(plan: "Extraction", source: "ChosenSource[TileSource]", n_tiles: int) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from plismbench.errors import InvalidInput, require_known
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
@@ -142,61 +143,30 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
         )
     for (signature, model), row in before.items():
         after = now.get((signature, model))
-        yield Check(
-            signature=signature,
-            model=model,
-            term="score",
-            demand=Demand.PRESENT,
-            required=row.score,
-            now=None if after is None else after.score,
-            passed=after is not None,
-        )
-        if after is not None:
-            yield from _terms(signature, row, after, required.tolerance)
-
-
-def _terms(signature: str, before: LeaderboardRow, after: LeaderboardRow, tolerance: float) -> Iterator[Check]:
-    for term in ("score", *TERMS):
-        was, now = getattr(before, term), getattr(after, term)
-        if was is None:
-            continue
-        interval = before.intervals.get(term)
-        if term == "score" and before.score_low is not None and before.score_high is not None:
-            interval = before.score_low, before.score_high
-        yield Check(
-            signature=signature,
-            model=before.name,
-            term=term,
-            demand=Demand.BASELINE,
-            required=was,
-            now=now,
-            passed=now is not None and round(was - now, _DIGITS) <= tolerance,
-            interval=interval,
-        )
+        check = partial(Check, signature=signature, model=model)
+        score = None if after is None else after.score
+        yield check(term="score", demand=Demand.PRESENT, required=row.score, now=score, passed=after is not None)
+        for term in ("score", *TERMS) if after is not None else ():
+            was, is_now = getattr(row, term), getattr(after, term)
+            if was is None:
+                continue
+            passed = is_now is not None and round(was - is_now, _DIGITS) <= required.tolerance
+            interval = row.intervals.get(term)
+            if term == "score" and row.score_low is not None and row.score_high is not None:
+                interval = row.score_low, row.score_high
+            yield check(term=term, demand=Demand.BASELINE, required=was, now=is_now, passed=passed, interval=interval)
 
 
 def _limits(boards: Sequence[Leaderboard], required: Requirements) -> Iterator[Check]:
+    least, worst = required.least_score, required.worst_rank
     for (signature, model), row in _by_place(boards, required).items():
-        if required.least_score is not None:
-            yield Check(
-                signature=signature,
-                model=model,
-                term="score",
-                demand=Demand.LEAST_SCORE,
-                required=required.least_score,
-                now=row.score,
-                passed=row.score is not None and row.score >= required.least_score,
-            )
-        if required.worst_rank is not None:
-            yield Check(
-                signature=signature,
-                model=model,
-                term="rank",
-                demand=Demand.WORST_RANK,
-                required=required.worst_rank,
-                now=row.rank,
-                passed=row.rank is not None and row.rank <= required.worst_rank,
-            )
+        check = partial(Check, signature=signature, model=model)
+        if least is not None:
+            passed = row.score is not None and row.score >= least
+            yield check(term="score", demand=Demand.LEAST_SCORE, required=least, now=row.score, passed=passed)
+        if worst is not None:
+            passed = row.rank is not None and row.rank <= worst
+            yield check(term="rank", demand=Demand.WORST_RANK, required=worst, now=row.rank, passed=passed)
 
 
 def _by_place(boards: Sequence[Leaderboard], required: Requirements) -> dict[tuple[str, str], LeaderboardRow]:

@@ -89,7 +89,7 @@ def spec_parts(spec: "ExtractorSpec", table_format: TableFormat) -> "list[Render
     """Every field of a model as it is printed."""
     if table_format is TableFormat.JSON:
         return [json.dumps({"schema": MODELS_FORMAT, "models": [_facts(spec)]}, indent=2)]
-    return [_words_only(_SPEC, _fields(spec), table_format)]
+    return [_words_only(_SPEC, [(name, _word(value)) for name, value in _facts(spec).items()], table_format)]
 
 
 def findings_parts(findings: Sequence["Finding"], table_format: TableFormat) -> "list[RenderableType | str]":
@@ -108,10 +108,6 @@ def _facts(spec: "ExtractorSpec") -> dict[str, Any]:
         "extra": extra_of(spec),
         "cached": is_cached(spec),
     }
-
-
-def _fields(spec: "ExtractorSpec") -> list[tuple[str, str]]:
-    return [(name, _word(value)) for name, value in _facts(spec).items()]
 
 
 def _finding(finding: "Finding") -> tuple[str, ...]:

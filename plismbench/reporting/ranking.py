@@ -76,6 +76,9 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
 )
 """Every column after the rank, by the word of ``--columns`` and ``--sort``."""
 
+_BAR = Column("", lambda row: _bar(row.score), lambda row: row.score)
+_KINDS = {"model": "name", "licence": "left", "": "bar"}
+
 _DISPENSABLE = ("licence", "params", "time", "lift", "retrieval", "", "random", "interval")
 """In a terminal, by the words of ``COLUMNS``; no word is the bar. At 80 columns the last two mostly stay."""
 
@@ -102,16 +105,11 @@ def leaderboard_table(board: Leaderboard, columns: Sequence[str] = ()) -> Termin
         columns: words of ``COLUMNS``; all that some row knows and there is room for if there are none.
     """
     shown = _shown(board, columns)
+    if COLUMNS["score"] in shown:
+        shown.insert(shown.index(COLUMNS["score"]) + 1, _BAR)
     ranks = [row.rank for row in board.rows]
-    kinds, rows = {"#": "right"}, [[rank(row, ranks)] for row in board.rows]
-    for column in shown:
-        kinds[column.heading] = {"model": "name", "licence": "left"}.get(column.heading, "right")
-        for cells, row in zip(rows, board.rows, strict=True):
-            cells.append(column.cell(row))
-        if column is COLUMNS["score"]:
-            kinds[""] = "bar"
-            for cells, row in zip(rows, board.rows, strict=True):
-                cells.append(_bar(row.score))
+    rows = [[rank(row, ranks), *(column.cell(row) for column in shown)] for row in board.rows]
+    kinds = {"#": "right"} | {column.heading: _KINDS.get(column.heading, "right") for column in shown}
     dispensable = [] if columns else [COLUMNS[name].heading if name else name for name in _DISPENSABLE]
     return TerminalTable(kinds, rows, gap=1, dispensable=[name for name in dispensable if name in kinds])
 

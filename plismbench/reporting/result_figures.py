@@ -4,8 +4,8 @@ No meaning hangs on colour alone: groups have marker shapes of their own, cells 
 Backgrounds are transparent and text is left to the style sheet of the page, for light and dark.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.figure_style import axis, error_bars, layout, markup, names_axis, whole_name
@@ -72,23 +72,9 @@ def matrix_figure(results: Sequence[Result], differing: Axis, metric: str) -> "F
 
     None if no result has such pairs.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    n_codes = 0
-    for place, result in enumerate(results):
-        medians = {
-            (row["a"], row["b"]): row["median"]
-            for row in medians_between(result.summary, differing, metric).iter_rows(named=True)
-        }
-        codes = sorted({code for pair in medians for code in pair})
-        n_codes = max(n_codes, len(codes))
-        cells = [[medians.get((min(a, b), max(a, b))) for b in codes] for a in codes]
-        figure.add_trace(go.Heatmap(_heatmap(result, place, codes, codes, cells, "%{y} – %{x}")))
-    if not n_codes:
-        return None
-    figure.update_layout(_cells_layout(rows=n_codes, columns=n_codes))
-    return figure
+    medians = (medians_between(result.summary, differing, metric).iter_rows(named=True) for result in results)
+    cells = [{(row[a], row[b]): row["median"] for row in rows for a, b in ("ab", "ba")} for rows in medians]
+    return _heatmaps(results, cells, "%{y} – %{x}")
 
 
 def slides_figure(results: Sequence[Result], metric: str) -> "Figure | None":
@@ -96,56 +82,46 @@ def slides_figure(results: Sequence[Result], metric: str) -> "Figure | None":
 
     None if no result has a number.
     """
+    medians = (medians_of_slides(result.pairs, metric).iter_rows(named=True) for result in results)
+    cells = [{(row["staining"], row["scanner"]): row["median"] for row in rows} for rows in medians]
+    return _heatmaps(results, cells, "%{y}_%{x}")
+
+
+def _heatmaps(
+    results: Sequence[Result], cells: Sequence[Mapping[tuple[str, str], float | None]], hover: str
+) -> "Figure | None":
+    """Each result's cells, by row and column, with their numbers, from 0 to 1."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     n_rows = n_columns = 0
-    for place, result in enumerate(results):
-        medians = {
-            (row["staining"], row["scanner"]): row["median"]
-            for row in medians_of_slides(result.pairs, metric).iter_rows(named=True)
-        }
-        stainings, scanners = (sorted(set(codes)) for codes in zip(*medians, strict=True)) if medians else ([], [])
-        n_rows, n_columns = max(n_rows, len(stainings)), max(n_columns, len(scanners))
-        cells = [[medians.get((staining, scanner)) for scanner in scanners] for staining in stainings]
-        figure.add_trace(go.Heatmap(_heatmap(result, place, scanners, stainings, cells, "%{y}_%{x}")))
+    for place, (result, values) in enumerate(zip(results, cells, strict=True)):
+        rows, columns = (sorted({codes[side] for codes in values}) for side in (0, 1))
+        n_rows, n_columns = max(n_rows, len(rows)), max(n_columns, len(columns))
+        table = [[values.get((row, column)) for column in columns] for row in rows]
+        figure.add_trace(
+            go.Heatmap(
+                name=markup(result.run.name),
+                meta=place,
+                visible=place == 0,
+                x=columns,
+                y=rows,
+                z=table,
+                text=[["" if value is None else number(value, 2) for value in line] for line in table],
+                texttemplate="%{text}",
+                textfont={"color": "#000"},
+                hovertemplate=f"{hover}: %{{z:.3f}}<extra></extra>",
+                hoverongaps=False,
+                colorscale=_CELLS,
+                zmin=0,
+                zmax=1,
+                showscale=False,
+                xgap=1,
+                ygap=1,
+            )
+        )
     if not n_rows:
         return None
-    figure.update_layout(_cells_layout(rows=n_rows, columns=n_columns))
-    return figure
-
-
-def _heatmap(
-    result: Result,
-    place: int,
-    columns: Sequence[str],
-    rows: Sequence[str],
-    cells: Sequence[Sequence[float | None]],
-    hover: str,
-) -> dict[str, Any]:
-    """One result's cells with their numbers, from 0 to 1."""
-    return {
-        "name": markup(result.run.name),
-        "meta": place,
-        "visible": place == 0,
-        "x": columns,
-        "y": rows,
-        "z": cells,
-        "text": [["" if value is None else number(value, 2) for value in line] for line in cells],
-        "texttemplate": "%{text}",
-        "textfont": {"color": "#000"},
-        "hovertemplate": f"{hover}: %{{z:.3f}}<extra></extra>",
-        "hoverongaps": False,
-        "colorscale": _CELLS,
-        "zmin": 0,
-        "zmax": 1,
-        "showscale": False,
-        "xgap": 1,
-        "ygap": 1,
-    }
-
-
-def _cells_layout(rows: int, columns: int) -> dict[str, Any]:
     square = {
         "showgrid": False,
         "zeroline": False,
@@ -154,10 +130,12 @@ def _cells_layout(rows: int, columns: int) -> dict[str, Any]:
         "automargin": True,
         "type": "category",
     }
-    return layout(height=150 + 26 * rows) | {
-        "xaxis": {**square, "side": "bottom", "tickangle": -90 if columns > 7 else 0},
-        "yaxis": {**square, "autorange": "reversed"},
-    }
+    figure.update_layout(
+        layout(height=150 + 26 * n_rows),
+        xaxis={**square, "side": "bottom", "tickangle": -90 if n_columns > 7 else 0},
+        yaxis={**square, "autorange": "reversed"},
+    )
+    return figure
 
 
 def distribution_figure(results: Sequence[Result], metric: str) -> "Figure | None":

@@ -45,47 +45,38 @@ class TerminalTable:
             yield Text(self.caption, style="table.caption")
 
     def _fitted(self, width: int) -> "Table":
+        from rich.cells import cell_len
         from rich.table import Table
 
-        widths = {name: self._width(place, name) for place, name in enumerate(self.columns)}
+        cells = {name: [_text(row[place]) for row in self.rows] for place, name in enumerate(self.columns)}
+        widths = {
+            name: max(map(cell_len, [*name.split("\n"), *(cell.plain for cell in cells[name])])) for name in cells
+        }
+        named = [name for name, kind in self.columns.items() if kind == "name"]
+        longest_name = max((widths[name] for name in named), default=0)
         shown = list(self.columns)
+
+        def room() -> int:  # for a name
+            return width - sum(widths[name] for name in shown if name not in named) - self.gap * (len(shown) - 1)
+
         for name in self.dispensable:
-            if self._room(shown, widths, width) < min(self._longest_name(), _WORTH_A_COLUMN):
+            if room() < min(longest_name, _WORTH_A_COLUMN):
                 shown.remove(name)
-        longest = max(_SHORTEST_NAME, self._room(shown, widths, width))
-        least = width - self._room(shown, widths, width) + min(longest, self._longest_name())
+        longest = max(_SHORTEST_NAME, room())
+        least = width - room() + min(longest, longest_name)
         table = Table(box=None, pad_edge=False, padding=(0, self.gap, 0, 0), width=least if least > width else None)
         for name in shown:
             kind = self.columns[name]
             # Only a name of wide letters is folded: it was shortened by their number.
             table.add_column(name, justify="right" if kind == "right" else "left", no_wrap=kind != "name",
                              overflow="fold", style="cyan" if kind == "bar" else None)  # fmt: skip
-        cells = {name: [_text(row[place]) for row in self.rows] for place, name in enumerate(self.columns)}
-        for name, kind in self.columns.items():
-            if kind == "name":
-                short = shortened_apart((cell.plain for cell in cells[name]), longest)
-                for cell in cells[name]:
-                    cell.plain = short[cell.plain]
+        for name in named:
+            short = shortened_apart((cell.plain for cell in cells[name]), longest)
+            for cell in cells[name]:
+                cell.plain = short[cell.plain]
         for row in zip(*(cells[name] for name in shown), strict=True):
             table.add_row(*row)
         return table
-
-    def _width(self, place: int, heading: str) -> int:
-        """Of a column whose cells are whole."""
-        from rich.cells import cell_len
-
-        words = [*heading.split("\n"), *(_text(row[place]).plain for row in self.rows)]
-        return max(map(cell_len, words))
-
-    def _room(self, shown: Sequence[str], widths: Mapping[str, int], width: int) -> int:
-        """Letters that are left for a name."""
-        fixed = [widths[name] for name in shown if self.columns[name] != "name"]
-        return width - sum(fixed) - self.gap * (len(shown) - 1)
-
-    def _longest_name(self) -> int:
-        kinds = self.columns.values()
-        return max((self._width(place, name) for place, (name, kind) in enumerate(zip(self.columns, kinds, strict=True))
-                    if kind == "name"), default=0)  # fmt: skip
 
 
 def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[str]) -> "Table":
