@@ -1,6 +1,7 @@
 """Vectors to numbers, pair by pair, into a result."""
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -54,8 +55,6 @@ class Evaluation:
         store: the vectors.
         dataset: whose tiles they are.
         run: what the result will say of itself.
-        subset: the tiles.
-        n_pairs: of all slides asked for.
         todo: the pairs that no earlier, interrupted run has left behind; none if ``finished``.
         folder: where the result goes.
         slides_in_memory: how many slides are held at once, at least 2.
@@ -67,8 +66,6 @@ class Evaluation:
     store: EmbeddingStore
     dataset: RegisteredDataset
     run: Run
-    subset: TileSubset
-    n_pairs: int
     todo: tuple[SlidePair, ...]
     folder: Path
     slides_in_memory: int
@@ -115,7 +112,8 @@ class Evaluation:
         slides_at_once = max(1, min(pairs_at_once, _READ_AT_ONCE // stored))
         readers, comparers = (ThreadMap(self.threads, at_once) for at_once in (slides_at_once, pairs_at_once))
         # Ties that rounding makes fall as the tiles lie.
-        rows = self.subset.drawn() if self.run.protocol == OWKIN else self.subset.rows()
+        subset = TileSubset(self.run.n_tiles, self.dataset.tiles_per_slide)
+        rows = subset.drawn() if self.run.protocol == OWKIN else subset.rows()
         cache = SlideCache(self.store, self.dataset, names, rows, max(ks), search, readers, self.slides_in_memory)
         measure = PairMetrics(ks, self.run.protocol, search, cache.tissue)
         for wanted, batch in _batches(self.todo, self.slides_in_memory, slides_at_once):
@@ -125,10 +123,9 @@ class Evaluation:
     def _finish(self, parts: pl.DataFrame, seconds: float) -> None:
         if self.existing is not Existing.REPLACE and is_finished(self.folder, self.run):
             return
-        if len(parts) != self.n_pairs:
-            raise CorruptFile(
-                f"{self.folder} has {len(parts)} of {self.n_pairs} pairs.", hint="Run the same command again."
-            )
+        n_pairs = math.comb(len(self.run.slides), 2)
+        if len(parts) != n_pairs:
+            raise CorruptFile(f"{self.folder} has {len(parts)} of {n_pairs} pairs.", hint="Run the same command again.")
         ks = self.run.ks
         pairs, cores = pairs_of(parts, ks), cores_of(parts, ks)
         summary, draws = summary_and_draws(pairs, cores, ks)
@@ -226,7 +223,6 @@ def plan_evaluation(
             hint="Keep it with --existing skip, or evaluate again with --existing replace.",
         )
     finished = existing is not Existing.REPLACE and is_finished(folder, run)
-    pairs = slide_pairs(slides)
     todo: tuple[SlidePair, ...] = ()
     if finished:
         drop_parts(folder)  # of an evaluation that was killed between its last two steps
@@ -235,8 +231,8 @@ def plan_evaluation(
         parts = Parts.of(folder, run)
         drop_parts(folder, but=None if existing is Existing.REPLACE else parts)
         done = set(parts.read().select(PAIR).iter_rows())
-        todo = tuple(pair for pair in pairs if pair.codes not in done)
-    return Evaluation(store, dataset, run, subset, len(pairs), todo, folder, in_memory, threads, existing, finished)
+        todo = tuple(pair for pair in slide_pairs(slides) if pair.codes not in done)
+    return Evaluation(store, dataset, run, todo, folder, in_memory, threads, existing, finished)
 
 
 def default_memory() -> int:

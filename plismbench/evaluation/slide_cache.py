@@ -1,6 +1,7 @@
 """The slides of a store, searched: each is read when it is needed, and few are held."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -43,13 +44,14 @@ def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: i
     return min(n_slides, fit)
 
 
+@dataclass
 class SlideCache:
     """The slides of a store as they are needed, searched; a bounded number is held.
 
     Args:
         store: the vectors.
         dataset: whose tiles they are.
-        names: the slides that will be asked for.
+        names: the slides that will be asked for, sorted.
         rows: the tiles that are used.
         limit: neighbours of each tile within its slide.
         engine: what searches.
@@ -57,43 +59,39 @@ class SlideCache:
         capacity: slides held at once, at least 2.
     """
 
-    def __init__(
-        self,
-        store: EmbeddingStore,
-        dataset: RegisteredDataset,
-        names: Sequence[Slide],
-        rows: Int64,
-        limit: int,
-        engine: Engine[Any],
-        readers: ThreadMap,
-        capacity: int,
-    ) -> None:
-        self._store, self._dataset, self._names, self._rows = store, dataset, sorted(names), rows
-        self._limit, self._engine, self._readers, self._capacity = limit, engine, readers, capacity
-        self._finding_axes = Lock()
-        self._loaded: dict[Slide, SearchedSlide] = {}
-        self._own: dict[Slide, WithinSlideNeighbors] = {}  # small, costly to recompute: kept when vectors are evicted
+    store: EmbeddingStore
+    dataset: RegisteredDataset
+    names: Sequence[Slide]
+    rows: Int64
+    limit: int
+    engine: Engine[Any]
+    readers: ThreadMap
+    capacity: int
+    _finding_axes: Lock = field(default_factory=Lock, init=False)
+    _loaded: dict[Slide, SearchedSlide] = field(default_factory=dict, init=False)
+    # Small, costly to recompute: kept when vectors are evicted.
+    _own: dict[Slide, WithinSlideNeighbors] = field(default_factory=dict, init=False)
 
     @cached_property
     def tissue(self) -> Tissue:
         """The core of every tile that is used."""
-        return tissue_of(self._dataset, self._xy).at(self._rows)
+        return tissue_of(self.dataset, self._xy).at(self.rows)
 
     @cached_property
     def _xy(self) -> npt.NDArray[np.int32]:
-        slide = self._names[0]
-        xy = self._store.read(slide).xy
-        if len(xy) != self._dataset.tiles_per_slide:
+        slide = self.names[0]
+        xy = self.store.read(slide).xy
+        if len(xy) != self.dataset.tiles_per_slide:
             raise InvalidInput(
-                f"{slide} has {len(xy):,} tiles; a slide of '{self._dataset.name}' has"
-                f" {self._dataset.tiles_per_slide:,}.",
+                f"{slide} has {len(xy):,} tiles; a slide of '{self.dataset.name}' has"
+                f" {self.dataset.tiles_per_slide:,}.",
                 hint=f"Extract it again with --slides {slide} --existing replace.",
             )
         return xy
 
     @cached_property
     def _axes(self) -> PrincipalAxes:
-        some = self._names[:: max(1, len(self._names) // _AXES_FROM)][:_AXES_FROM]
+        some = self.names[:: max(1, len(self.names) // _AXES_FROM)][:_AXES_FROM]
         return principal_axes(map(self._read, some))
 
     def _common_axes(self) -> PrincipalAxes:
@@ -111,23 +109,23 @@ class SlideCache:
         """
         needed = {slide for pair in pairs for slide in (pair.a, pair.b)}
         absent = sorted(needed - self._loaded.keys())
-        keep, n_over = set(wanted), max(0, len(self._loaded) + len(absent) - self._capacity)
+        keep, n_over = set(wanted), max(0, len(self._loaded) + len(absent) - self.capacity)
         for slide in sorted(self._loaded, key=lambda slide: slide in keep)[:n_over]:
             del self._loaded[slide]
-        for slide, searched in zip(absent, self._readers.map(self._search, absent), strict=True):
+        for slide, searched in zip(absent, self.readers.map(self._search, absent), strict=True):
             self._own[slide], self._loaded[slide] = searched.own, searched
         return [(pair, self._loaded[pair.a], self._loaded[pair.b]) for pair in pairs]
 
     def _search(self, slide: Slide) -> SearchedSlide:
-        return searched_slide(self._read(slide), self._common_axes, self._limit, self._engine, self._own.get(slide))
+        return searched_slide(self._read(slide), self._common_axes, self.limit, self.engine, self._own.get(slide))
 
     def _read(self, slide: Slide) -> SlideVectors:
-        embeddings = self._store.read(slide)
+        embeddings = self.store.read(slide)
         if not np.array_equal(self._xy, embeddings.xy):
             raise InvalidInput(
-                f"{slide} and {self._names[0]} have other tiles ({len(embeddings.xy):,} and {len(self._xy):,}, or at"
+                f"{slide} and {self.names[0]} have other tiles ({len(embeddings.xy):,} and {len(self._xy):,}, or at"
                 " other places), so rows do not match.",
-                hint=f"Extract the wrong one again, with --slides {slide} or {self._names[0]} --existing replace.",
+                hint=f"Extract the wrong one again, with --slides {slide} or {self.names[0]} --existing replace.",
             )
-        every = len(self._rows) == len(embeddings.xy)
-        return SlideVectors(embeddings.vectors if every else embeddings.vectors[self._rows])
+        every = len(self.rows) == len(embeddings.xy)
+        return SlideVectors(embeddings.vectors if every else embeddings.vectors[self.rows])

@@ -13,7 +13,7 @@ from plismbench.reporting.report import report_sections
 from plismbench.results.result import Result
 from plismbench.storage import write_bytes
 
-_WIDTH, _SCALE = 900, 2
+_SIZE = {"format": "png", "width": 900, "scale": 2}
 
 
 def write_pictures(folder: Path, boards: Sequence[Leaderboard], results: Sequence[Result]) -> list[Path]:
@@ -58,13 +58,12 @@ def _drawn(figures: Sequence[dict[str, Any]]) -> list[bytes]:
 
     async def draw() -> list[bytes]:  # its server in a thread would wait forever for a browser that does not start
         async with kaleido.Kaleido(page_generator=page) as drawing:
-            return [await drawing.calc_fig(figure, opts=_size(figure)) for figure in figures]
+            return [
+                await drawing.calc_fig(figure, opts=_SIZE | {"height": figure["layout"]["height"]})
+                for figure in figures
+            ]
 
     try:
         return asyncio.run(draw())
     except (ChromeNotFoundError, BrowserFailedError, BrowserDepsError) as error:
         raise MissingPackage("--png needs Chrome or Chromium, and none starts.", hint=hint) from error
-
-
-def _size(figure: dict[str, Any]) -> dict[str, Any]:
-    return {"format": "png", "width": _WIDTH, "height": figure["layout"]["height"], "scale": _SCALE}

@@ -21,13 +21,10 @@ class Misfit:
     Args:
         slide: as it is called.
         staining: that it fits.
-        own, other: mean accuracy with the slides of its own staining, and of that one, on the other scanners.
     """
 
     slide: Slide
     staining: str
-    own: float
-    other: float
 
 
 def misfits(pairs: pl.DataFrame, k: int, n_tiles: int) -> tuple[Misfit, ...]:
@@ -73,10 +70,8 @@ def misfits(pairs: pl.DataFrame, k: int, n_tiles: int) -> tuple[Misfit, ...]:
         .sort(*_SLIDE, "other", "staining_b", descending=[False, False, True, False])
         .unique(_SLIDE, keep="first", maintain_order=True)
     )
-    return tuple(
-        Misfit(Slide(row["staining"], row["scanner"]), row["staining_b"], row["own"], row["other"])
-        for row in fits.iter_rows(named=True)
-    )
+    found = fits.select(*_SLIDE, "staining_b").iter_rows()
+    return tuple(Misfit(Slide(staining, scanner), other) for staining, scanner, other in found)
 
 
 def _clearly_above(high: str, low: str, n_tiles: int) -> pl.Expr:
