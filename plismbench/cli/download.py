@@ -14,8 +14,8 @@ from plismbench.workspace import Workspace
 
 if TYPE_CHECKING:
     from plismbench.tiles.plism.download import Download
-    from plismbench.tiles.plism.local import DownloadedTiles
     from plismbench.tiles.plism.verification import Problem
+    from plismbench.tiles.source import KeptTiles
 
 EXAMPLES = "plismbench download --slides GMH_S60,HR_P\n\nplismbench download --verify"
 
@@ -79,7 +79,7 @@ def download(
 
 
 def _problems(
-    plan: "Download", source: "DownloadedTiles", slides: tuple[Slide, ...], *, every_byte: bool
+    plan: "Download", source: "KeptTiles", slides: tuple[Slide, ...], *, every_byte: bool
 ) -> "list[Problem]":
     from plismbench.tiles.plism.verification import check_files, check_slides
 

@@ -7,13 +7,16 @@ groups. How the tiles of one slide are ordered does not matter.
 
 import contextlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice, pairwise
+from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, first_line_of
@@ -21,7 +24,7 @@ from plismbench.machine import n_cpus
 from plismbench.tiles.decoding import decode_png
 from plismbench.tiles.files import ReadableFiles
 from plismbench.tiles.ids import require_count, require_tiles, slide_name, tile_xy
-from plismbench.tiles.source import TileBatch
+from plismbench.tiles.source import KeptSlide
 from plismbench.tiles.thread_pool import in_order, threads
 
 if TYPE_CHECKING:
@@ -32,94 +35,63 @@ READERS = 8
 """Row groups in flight at a time: 11 MB each on PLISM."""
 
 
-class TilePlace(NamedTuple):
+class ShardPlace(NamedTuple):
     """Where a tile lies. Sorts by x, then by y."""
 
     x: int
     y: int
-    tile_id: str
-    slide: Slide
+    name: str
     shard: str
     group: int
     row: int  # within the row group
 
-    @property
-    def name(self) -> str:
-        """How an error calls it."""
-        where = _where(self.shard, self.group, self.row)
-        return f"tile {self.tile_id} of slide {self.slide}, {where}"
-
 
 @dataclass(frozen=True)
-class Shards:
-    """Parquet files, sorted, and the file system that has them."""
+class Shards(KeptSlide[ShardPlace]):
+    """The tiles of one slide in parquet files.
+
+    Args:
+        slide: among those that the files have.
+        files: the file system that has them.
+        paths: all of them, sorted.
+    """
 
     files: ReadableFiles
     paths: tuple[str, ...]
 
-    def batches(self, dataset: RegisteredDataset, slide: Slide, size: int) -> Iterator[TileBatch]:
-        """All tiles of a slide, by x, then by y: see `TileSource`.
-
-        Memory holds some row groups of PNG files and two batches of pixels.
-
-        Raises:
-            CorruptFile: if a shard, an id or an image is not what it should be.
-        """
-        with threads(READERS) as readers, threads(n_cpus()) as decoders:
-            places = self.places(slide, dataset.tiles_per_slide, readers)
-            require_tiles(dataset, slide, (place.tile_id for place in places), _file_name(places[0].shard))
-            tiles = in_order(
-                decoders,
-                lambda item: decode_png(item[1], item[0].name),
-                self.encoded(places, readers),
-                ahead=size,
-            )
-            for start in range(0, len(places), size):
-                some = places[start : start + size]
-                yield TileBatch.at(slide, some, islice(tiles, len(some)))
-
-    def pick(self, dataset: RegisteredDataset, slide: Slide, rows: Sequence[int]) -> TileBatch:
-        """Some tiles of a slide: see `TilesAtHand`.
-
-        Raises:
-            CorruptFile: if a shard, an id or an image is not what it should be.
-        """
-        with threads(READERS) as readers:
-            every = self.places(slide, dataset.tiles_per_slide, readers)
-            places = [every[row] for row in rows]
-            pixels = (decode_png(encoded, place.name) for place, encoded in self.encoded(places, readers))
-            return TileBatch.at(slide, places, pixels)
-
-    def holders(self, slides: Iterable[Slide], readers: Executor) -> dict[str, list[Slide]]:
-        """The slides that each shard may have, by the footers of all shards; unlike `places`, no row is read."""
-        indices = dict(zip(self.paths, readers.map(self._index, self.paths), strict=True))
-        slides = list(slides)
-        return {path: [slide for slide in slides if index.groups_over(slide)] for path, index in indices.items()}
-
-    def places(self, slide: Slide, n_tiles: int | None, readers: Executor) -> list[TilePlace]:
-        """Every tile of a slide, by x, then by y.
+    def places(self, dataset: RegisteredDataset | None) -> list[ShardPlace]:
+        """See `KeptSlide`.
 
         Costs a footer for each step of a bisection over the shards (kept for the next slide), and
         the two columns of ids of the slide's own row groups.
-
-        Raises:
-            CorruptFile: if two tiles are one, there are not ``n_tiles`` (None: any number), or an id or a file is bad.
         """
-        places = self._read_places(slide, self.paths if n_tiles is None else self._bisect(slide), readers)
-        if n_tiles is not None and len(places) != n_tiles:
-            # Perhaps these shards are in some other order: look at all of them before saying so.
-            list(readers.map(self._index, self.paths))
-            places = self._read_places(slide, self.paths, readers)
+        with threads(READERS) as readers:
+            places = self._read_places(self._bisect() if dataset else self.paths, readers)
+            if dataset and len(places) != dataset.tiles_per_slide:
+                # Perhaps these shards are in some other order: look at all of them before saying so.
+                list(readers.map(self._index, self.paths))
+                places = self._read_places(self.paths, readers)
         places.sort()
         for before, after in pairwise(places):
             if before[:2] == after[:2]:
-                raise CorruptFile(f"The same tile twice: {before.name}; {after.name}.")
-        if n_tiles is not None:
+                raise CorruptFile(f"The same tile twice: {self._called(before)}; {self._called(after)}.")
+        if dataset:
             where = sorted({_file_name(place.shard) for place in places}) or [_file_name(path) for path in self.paths]
-            require_count(slide, len(places), n_tiles, f"{where[0]} to {where[-1]}")
+            require_count(self.slide, len(places), dataset.tiles_per_slide, f"{where[0]} to {where[-1]}")
+            require_tiles(dataset, self.slide, (place.name for place in places), where[0])
         return places
 
-    def encoded(self, places: Iterable[TilePlace], readers: Executor) -> Iterator[tuple[TilePlace, bytes]]:
+    def pixels(self, places: list[ShardPlace], ahead: int) -> Generator[npt.NDArray[np.uint8], None, None]:
+        """See `KeptSlide`; memory holds some row groups of PNG files, and what is decoded ahead."""
+        with threads(READERS) as readers, threads(n_cpus()) as decoders:
+            yield from in_order(
+                decoders,
+                lambda item: decode_png(item[1], self._called(item[0])),
+                self.encoded(places, readers),
+                ahead,
+            )
+
+    def encoded(self, places: Sequence[ShardPlace], readers: Executor) -> Iterator[tuple[ShardPlace, bytes]]:
         """The PNG file of each place, in the order of the places.
 
         A row group is fetched once, somewhat before its first tile comes up, and a tile is dropped
@@ -128,7 +100,6 @@ class Shards:
         hold most of a slide (1.6 GB).
         """
         wanted: dict[tuple[str, int], list[int]] = {}  # in the order of first need
-        places = list(places)
         for place in places:
             wanted.setdefault((place.shard, place.group), []).append(place.row)
         fetched = in_order(readers, lambda key: (key, self._read_pngs(*key)), wanted, ahead=READERS - 1)
@@ -139,35 +110,38 @@ class Shards:
                 held[key] = {row: pngs[row] for row in wanted[key]}
             encoded = held[place.shard, place.group].pop(place.row)
             if encoded is None:
-                raise CorruptFile(f"No image: {place.name}.")
+                raise CorruptFile(f"No image: {self._called(place)}.")
             yield place, encoded
 
-    def _bisect(self, slide: Slide) -> tuple[str, ...]:
+    def _bisect(self) -> tuple[str, ...]:
         """The shards that may have the slide, if rows are sorted by slide id."""
-        prefix = _prefix(slide)
+        prefix = _prefix(self.slide)
         start = bisect_left(self.paths, prefix, key=lambda path: self._index(path).last[: len(prefix)])
         stop = start
         while stop < len(self.paths) and self._index(self.paths[stop]).first[: len(prefix)] <= prefix:
             stop += 1
         return self.paths[start:stop]
 
-    def _read_places(self, slide: Slide, paths: Iterable[str], readers: Executor) -> list[TilePlace]:
-        groups = [(path, group) for path in paths for group in self._index(path).groups_over(slide)]
+    def _read_places(self, paths: Sequence[str], readers: Executor) -> list[ShardPlace]:
+        groups = [(path, group) for path in paths for group in self._index(path).groups_over(self.slide)]
         read = in_order(readers, lambda key: self._read_ids(*key), groups, ahead=READERS - 1)
-        places: list[TilePlace] = []
+        places: list[ShardPlace] = []
         for (path, group), rows in zip(groups, read, strict=True):
             for row, (slide_id, tile_id) in enumerate(rows):
                 name = slide_name(slide_id)
                 if name is None:
                     raise CorruptFile(f"Not the id of a slide: {slide_id!r}, {_where(path, group, row)}.")
-                if name == str(slide):
+                if name == str(self.slide):
                     xy = tile_xy(tile_id)
                     if xy is None:
-                        raise CorruptFile(
-                            f"Not the id of a tile: {tile_id!r} of slide {slide}, {_where(path, group, row)}."
-                        )
-                    places.append(TilePlace(*xy, tile_id, slide, path, group, row))
+                        where = _where(path, group, row)
+                        raise CorruptFile(f"Not the id of a tile: {tile_id!r} of slide {self.slide}, {where}.")
+                    places.append(ShardPlace(*xy, tile_id, path, group, row))
         return places
+
+    def _called(self, place: ShardPlace) -> str:
+        """How an error calls a tile."""
+        return f"tile {place.name} of slide {self.slide}, {_where(place.shard, place.group, place.row)}"
 
     def _index(self, path: str) -> "_Index":
         return _read_index(self.files, path)
@@ -179,6 +153,14 @@ class Shards:
     def _read_pngs(self, path: str, group: int) -> list[bytes | None]:
         table = _read_columns(self.files, path, group, ["png"], self._index(path).footer)
         return [cell and cell["bytes"] for cell in table["png"].to_pylist()]
+
+
+def holders(
+    files: ReadableFiles, paths: Sequence[str], slides: Sequence[Slide], readers: Executor
+) -> dict[str, list[Slide]]:
+    """The slides that each shard may have, by the footers of all shards; unlike `Shards.places`, no row is read."""
+    indices = zip(paths, readers.map(partial(_read_index, files), paths), strict=True)
+    return {path: [slide for slide in slides if index.groups_over(slide)] for path, index in indices}
 
 
 @dataclass(frozen=True)

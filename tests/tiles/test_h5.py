@@ -37,16 +37,16 @@ def test_a_batch_has_the_size_asked_for(published: Path, size: int, expected: li
 
 
 def test_the_keys_of_the_file_are_in_another_order(published: Path) -> None:
-    file = source(published).file(SLIDE)
+    file = source(published).of(SLIDE)
     with h5py.File(file.path) as content:
         as_text = list(content)
-    by_place = [key.tile_id for key in file.places(SMALL)]
+    by_place = [place.name for place in file.places(SMALL)]
     assert sorted(as_text) == sorted(by_place)
     assert (as_text[0], by_place[0]) == ("tile_16_100_10", "tile_16_8_7")
 
 
 def test_the_tiles_that_the_data_set_declares_are_required(published: Path) -> None:
-    ids = [key.tile_id for key in source(published).file(SLIDE).places(SMALL)]
+    ids = [place.name for place in source(published).of(SLIDE).places(SMALL)]
     folder = published / "datasets" / H5_REPO
     assert len(list(H5Tiles(replace(SMALL, tiles_sha256=ids_sha256(ids)), folder).batches(SLIDE, 25))) == 1
     with pytest.raises(CorruptFile, match=r"Slide GIVH_S60 in GIVH_S60_to_GMH_S60\.tif\.h5 has other tiles"):

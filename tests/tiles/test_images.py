@@ -23,7 +23,7 @@ def folder(tiles: dict[Slide, TileBatch], tmp_path: Path) -> Path:
 
 
 def read(folder: Path) -> list[TileBatch]:
-    return list(ImageFolder(folder, SLIDE).batches(SMALL, 10))
+    return list(ImageFolder(SLIDE, folder).batches(SMALL, 10))
 
 
 def test_images_are_tiles_by_x_then_y(folder: Path, tiles: dict[Slide, TileBatch]) -> None:
@@ -63,7 +63,7 @@ def test_a_folder_of_another_format_says_which_count(tiles: dict[Slide, TileBatc
     message = r"^No images of slide GIVH_S60 in .*\. They end in \.png, \.jpg, \.jpeg, \.tif, \.tiff\.$"
     for expected in (SMALL, None):  # None: slides are compared before their tiles are counted
         with pytest.raises(CorruptFile, match=message):
-            ImageFolder(tmp_path, SLIDE).places(expected)
+            ImageFolder(SLIDE, tmp_path).places(expected)
 
 
 def test_what_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,14 +37,14 @@ class CountingFiles(DiskFiles):
         return self is other
 
 
-def shards_in(folder: Path) -> Shards:
-    return Shards(CountingFiles(), tuple(str(path) for path in sorted(folder.rglob("*.parquet"))))
+def shards_in(folder: Path, slide: Slide = SLIDE) -> Shards:
+    return Shards(slide, CountingFiles(), tuple(str(path) for path in sorted(folder.rglob("*.parquet"))))
 
 
-def read(shards: Shards, slide: Slide = SLIDE, n_tiles: int = 25) -> Tiles:
+def read(shards: Shards) -> Tiles:
     with threads(READERS) as readers:
-        places = shards.places(slide, n_tiles, readers)
-        return [(place.x, place.y, encoded) for place, encoded in shards.encoded(places, readers)]
+        encoded = shards.encoded(shards.places(SMALL), readers)
+        return [(place.x, place.y, png) for place, png in encoded]
 
 
 def expected(rows: Rows, slide: Slide = SLIDE) -> Tiles:
@@ -58,7 +58,7 @@ def expected(rows: Rows, slide: Slide = SLIDE) -> Tiles:
 
 @pytest.mark.parametrize("slide", SMALL.slides, ids=str)
 def test_every_slide_is_found_whole_by_x_then_y(published: Path, rows: Rows, slide: Slide) -> None:
-    assert read(shards_in(published), slide) == expected(rows, slide)
+    assert read(shards_in(published, slide)) == expected(rows, slide)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,7 @@ def test_an_empty_shard_does_not_matter(published: Path, rows: Rows, tmp_path: P
 def test_a_slide_is_found_by_bisection(rows: Rows, tmp_path: Path) -> None:
     write_shards(tmp_path, rows, n_shards=75, rows_per_group=2)  # 2 rows each, so 13 hold the slide
     shards = shards_in(tmp_path)
-    with threads(READERS) as readers:
-        shards.places(SLIDE, 25, readers)
+    shards.places(SMALL)
     assert len(set(shards.files.opened)) <= 13 + 1 + 7  # the shard behind it, and log2(75)
 
 
@@ -105,7 +104,7 @@ def test_row_groups_are_fetched_only_a_little_ahead(rows: Rows, tmp_path: Path) 
     write_shards(tmp_path, rows, rows_per_group=1)
     shards = shards_in(tmp_path)
     with threads(READERS) as readers:
-        places = shards.places(SLIDE, 25, readers)
+        places = shards.places(SMALL)
         shards.files.opened.clear()
         encoded = shards.encoded(places, readers)
         for done in range(1, 6):

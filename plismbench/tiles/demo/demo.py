@@ -43,12 +43,8 @@ class DemoTiles:
         Raises:
             UnknownName: if the simulation has no such staining or scanner.
         """
-        _, places = _section()
-        picture = _picture(slide)
-        for start in range(0, len(places), size):
-            xy = places[start : start + size]
-            pixels = np.stack([_window(picture, x, y) for x, y in xy])
-            yield TileBatch(slide, xy, pixels)
+        for start in range(0, DEMO.tiles_per_slide, size):
+            yield self.pick(slide, range(start, min(start + size, DEMO.tiles_per_slide)))
 
     def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
         """Some tiles of a slide: see `TilesAtHand`.

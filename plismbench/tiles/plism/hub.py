@@ -140,9 +140,10 @@ class Published:
         """What the file system calls a file."""
         return f"datasets/{self.repo}@{self.commit}/{path}"
 
-    def shards(self) -> Shards:
-        """The files as shards."""
-        return Shards(self.files, tuple(self.address(file.path) for file in self.listed))
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What the file system calls each of them."""
+        return tuple(self.address(file.path) for file in self.listed)
 
 
 def current_commit(repo: str, revision: str) -> str:
@@ -260,4 +261,4 @@ class HubTiles:
         """
         with hub_errors(self.repo, self.commit, kind="dataset"):
             published = list_published(self.repo, self.commit, Layout.TILES.pattern)
-            yield from published.shards().batches(self.dataset, slide, size)
+            yield from Shards(slide, published.files, published.addresses).batches(self.dataset, size)

@@ -12,7 +12,7 @@ from plismbench.storage import write_text
 from plismbench.tiles.ids import slide_name
 from plismbench.tiles.plism.hub import PublishedFile, current_commit, list_published
 from plismbench.tiles.plism.layout import Layout
-from plismbench.tiles.shards import READERS
+from plismbench.tiles.shards import READERS, holders
 from plismbench.tiles.thread_pool import threads
 from plismbench.workspace import Workspace
 
@@ -83,8 +83,8 @@ def make_index(dataset: RegisteredDataset, layout: Layout, commit: str) -> Index
     with hub_errors(layout.repo, commit, kind="dataset"), threads(READERS) as readers:
         published = list_published(layout.repo, commit, layout.pattern)
         if layout is Layout.TILES:
-            holders = published.shards().holders(dataset.slides, readers)
-            slides = [tuple(map(str, holders[published.address(file.path)])) for file in published.listed]
+            held = holders(published.files, published.addresses, dataset.slides, readers)
+            slides = [tuple(map(str, held[address])) for address in published.addresses]
         else:
             names = [slide_name(PurePosixPath(file.path).name.removesuffix(".h5")) for file in published.listed]
             slides = [() if name is None else (name,) for name in names]

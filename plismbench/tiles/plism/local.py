@@ -1,72 +1,39 @@
 """Downloaded shards, and whether what was downloaded is enough."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.errors import Unavailable
 from plismbench.tiles.files import DiskFiles
 from plismbench.tiles.h5 import H5Tiles
-from plismbench.tiles.ids import require_tiles
 from plismbench.tiles.plism.index import read_index
 from plismbench.tiles.plism.layout import Layout
-from plismbench.tiles.shards import READERS, Shards
-from plismbench.tiles.source import TileBatch
-from plismbench.tiles.thread_pool import threads
+from plismbench.tiles.shards import Shards
+from plismbench.tiles.source import KeptTiles
 from plismbench.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class LocalShards:
+class LocalShards(KeptTiles):
     """Tiles of the published parquet shards, or some of them, in one folder."""
 
-    dataset: RegisteredDataset
     folder: Path
 
-    def batches(self, slide: Slide, size: int) -> Iterator[TileBatch]:
-        """All tiles of a slide, by x, then by y: see `TileSource`.
+    def of(self, slide: Slide) -> Shards:
+        """The tiles of a slide.
 
         Raises:
             Unavailable: if there are no shards.
-            CorruptFile: if a shard is not what it should be, or one is missing.
         """
-        return self._shards().batches(self.dataset, slide, size)
-
-    def pick(self, slide: Slide, rows: Sequence[int]) -> TileBatch:
-        """Some tiles of a slide: see `TilesAtHand`. Only their row groups are read.
-
-        Raises:
-            Unavailable: if there are no shards.
-            CorruptFile: if a shard is not what it should be, or one is missing.
-        """
-        return self._shards().pick(self.dataset, slide, rows)
-
-    def tile_ids(self, slide: Slide) -> list[str]:
-        """The ids of a slide's tiles, by x, then by y.
-
-        Raises:
-            Unavailable: if there are no shards.
-            CorruptFile: if the slide has other tiles than the data set, or a shard cannot be read.
-        """
-        with threads(READERS) as readers:
-            places = self._shards().places(slide, self.dataset.tiles_per_slide, readers)
-        tile_ids = [place.tile_id for place in places]
-        require_tiles(self.dataset, slide, tile_ids, str(self.folder))
-        return tile_ids
-
-    def _shards(self) -> Shards:
         paths = sorted(str(path) for path in self.folder.glob(Layout.TILES.pattern))
         if not paths:
             raise Unavailable(f"There are no shards in {self.folder}.")
-        return Shards(DiskFiles(), tuple(paths))
+        return Shards(slide, DiskFiles(), tuple(paths))
 
 
-DownloadedTiles: TypeAlias = LocalShards | H5Tiles
-
-
-def downloaded(dataset: RegisteredDataset, layout: Layout, workspace: Workspace) -> DownloadedTiles:
+def downloaded(dataset: RegisteredDataset, layout: Layout, workspace: Workspace) -> KeptTiles:
     """The tiles of a layout as they are on the disk, whether or not they are all there."""
     folder = workspace.tiles(layout, dataset.revision)
     return LocalShards(dataset, folder) if layout is Layout.TILES else H5Tiles(dataset, folder)

@@ -9,7 +9,8 @@ from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile, Unavailable
 from plismbench.tiles.plism.download import sha256_of
 from plismbench.tiles.plism.hub import PublishedFile
-from plismbench.tiles.plism.local import DownloadedTiles, damage_mark
+from plismbench.tiles.plism.local import damage_mark
+from plismbench.tiles.source import KeptTiles
 
 
 class Problem(NamedTuple):
@@ -47,14 +48,12 @@ def check_files(folder: Path, files: Iterable[PublishedFile], on_bytes: Callable
                 damage_mark(path).unlink(missing_ok=True)
 
 
-def check_slides(
-    source: DownloadedTiles, slides: Iterable[Slide], on_slides: Callable[[int], None]
-) -> Iterator[Problem]:
+def check_slides(source: KeptTiles, slides: Iterable[Slide], on_slides: Callable[[int], None]) -> Iterator[Problem]:
     """Reads the ids of all tiles: as many as there should be, none twice, the same on every slide."""
     first: tuple[Slide, list[str]] | None = None
     for slide in slides:
         try:
-            tile_ids = source.tile_ids(slide)
+            tile_ids = [place.name for place in source.of(slide).places(source.dataset)]
         except (CorruptFile, Unavailable) as error:
             yield Problem(str(slide), error.message)
         else:

@@ -43,7 +43,7 @@ def test_downloaded_streamed_and_published_tiles_are_the_same(
 def test_tiles_that_were_not_declared_are_refused(fetch: Fetch, workspace: Workspace, layout: Layout) -> None:
     fetch(layout, SLIDE)
     tiles = downloaded(replace(SMALL, tiles_sha256="0" * 64), layout, workspace)
-    for read in (lambda: next(tiles.batches(SLIDE, 10)), lambda: tiles.tile_ids(SLIDE)):
+    for read in (lambda: next(tiles.batches(SLIDE, 10)), lambda: tiles.of(SLIDE).places(tiles.dataset)):
         with pytest.raises(CorruptFile, match=r"GIVH_S60 in .* has other tiles than Small PLISM: .* expected 0000"):
             read()
 
@@ -67,4 +67,4 @@ def test_no_shards_and_a_missing_shard_are_named(fetch: Fetch, workspace: Worksp
     fetch(Layout.TILES)
     (source.folder / "data/train-00001-of-00005.parquet").unlink()
     with pytest.raises(CorruptFile, match=r"Slide GIVH_S60 has \d+ tiles in train-00000-.*; expected 25"):
-        source.tile_ids(SLIDE)
+        list(source.batches(SLIDE, 10))
