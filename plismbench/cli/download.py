@@ -78,9 +78,7 @@ def download(
     show(str(plan.folder))
 
 
-def _problems(
-    plan: "Download", source: "KeptTiles", slides: tuple[Slide, ...], *, every_byte: bool
-) -> "list[Problem]":
+def _problems(plan: "Download", source: "KeptTiles", slides: tuple[Slide, ...], *, every_byte: bool) -> "list[Problem]":
     from plismbench.tiles.plism.verification import check_files, check_slides
 
     found: list[Problem] = []

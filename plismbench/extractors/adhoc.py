@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, UnknownName, words_of
-from plismbench.extractors.checkpoints.file_kinds import existing_file, readable
+from plismbench.extractors.checkpoints.file_kinds import existing_file, file_sha256, readable
 from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
@@ -58,7 +58,7 @@ def timm_spec(text: str) -> ExtractorSpec:
         file = existing_file(path)
         spec = dataclasses.replace(
             spec, name=f"timm:{name}@{_stem(file)}", title=f"{name}, {file.name}", weights=f"{FILE}{file.resolve()}",
-            revision=_sha256(file), options={"architecture": name, "num_classes": 0, "layout": "dino"},
+            revision=file_sha256(file), options={"architecture": name, "num_classes": 0, "layout": "dino"},
             organisation="", license="", source="",
         )  # fmt: skip
     return _measured(spec, name)
@@ -184,7 +184,7 @@ def python_spec(path: Path, attribute: str) -> ExtractorSpec:
 
 def _coded(spec: ExtractorSpec, file: Path, function: str) -> ExtractorSpec:
     """The same with a loader of a Python file, and that file's hash."""
-    options = {**spec.options, CODE: _sha256(file)}
+    options = {**spec.options, CODE: file_sha256(file)}
     return dataclasses.replace(spec, loader=f"{file.resolve()}:{function}", options=options)
 
 
@@ -271,7 +271,7 @@ def _own_weights(table: dict[str, Any], file: Path) -> dict[str, Any]:
     if not str(table.get("weights", "")).startswith(FILE):
         return table
     weights = existing_file(_beside(file, table["weights"]), f"{file}: ")
-    digest = _sha256(weights)
+    digest = file_sha256(weights)
     if table.get("revision", digest) != digest:
         raise CorruptFile(f"{weights} has SHA-256 {digest}; {file} pins {table['revision']}.")
     return table | {"revision": digest, "weights": f"{FILE}{weights}"}
@@ -290,9 +290,3 @@ def _stem(file: Path) -> str:
             hint="Rename the file.",
         )
     return file.stem
-
-
-def _sha256(file: Path) -> str:
-    from plismbench.extractors.checkpoints.weights import file_sha256
-
-    return file_sha256(file)

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from plismbench.errors import InvalidInput, Unavailable, UnknownName
+from plismbench.extractors.checkpoints.file_kinds import file_sha256
 from plismbench.extractors.checkpoints.locations import ADDRESS, COMMIT, HUB, REMOTE_MODEL, TIMM, TIMM_MODEL, base_of
-from plismbench.extractors.checkpoints.weights import file_of_address, file_sha256, hub_place, own_file
+from plismbench.extractors.checkpoints.weights import file_of_address, hub_place, own_file
 from plismbench.extractors.options import check_options
 from plismbench.extractors.spec import FILE, ExtractorSpec
 from plismbench.extractors.trial import tried_tower

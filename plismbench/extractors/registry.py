@@ -5,7 +5,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from plismbench.extractors.spec import ExtractorSpec, Pooling
 GROUP = "plismbench.extractors"
 """Entry points of this group give a spec, a sequence of specs, or a function that returns either."""
 
-_VARIANT = re.compile(r"(?P<base>.+?)(?:@(?P<size>\d+))?(?:\+(?P<pooling>cls\+mean|cls|mean))?")
+_VARIANT = re.compile(r"(.+?)(?:@(\d+))?(?:\+(cls\+mean|cls|mean))?")
 
 _CHECKPOINTS = {".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar"}  # timm's are .pth.tar
 _BUILT_IN = "plismbench"
@@ -47,19 +47,11 @@ def registered() -> tuple[Registration, ...]:
         entries += _from_plugin(point)
     owners = defaultdict(list)
     for entry in entries:
-        if entry.spec is not None:
+        if entry.spec is not None:  # a broken one takes no other's name
             owners[entry.name].append(entry.owner)
-    return tuple(
-        sorted(
-            (
-                entry
-                if entry.spec is None or len(owners[entry.name]) == 1
-                else Registration(entry.name, entry.owner, entry.spec, _claimed(owners[entry.name]))
-                for entry in entries
-            ),
-            key=lambda entry: (entry.name, entry.owner),
-        )
-    )
+    twice = {name: _claimed(several) for name, several in owners.items() if len(several) > 1}
+    entries = [replace(entry, problem=entry.problem or twice.get(entry.name)) for entry in entries]
+    return tuple(sorted(entries, key=lambda entry: (entry.name, entry.owner)))
 
 
 def names() -> tuple[str, ...]:
@@ -87,20 +79,14 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
         raise InvalidInput(
             f"'{name}' names no function.", hint=f"Write {name}:load, whatever its loader or spec is called."
         )
-    kind, _, rest = name.partition(":")
-    path, _, attribute = name.rpartition(":")
-    if kind in ("timm", "hf-hub") or name.endswith(".toml") or path.endswith(".py"):
-        from plismbench.extractors import adhoc
-
-        if kind == "timm":
-            described = adhoc.timm_spec(rest)
-        elif kind == "hf-hub":
-            described = adhoc.hub_spec(rest)
-        elif name.endswith(".toml"):
-            described = adhoc.toml_spec(Path(name))
-        else:
-            described = adhoc.python_spec(Path(path), attribute)
-        _refuse_taken(described.name, name)
+    described = _ad_hoc(name)
+    if described is not None:
+        taken = set(names())
+        if described.name in taken or _variant(described.name)[0] in taken:
+            raise DuplicateName(
+                f"{name} calls its model '{described.name}', which is the name of a registered model.",
+                hint="Give it another `name` in the file.",
+            )
         return described.variant(pooling=pooling)
     if Path(name).suffix in _CHECKPOINTS:
         raise InvalidInput(
@@ -108,27 +94,38 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
             hint=f"Write timm:ARCHITECTURE@{name}, or describe it in a .toml file.",
         )
     entries = registered()
-    match = _VARIANT.fullmatch(name)
-    if not {name, match["base"] if match else name} & {entry.name for entry in entries}:
+    known = {entry.name for entry in entries}
+    base, size, its_pooling = (name, None, None) if name in known else _variant(name)
+    if base not in known:
         file = readable(name)
         refuse_other_kind(file, f"'{name}'")
         if "/" in name and file.is_dir():
             raise InvalidInput(f"'{name}' is a folder.", hint=folder_hint(file))
-    if match and not any(entry.name == name for entry in entries):
-        base = _registered(entries, match["base"], name)
-        if pooling is None and match["pooling"]:
-            pooling = Pooling(match["pooling"])
-        return base.variant(pooling=pooling, image_size=int(match["size"]) if match["size"] else None)
-    return _registered(entries, name, name).variant(pooling=pooling)
+    return _registered(entries, base, name).variant(pooling=pooling or its_pooling, image_size=size)
 
 
-def _refuse_taken(name: str, asked: str) -> None:
+def _ad_hoc(name: str) -> ExtractorSpec | None:
+    """The spec that a name describes; None for one that is to be looked up."""
+    kind, _, rest = name.partition(":")
+    path, _, attribute = name.rpartition(":")
+    if kind not in ("timm", "hf-hub") and not name.endswith(".toml") and not path.endswith(".py"):
+        return None
+    from plismbench.extractors import adhoc
+
+    if kind == "timm":
+        return adhoc.timm_spec(rest)
+    if kind == "hf-hub":
+        return adhoc.hub_spec(rest)
+    return adhoc.toml_spec(Path(name)) if name.endswith(".toml") else adhoc.python_spec(Path(path), attribute)
+
+
+def _variant(name: str) -> tuple[str, int | None, Pooling | None]:
+    """``("conch", 448, None)`` of ``conch@448``: what is in front of another size and pooling, and these."""
     match = _VARIANT.fullmatch(name)
-    if {name, match["base"] if match else name} & set(names()):
-        raise DuplicateName(
-            f"{asked} calls its model '{name}', which is the name of a registered model.",
-            hint="Give it another `name` in the file.",
-        )
+    if match is None:
+        return name, None, None
+    base, size, pooling = match.groups()
+    return base, int(size) if size else None, Pooling(pooling) if pooling else None
 
 
 def absolute_choice(asked: str) -> str:
@@ -214,24 +211,14 @@ def _claimed(owners: list[str]) -> str:
 def _from_plugin(point: EntryPoint) -> list[Registration]:
     owner = point.dist.name if point.dist else "an unknown distribution"
     try:
-        return [Registration(spec.name, owner, spec) for spec in _given_by(point)]
-    except BrokenPlugin as error:  # the others still work
-        return [Registration(point.name, owner, problem=error.message)]
-
-
-def _given_by(point: EntryPoint) -> list[ExtractorSpec]:
-    try:
         with redirect_stdout(sys.stderr):
             given = point.load()
             if callable(given):
                 given = given()
-        return [given] if isinstance(given, ExtractorSpec) else list(_specs(given))
-    except (Exception, SystemExit) as error:  # it is anyone's code
-        raise BrokenPlugin(words_of(error, kind=True)) from error
-
-
-def _specs(given: object) -> Iterable[ExtractorSpec]:
-    for spec in given if isinstance(given, Iterable) else [given]:
-        if not isinstance(spec, ExtractorSpec):
-            raise TypeError(f"an entry point gives ExtractorSpecs, not {type(spec).__name__}")
-        yield spec
+            specs = list(given) if isinstance(given, Iterable) else [given]
+        for spec in specs:
+            if not isinstance(spec, ExtractorSpec):
+                raise TypeError(f"an entry point gives ExtractorSpecs, not {type(spec).__name__}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is anyone's code, and the others still work
+        return [Registration(point.name, owner, problem=words_of(error, kind=True))]
+    return [Registration(spec.name, owner, spec) for spec in specs]

@@ -10,7 +10,7 @@ from loopback_hub import LoopbackHub
 
 from plismbench.errors import BrokenPlugin, CorruptFile, InvalidInput, MissingPackage, UnknownName
 from plismbench.extractors.adhoc import hub_spec, python_spec, timm_spec, toml_spec
-from plismbench.extractors.checkpoints.weights import file_sha256
+from plismbench.extractors.checkpoints.file_kinds import file_sha256
 from plismbench.extractors.inference.extractor import load_extractor
 from plismbench.extractors.loaders import load_module
 from plismbench.extractors.spec import Pooling

@@ -95,7 +95,7 @@ def test_a_file_and_an_address_are_hashed(tmp_path, hub):
     pin = at(f"file:{path}", "0" * 64)
     assert pinned(pin) is pin
     path.unlink()
-    with pytest.raises(InvalidInput, match="There is no checkpoint"):
+    with pytest.raises(InvalidInput, match="There is no file"):
         pinned(specs[0])
 
 

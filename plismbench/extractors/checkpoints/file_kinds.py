@@ -1,5 +1,6 @@
 """Files and folders that are named where a file of weights is due, and what to do instead."""
 
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -90,3 +91,9 @@ def existing_file(path: str | Path, where: str = "") -> Path:
     if not file.is_file():
         raise InvalidInput(f"{where}There is no file {path}.", hint="Correct the name, or make the file first.")
     return file
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

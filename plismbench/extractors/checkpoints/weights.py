@@ -1,6 +1,5 @@
 """Checkpoints, from the Hub, from an address or from a file, as tensors by name."""
 
-import hashlib
 import json
 import pickle
 import re
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
-from plismbench.extractors.checkpoints.file_kinds import folder_hint, readable, refuse_other_kind
+from plismbench.extractors.checkpoints.file_kinds import existing_file, file_sha256, refuse_other_kind
 from plismbench.extractors.checkpoints.locations import ADDRESS, HUB, SHARDS, USUAL, cached_address, hub_repo
 from plismbench.extractors.checkpoints.prefixes import table_of
 from plismbench.extractors.spec import FILE, ExtractorSpec
@@ -99,15 +98,7 @@ def own_file(spec: ExtractorSpec) -> Path:
     Raises:
         InvalidInput: if there is none, it is a folder, or cannot be read.
     """
-    path = readable(spec.weights.removeprefix(FILE), f"Weights of extractor '{spec.name}': ")
-    if path.is_dir():
-        raise InvalidInput(f"Checkpoint {path} of extractor '{spec.name}' is a folder.", hint=folder_hint(path))
-    if not path.exists():
-        raise InvalidInput(
-            f"There is no checkpoint {path}, which extractor '{spec.name}' names.",
-            hint="Correct its `weights`, or put the file there.",
-        )
-    return path
+    return existing_file(spec.weights.removeprefix(FILE), f"Weights of extractor '{spec.name}': ")
 
 
 def hub_json(spec: ExtractorSpec, name: str) -> dict[str, Any]:
@@ -214,12 +205,6 @@ def _check_answer(path: Path, spec: ExtractorSpec, hint: str) -> None:
         raise CorruptFile(
             f"{spec.weights} is not the file that '{spec.name}' pins, of SHA-256 {spec.revision}.", hint=hint
         )
-
-
-def file_sha256(path: Path) -> str:
-    """The hash of a file, in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_checkpoint(spec: ExtractorSpec) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from checkpoints import TIMM, publish
 from loopback_hub import Fault, FaultKind
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable
-from plismbench.extractors.checkpoints.weights import file_sha256, hub_json, hub_place, read_weights
+from plismbench.extractors.checkpoints.file_kinds import file_sha256
+from plismbench.extractors.checkpoints.weights import hub_json, hub_place, read_weights
 from plismbench.extractors.spec import ExtractorSpec
 
 SPEC = ExtractorSpec(name="tiny", loader=TIMM, weights="hf-hub:Org/Tiny", revision="1" * 40, dim=2)
@@ -110,7 +111,7 @@ def test_a_file_that_is_not_there(tmp_path, hub):
     publish(tmp_path / "hub", "Org/Tiny", config__json={})
     with pytest.raises(Unavailable, match=r"Org/Tiny has no model\.safetensors and no pytorch_model\.bin"):
         read_weights(SPEC)
-    with pytest.raises(InvalidInput, match=r"There is no checkpoint .* Correct its `weights`"):
+    with pytest.raises(InvalidInput, match=r"Weights of extractor .tiny.: There is no file .* Correct the name"):
         read_weights(at(f"file:{tmp_path / 'x.pth'}", None))
     with pytest.raises(InvalidInput, match="weights 'zenodo:1', which is no place"):
         read_weights(at("zenodo:1"))
