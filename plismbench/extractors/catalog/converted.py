@@ -4,8 +4,6 @@
 makes the vector: without mask token, text tower and projections that are not used.
 """
 
-from dataclasses import replace
-
 from plismbench.extractors.catalog.terms import (
     CLIP,
     DYNAMIC,
@@ -15,10 +13,12 @@ from plismbench.extractors.catalog.terms import (
     LUNIT,
     LUNIT_FILES,
     LUNIT_PAGE,
+    RAW,
     SWIGLU,
+    like,
+    tower,
     vit,
 )
-from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _KAIKO_FILES = "https://github.com/kaiko-ai/towards_large_pathology_fms/releases/download/0.0.1/"
@@ -35,6 +35,7 @@ def _kaiko(name: str, title: str, file: str, architecture: str, dim: int, n_para
                license="Kaiko Non-Commercial Public License v1", source=_KAIKO_PAGE)  # fmt: skip
 
 
+_KAIKO_B8 = _kaiko("kaiko-vit-b8", "Kaiko ViT-B/8", "vitb8.pth", "vit_base_patch8_224", 768, 85_807_872)
 _HIBOU_B = vit(
     "hibou-b", "Hibou Base", "vit_base_patch14_reg4_dinov2",
     {**LAYER_SCALE, **SWIGLU, "mlp_ratio": 5.33334, "layout": "transformers"}, organisation="HistAI",
@@ -59,17 +60,16 @@ _PATHODUET = vit(
     "pathoduet-he", "PathoDuet H&E", "vit_base_patch16_224",
     {"reg_tokens": 1, "global_pool": "avg", "layout": "pathoduet"}, organisation="Shanghai AI Laboratory, SJTU",
     weights=_PATHODUET_FILES + "checkpoint_HE.pth", dim=768, pooling=Pooling.OUTPUT, prefix_tokens=0,
-    mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), interpolation="bilinear", precision=_FP32, n_params=85_800_192,
+    **RAW, interpolation="bilinear", precision=_FP32, n_params=85_800_192,
     license="CC-BY-NC-4.0", source="https://github.com/openmedlab/PathoDuet",
 )  # fmt: skip
 
 CONVERTED = (
     # Built at the 518 px of the checkpoint; the position embeddings are fitted at each forward pass, as kaiko does.
-    replace(_kaiko("kaiko-vit-l14", "Kaiko ViT-L/14", "vitl14.pth", "vit_large_patch14_reg4_dinov2", 1024, 304_370_688),
-            prefix_tokens=5,
-            options={"architecture": "vit_large_patch14_reg4_dinov2", "num_classes": 0, "global_pool": "",
-                     "img_size": 518, "dynamic_img_size": True, "layout": "dino"}),
-    _kaiko("kaiko-vit-b8", "Kaiko ViT-B/8", "vitb8.pth", "vit_base_patch8_224", 768, 85_807_872),
+    like(_KAIKO_B8, "kaiko-vit-l14", "Kaiko ViT-L/14", weights=_KAIKO_FILES + "vitl14.pth", dim=1024, prefix_tokens=5,
+         options={"architecture": "vit_large_patch14_reg4_dinov2", "img_size": 518, "layout": "dino"},
+         n_params=304_370_688),
+    _KAIKO_B8,
     _kaiko("kaiko-vit-b16", "Kaiko ViT-B/16", "vitb16.pth", "vit_base_patch16_224", 768, 85_798_656),
     _kaiko("kaiko-vit-s8", "Kaiko ViT-S/8", "vits8.pth", "vit_small_patch8_224", 384, 21_670_272),
     _kaiko("kaiko-vit-s16", "Kaiko ViT-S/16", "vits16.pth", "vit_small_patch16_224", 384, 21_665_664),
@@ -88,26 +88,23 @@ CONVERTED = (
         organisation="Owkin", weights="hf-hub:owkin/phikon-v2", revision="2ae989a9c40cffaa27f0a6cb29cc94d1d6f9a5fd",
         dim=1024, precision=_FP32, n_params=303_350_784, license="Owkin non-commercial licence"),
     _HIBOU_B,
-    replace(_HIBOU_B, name="hibou-l", title="Hibou Large", dim=1024, n_params=303_657_216,
-            weights="hf-hub:histai/hibou-L", revision="31a3b9fee16554c8552cb643d311733bce8faf7c",
-            options={**_HIBOU_B.options, "architecture": "vit_large_patch14_reg4_dinov2", "mlp_ratio": 5.34375},
-            source="https://huggingface.co/histai/hibou-L"),
+    like(_HIBOU_B, "hibou-l", "Hibou Large", dim=1024, n_params=303_657_216,
+         weights="hf-hub:histai/hibou-L", revision="31a3b9fee16554c8552cb643d311733bce8faf7c",
+         options={"architecture": "vit_large_patch14_reg4_dinov2", "mlp_ratio": 5.34375}),
     vit("gpfm", "GPFM", "vit_large_patch14_dinov2", {**LAYER_SCALE, **DYNAMIC, "layout": "dino"},
         organisation="HKUST SmartLab",
         weights="hf-hub:majiabo/GPFM/GPFM.pth", revision="c2e0c6c7cea4d7ae67151c3375d780712f82254e",
         dim=1024, precision=_FP32, n_params=303_227_904,
         license="MIT on the Hub, CC-BY-NC-ND-4.0 on GitHub"),
     _LUNIT_S16,
-    replace(_LUNIT_S16, name="lunit-vit-s8", title="Lunit ViT-S/8", n_params=21_670_272,
-            weights=LUNIT_FILES + "dino_vit_small_patch8_ep200.torch",
-            options={**_LUNIT_S16.options, "architecture": "vit_small_patch8_224"}),
+    like(_LUNIT_S16, "lunit-vit-s8", "Lunit ViT-S/8", n_params=21_670_272,
+         weights=LUNIT_FILES + "dino_vit_small_patch8_ep200.torch", options={"architecture": "vit_small_patch8_224"}),
     _OPENMIDNIGHT,
-    replace(_OPENMIDNIGHT, name="openpath", title="OpenPath", organisation="Tae Joon Jun", gated=False,
-            weights="hf-hub:taejoon89/openpath/teacher_checkpoint.pth",
-            revision="22b339237195931eb56ea6c86653362edd2dd155",
-            source="https://huggingface.co/taejoon89/openpath"),
+    like(_OPENMIDNIGHT, "openpath", "OpenPath", organisation="Tae Joon Jun", gated=False,
+         weights="hf-hub:taejoon89/openpath/teacher_checkpoint.pth",
+         revision="22b339237195931eb56ea6c86653362edd2dd155"),
     _PATHODUET,
-    replace(_PATHODUET, name="pathoduet-ihc", title="PathoDuet IHC", weights=_PATHODUET_FILES + "checkpoint_IHC.pth"),
+    like(_PATHODUET, "pathoduet-ihc", "PathoDuet IHC", weights=_PATHODUET_FILES + "checkpoint_IHC.pth"),
     # The published results fed both CONCHs 224 px; their authors use 448: `conch@448`, `conch-v1.5@448`.
     vit("conch", "CONCH", "vit_base_patch16_224",
         {"layout": "conch", "pooler": "attention", "position": {"interpolation": "bilinear", "antialias": False}},
@@ -121,13 +118,11 @@ CONVERTED = (
         weights="hf-hub:MahmoodLab/conchv1_5/conch_v1_5_pytorch_model.bin",
         revision="dac6773d9961cfc75503440676ff157a2c6e8d2e", dim=768, interpolation="bilinear",
         n_params=306_109_184, license="CC-BY-NC-ND-4.0", gated=True),
-    ExtractorSpec(
-        name="ctranspath", title="CTransPath", organisation="Xiyue Wang et al., Tencent", loader=TIMM_MODEL, dim=768,
-        weights="hf-hub:1aurent/swin_tiny_patch4_window7_224.CTransPath", interpolation="bilinear", precision=_FP32,
-        revision="59c740e4ed91dda4ebe094b64e4cd2e015c31810", n_params=27_520_038, license="GPL-3.0",
-        options={"architecture": "swin_tiny_patch4_window7_224", "num_classes": 0, "img_size": 224,
-                 "embed_layer": "plismbench.extractors.towers.ConvStem"},
-        source="https://huggingface.co/1aurent/swin_tiny_patch4_window7_224.CTransPath"),
+    tower("ctranspath", "CTransPath", "swin_tiny_patch4_window7_224",
+          {"img_size": 224, "embed_layer": "plismbench.extractors.towers.ConvStem"},
+          organisation="Xiyue Wang et al., Tencent", weights="hf-hub:1aurent/swin_tiny_patch4_window7_224.CTransPath",
+          revision="59c740e4ed91dda4ebe094b64e4cd2e015c31810", dim=768, interpolation="bilinear", precision=_FP32,
+          n_params=27_520_038, license="GPL-3.0"),
     # The file and its keys are of the patch encoder; tiles are enlarged and their centre is cut out.
     vit("exaone-path-2.5", "EXAONE Path 2.5", "vit_base_patch16_224",
         {"patch_size": 14, "layout": "dino", "position": {"antialias": False, "offset": 0.1}},

@@ -1,9 +1,6 @@
 """Models of natural images, and extractors without weights: what pathology models are measured against."""
 
-from dataclasses import replace
-
-from plismbench.extractors.catalog.terms import DYNAMIC, HALF, HUB_PAGE, LUNIT, LUNIT_FILES, LUNIT_PAGE, vit
-from plismbench.extractors.checkpoints.locations import TIMM_MODEL
+from plismbench.extractors.catalog.terms import DYNAMIC, HALF, LUNIT, LUNIT_FILES, LUNIT_PAGE, RAW, like, tower, vit
 from plismbench.extractors.spec import ExtractorSpec, Pooling, Precision
 
 _BASELINES = "plismbench.extractors.baselines"
@@ -19,16 +16,14 @@ _DINOV3 = vit(
     weights="hf-hub:timm/vit_base_patch16_dinov3.lvd1689m", dim=768, pooling=Pooling.MEAN, prefix_tokens=5,
     image_size=256, precision=Precision.BF16, n_params=85_641_216, license="DINOv3 License",
 )  # fmt: skip
-_RESNET = ExtractorSpec(
-    name="resnet50", title="ResNet-50", organisation="torchvision", loader=TIMM_MODEL, dim=2048,
-    weights="hf-hub:timm/resnet50.tv2_in1k", options={"architecture": "resnet50", "num_classes": 0},
-    interpolation="bilinear", precision=Precision.FP32, n_params=23_508_032, license="BSD-3-Clause",
+_RESNET = tower(
+    "resnet50", "ResNet-50", "resnet50", {}, organisation="torchvision", weights="hf-hub:timm/resnet50.tv2_in1k",
+    dim=2048, interpolation="bilinear", precision=Precision.FP32, n_params=23_508_032, license="BSD-3-Clause",
     differs=("input_size",),  # trained at 176 px, tested at 224
-    source="https://huggingface.co/timm/resnet50.tv2_in1k",
 )  # fmt: skip
 # The addresses are pinned by the SHA-256 of the files.
-_LUNIT_RESNET = replace(
-    _RESNET, name="lunit-resnet50-bt", title="Lunit ResNet-50, Barlow Twins", organisation="Lunit",
+_LUNIT_RESNET = like(
+    _RESNET, "lunit-resnet50-bt", "Lunit ResNet-50, Barlow Twins", organisation="Lunit",
     weights=LUNIT_FILES + "bt_rn50_ep200.torch", interpolation="bicubic", differs=(), **LUNIT,
     revision="1ecf2f0888b598708e912cab689e797db099ec48df07d3b0b1fac04bc767f899",
     license="Lunit Public License, non-commercial", source=LUNIT_PAGE,
@@ -36,56 +31,45 @@ _LUNIT_RESNET = replace(
 
 GENERAL = (
     _DINOV2,
-    replace(_DINOV2, name="dinov2-vit-l14", title="DINOv2 ViT-L/14", dim=1024, prefix_tokens=1, image_size=518,
-            weights="hf-hub:timm/vit_large_patch14_dinov2.lvd142m", n_params=304_367_616,
-            revision="4741e1cafbf45415e77074bb0cb42dba76c8684a", differs=(),
-            options={**_DINOV2.options, "architecture": "vit_large_patch14_dinov2"},
-            source=HUB_PAGE + "timm/vit_large_patch14_dinov2.lvd142m"),
-    replace(_DINOV2, name="dinov2-vit-b14", title="DINOv2 ViT-B/14", dim=768, prefix_tokens=1, image_size=518,
-            weights="hf-hub:timm/vit_base_patch14_dinov2.lvd142m", n_params=86_579_712, differs=(),
-            options={**_DINOV2.options, "architecture": "vit_base_patch14_dinov2"},
-            source=HUB_PAGE + "timm/vit_base_patch14_dinov2.lvd142m"),
+    like(_DINOV2, "dinov2-vit-l14", "DINOv2 ViT-L/14", dim=1024, prefix_tokens=1, image_size=518,
+         weights="hf-hub:timm/vit_large_patch14_dinov2.lvd142m", n_params=304_367_616,
+         revision="4741e1cafbf45415e77074bb0cb42dba76c8684a", differs=(),
+         options={"architecture": "vit_large_patch14_dinov2"}),
+    like(_DINOV2, "dinov2-vit-b14", "DINOv2 ViT-B/14", dim=768, prefix_tokens=1, image_size=518,
+         weights="hf-hub:timm/vit_base_patch14_dinov2.lvd142m", n_params=86_579_712, differs=(),
+         options={"architecture": "vit_base_patch14_dinov2"}),
     _DINOV3,
-    replace(_DINOV3, name="dinov3-vit-l16", title="DINOv3 ViT-L/16", dim=1024, n_params=303_079_424,
-            weights="hf-hub:timm/vit_large_patch16_dinov3.lvd1689m",
-            options={**_DINOV3.options, "architecture": "vit_large_patch16_dinov3"},
-            source=HUB_PAGE + "timm/vit_large_patch16_dinov3.lvd1689m"),
+    like(_DINOV3, "dinov3-vit-l16", "DINOv3 ViT-L/16", dim=1024, n_params=303_079_424,
+         weights="hf-hub:timm/vit_large_patch16_dinov3.lvd1689m", options={"architecture": "vit_large_patch16_dinov3"}),
     vit("vit-b16-imagenet", "ImageNet ViT-B/16", "vit_base_patch16_224", {}, organisation="Google",
         weights="hf-hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k", dim=768, **HALF,
         n_params=85_798_656, license="Apache-2.0"),
     _RESNET,
     _LUNIT_RESNET,
-    replace(_LUNIT_RESNET, name="lunit-resnet50-mocov2", title="Lunit ResNet-50, MoCo v2",
-            weights=LUNIT_FILES + "mocov2_rn50_ep200.torch",
-            revision="caddcff7980577722e9227fb90e61364556f15978483b19a1729831e770733b6"),
-    replace(_LUNIT_RESNET, name="lunit-resnet50-swav", title="Lunit ResNet-50, SwAV",
-            weights=LUNIT_FILES + "swav_rn50_ep200.torch",
-            revision="bf99442e9ce3367e3895e80b4d24e7f21d74b3c791347970b91eb82bcefa366f"),
-    replace(_RESNET, name="retccl", title="RetCCL", organisation="Xiyue Wang et al.", image_size=256, differs=(),
-            weights="hf-hub:jamesdolezal/RetCCL/retccl.pth", revision="076c6d18dd11f9ca951c6e294c31a021b42df494",
-            license="GPL-3.0", source=HUB_PAGE + "jamesdolezal/RetCCL"),
+    like(_LUNIT_RESNET, "lunit-resnet50-mocov2", "Lunit ResNet-50, MoCo v2",
+         weights=LUNIT_FILES + "mocov2_rn50_ep200.torch",
+         revision="caddcff7980577722e9227fb90e61364556f15978483b19a1729831e770733b6"),
+    like(_LUNIT_RESNET, "lunit-resnet50-swav", "Lunit ResNet-50, SwAV",
+         weights=LUNIT_FILES + "swav_rn50_ep200.torch",
+         revision="bf99442e9ce3367e3895e80b4d24e7f21d74b3c791347970b91eb82bcefa366f"),
+    like(_RESNET, "retccl", "RetCCL", organisation="Xiyue Wang et al.", image_size=256, differs=(),
+         weights="hf-hub:jamesdolezal/RetCCL/retccl.pth", revision="076c6d18dd11f9ca951c6e294c31a021b42df494",
+         license="GPL-3.0"),
 )  # fmt: skip
 
-_WEIGHTLESS = ExtractorSpec(
-    name="weightless",
-    loader=f"{_BASELINES}:constant",
-    dim=8,
-    mean=(0.0, 0.0, 0.0),
-    std=(1.0, 1.0, 1.0),
-    organisation="plismbench",
-    n_params=0,
-    license="Apache-2.0",
-)
+_CONSTANT = ExtractorSpec(
+    name="constant", title="One vector for all", organisation="plismbench", loader=f"{_BASELINES}:constant", dim=8,
+    **RAW, n_params=0, license="Apache-2.0",
+)  # fmt: skip
 
 FLOOR = (
-    replace(_WEIGHTLESS, name="constant", title="One vector for all"),
-    replace(_WEIGHTLESS, name="mean-color", title="Mean colour",
-            loader=f"{_BASELINES}:small_pixels", dim=3, options={"side": 1}),
-    replace(_WEIGHTLESS, name="small-pixels", title="Thumbnail, 16 × 16",
-            loader=f"{_BASELINES}:small_pixels", dim=768, options={"side": 16}),
-    replace(_WEIGHTLESS, name="color-stats", title="Colour statistics", loader=f"{_BASELINES}:color_stats", dim=57),
-    replace(_WEIGHTLESS, name="hed-stats", title="Stain statistics", loader=f"{_BASELINES}:hed_stats", dim=57),
-    replace(_WEIGHTLESS, name="random-vit-s", title="Random ViT-S/16",
-            loader=f"{_BASELINES}:random_timm", dim=384, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
-            options={"architecture": "vit_small_patch16_224", "seed": 0}, n_params=21_665_664),
+    _CONSTANT,
+    like(_CONSTANT, "mean-color", "Mean colour", loader=f"{_BASELINES}:small_pixels", dim=3, options={"side": 1}),
+    like(_CONSTANT, "small-pixels", "Thumbnail, 16 × 16",
+         loader=f"{_BASELINES}:small_pixels", dim=768, options={"side": 16}),
+    like(_CONSTANT, "color-stats", "Colour statistics", loader=f"{_BASELINES}:color_stats", dim=57),
+    like(_CONSTANT, "hed-stats", "Stain statistics", loader=f"{_BASELINES}:hed_stats", dim=57),
+    like(_CONSTANT, "random-vit-s", "Random ViT-S/16",
+         loader=f"{_BASELINES}:random_timm", dim=384, **HALF, n_params=21_665_664,
+         options={"architecture": "vit_small_patch16_224", "seed": 0}),
 )  # fmt: skip

@@ -4,11 +4,9 @@ The change is that of mahmoodlab/SEAL@2137d8d: `conf/config.yaml` has rank 8 and
 linear layers of the last block; `seal/models/load_model.py` takes CONCH without its projection, at 224 px.
 """
 
-from dataclasses import replace
-
 from plismbench.extractors.catalog.converted import CONVERTED
 from plismbench.extractors.catalog.pathology import TIMM_HUB
-from plismbench.extractors.catalog.terms import HUB_PAGE
+from plismbench.extractors.catalog.terms import like
 from plismbench.extractors.spec import ExtractorSpec
 
 _BY_NAME = {spec.name: spec for spec in CONVERTED + TIMM_HUB}
@@ -17,10 +15,9 @@ _BY_NAME = {spec.name: spec for spec in CONVERTED + TIMM_HUB}
 def _seal(name: str, title: str, file: str, base: ExtractorSpec, block: str, prefix: str = "") -> ExtractorSpec:
     layers = [f"{block}.{layer}" for layer in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")]
     adapts = {"weights": base.weights, "revision": base.revision, "prefix": prefix, "layers": layers, "scale": 1.0}
-    return replace(
-        base, name=name, title=title, options={**base.options, "adapts": adapts},
+    return like(
+        base, name, title, options={"adapts": adapts}, license="CC-BY-NC-ND-4.0",
         weights=f"hf-hub:MahmoodLab/SEAL/{file}", revision="c20762e7a04551e21e62c083a9c443bdbc48cb89",
-        license="CC-BY-NC-ND-4.0", source=HUB_PAGE + "MahmoodLab/SEAL",
     )  # fmt: skip
 
 

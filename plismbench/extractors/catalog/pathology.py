@@ -4,9 +4,7 @@ Default pooling and size are those of the published PLISM results where there ar
 the numbers: the model card named by each entry; where tools disagree, owkin/plism-benchmark@b4f32b7.
 """
 
-from dataclasses import replace
-
-from plismbench.extractors.catalog.terms import BIOPTIMUS, DYNAMIC, LAYER_SCALE, SWIGLU, vit
+from plismbench.extractors.catalog.terms import BIOPTIMUS, DYNAMIC, LAYER_SCALE, SWIGLU, like, vit
 from plismbench.extractors.spec import Pooling, Precision
 
 _NO_DERIVATIVES = "CC-BY-NC-ND-4.0"
@@ -37,15 +35,13 @@ TIMM_HUB = (
         n_params=85_739_520, license=_NO_DERIVATIVES, gated=True),
     _H_OPTIMUS_0,
     # Same tower as H-Optimus-0; without published PLISM results, as access was not granted.
-    replace(_H_OPTIMUS_0, name="h-optimus-1", title="H-Optimus-1", license=_NO_DERIVATIVES,
-            weights="hf-hub:bioptimus/H-optimus-1", revision="3592cb220dec7a150c5d7813fb56e68bd57473b9",
-            source="https://huggingface.co/bioptimus/H-optimus-1"),
+    like(_H_OPTIMUS_0, "h-optimus-1", "H-Optimus-1", license=_NO_DERIVATIVES,
+         weights="hf-hub:bioptimus/H-optimus-1", revision="3592cb220dec7a150c5d7813fb56e68bd57473b9"),
     _VIRCHOW,
     # Its registers have position embeddings (261 rows), unlike those of the other models with registers.
-    replace(_VIRCHOW, name="virchow2", title="Virchow2", prefix_tokens=5,
-            options={**_VIRCHOW.options, "reg_tokens": 4},
-            weights="hf-hub:paige-ai/Virchow2", revision="3158645804b69e3f3bc4439d4116edddf0840a72",
-            n_params=631_239_424, license=_NO_DERIVATIVES, source="https://huggingface.co/paige-ai/Virchow2"),
+    like(_VIRCHOW, "virchow2", "Virchow2", prefix_tokens=5, options={"reg_tokens": 4},
+         weights="hf-hub:paige-ai/Virchow2", revision="3158645804b69e3f3bc4439d4116edddf0840a72",
+         n_params=631_239_424, license=_NO_DERIVATIVES),
     _UNI,
     vit("uni2-h", "UNI2-h", "vit_giant_patch14_224",
         {**LAYER_SCALE, **DYNAMIC, **SWIGLU, "patch_size": 14, "depth": 24, "num_heads": 24, "embed_dim": 1536,
@@ -67,18 +63,15 @@ TIMM_HUB = (
         revision="f5c3a709ad81d3a5605bb2eb38cd5c2e53da0375",
         dim=384, resize=256, n_params=21_681_024, license="Apache-2.0", gated=True, differs=("architecture",)),
     # The configuration of mSTAR has the mean and std of timm's architecture; its card normalises as ImageNet.
-    replace(_UNI, name="mstar", title="mSTAR", organisation="HKUST SmartLab",
-            weights="hf-hub:Wangyh/mSTAR", revision="162ae5da9897d4ff8b9a4c2daea175ae45012ef7",
-            precision=Precision.FP32, differs=("mean", "std"),
-            source="https://huggingface.co/Wangyh/mSTAR"),
-    replace(_UNI, name="pathorchestra", title="PathOrchestra", organisation="AI4Pathology",
-            weights="hf-hub:AI4Pathology/PathOrchestra", revision="8280b11a63919f25e4610f3315c2646b5f38bbb5",
-            precision=Precision.FP32, source="https://huggingface.co/AI4Pathology/PathOrchestra"),
+    like(_UNI, "mstar", "mSTAR", organisation="HKUST SmartLab",
+         weights="hf-hub:Wangyh/mSTAR", revision="162ae5da9897d4ff8b9a4c2daea175ae45012ef7",
+         precision=Precision.FP32, differs=("mean", "std")),
+    like(_UNI, "pathorchestra", "PathOrchestra", organisation="AI4Pathology", precision=Precision.FP32,
+         weights="hf-hub:AI4Pathology/PathOrchestra", revision="8280b11a63919f25e4610f3315c2646b5f38bbb5"),
     # Its authors' code names the tower and the normalisation; no commit is known.
-    replace(_UNI, name="digepath", title="Digepath", organisation="Tsinghua University",
-            weights="hf-hub:xtxx/Digepath", revision=None, options={**_UNI.options, "layout": "dino"},
-            precision=Precision.FP32, license="CC-BY-NC-4.0",
-            source="https://github.com/lingxitong/Digepath"),
+    like(_UNI, "digepath", "Digepath", organisation="Tsinghua University",
+         weights="hf-hub:xtxx/Digepath", revision=None, options={"layout": "dino"},
+         precision=Precision.FP32, license="CC-BY-NC-4.0", source="https://github.com/lingxitong/Digepath"),
     vit("sp22m", "SP22M", "vit_small_patch16_224", {"layout": "encoder"}, organisation="Mount Sinai",
         weights="hf-hub:MountSinaiCompPath/SP22M/pytorch_model.bin",
         revision="8f636e50446c6b45008fa8cecf30f7bc92633a11",
