@@ -5,7 +5,7 @@ import hashlib
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +36,7 @@ def timm_spec(text: str) -> ExtractorSpec:
 
     name, _, path = text.partition("@")
     check_timm_name(name)
-    cfg = timm.get_pretrained_cfg(name)
+    cfg: Any = timm.get_pretrained_cfg(name)
     if cfg is None or not (cfg.has_weights or path):
         raise InvalidInput(f"timm has no pretrained weights for '{name}'.", hint="timm.list_pretrained() has them all.")
     spec = ExtractorSpec(
@@ -46,8 +46,8 @@ def timm_spec(text: str) -> ExtractorSpec:
         weights=f"timm:{name}",
         dim=1,
         image_size=int(cfg.input_size[-1]) if cfg.fixed_input_size else 224,
-        mean=_three(cfg.mean),
-        std=_three(cfg.std),
+        mean=cfg.mean,
+        std=cfg.std,
         interpolation=cfg.interpolation if cfg.interpolation in ("bilinear", "bicubic") else "bicubic",
         options={"num_classes": 0},
         organisation="timm",
@@ -259,11 +259,6 @@ def _seen(spec: ExtractorSpec, module: Any) -> ExtractorSpec:
         prefix_tokens=prefix_tokens,
         n_params=sum(parameter.numel() for parameter in module.parameters()),
     )
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return red, green, blue
 
 
 def _own_weights(table: dict[str, Any], file: Path) -> dict[str, Any]:

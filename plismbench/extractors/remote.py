@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from plismbench.errors import InvalidInput, NeedsAction, Unavailable, few_of
+from plismbench.errors import InvalidInput, NeedsAction, Unavailable
 from plismbench.extractors.checkpoints.locations import COMMIT, TRUST
+from plismbench.extractors.checkpoints.misfits import faults_in_words
 from plismbench.extractors.checkpoints.weights import hub_json, hub_place
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.hub import hub_errors
@@ -59,11 +60,10 @@ def remote_model(spec: ExtractorSpec) -> nn.Module:
         )
     except OSError as error:  # transformers says so of what is not there, such as weights that are no safetensors
         raise Unavailable(f"transformers does not load {repo}: {' '.join(str(error).split())}") from error
-    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
-    faults = {what: sorted(map(str, loading_info[what])) for what in kinds}
-    named = "; ".join(f"{what.replace('_', ' ')} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
-    if named:
-        raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {named}.")
+    kinds = ("missing keys", "unexpected keys", "mismatched keys")
+    faults = {what: sorted(map(str, loading_info[what.replace(" ", "_")])) for what in kinds}
+    if any(faults.values()):
+        raise InvalidInput(f"Weights of {spec.weights} do not fit extractor '{spec.name}': {faults_in_words(faults)}.")
     return RemoteNetwork(network, str(spec.options["output"]))
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plismbench.errors import InvalidInput, UnknownName, few_of, words_of
+from plismbench.errors import InvalidInput, UnknownName, words_of
 from plismbench.extractors.checkpoints.key_maps import key_map_of, rearranged
-from plismbench.extractors.checkpoints.misfits import is_quantised, misfit_hint
+from plismbench.extractors.checkpoints.misfits import faults_in_words, is_quantised, misfit_hint
 from plismbench.extractors.checkpoints.prefixes import beneath_prefix, usual_prefix
 from plismbench.extractors.options import TOWER, check_options
 from plismbench.extractors.spec import ExtractorSpec
@@ -89,26 +89,24 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], spec: ExtractorSpec) ->
     fitted = ""
     if f"{trunk}pos_embed" in wanted and f"{trunk}pos_embed" in found:
         fitted = _fit_positions(found, trunk, wanted[f"{trunk}pos_embed"], spec.options.get("position", {}))
-    missing = [key for key in wanted if key not in found]
-    unexpected = [prefix + origins[key] for key in found if key not in wanted]
-    unlike = [
-        f"{prefix}{origins[key]} is {tuple(found[key].shape)} where {tuple(value.shape)} is expected"
-        for key, value in wanted.items()
-        if key in found and found[key].shape != value.shape
-    ]
-    integers = [
-        f"{prefix}{origins[key]} is {_type(found[key])} where {_type(value)} is expected"
-        for key, value in wanted.items()
-        if key in found and is_quantised(found[key], value)
-    ]
-    faults = [
-        f"{what} {few_of(keys, 4)}"
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("shape:", unlike), ("type:", integers))
-        if keys
-    ]
-    if faults:
+    pairs = [(prefix + origins[key], found[key], value) for key, value in wanted.items() if key in found]
+    faults = {
+        "missing": [key for key in wanted if key not in found],
+        "unexpected": [prefix + origins[key] for key in found if key not in wanted],
+        "shape:": [
+            f"{name} is {tuple(given.shape)} where {tuple(value.shape)} is expected"
+            for name, given, value in pairs
+            if given.shape != value.shape
+        ],
+        "type:": [
+            f"{name} is {_type(given)} where {_type(value)} is expected"
+            for name, given, value in pairs
+            if is_quantised(given, value)
+        ],
+    }
+    if any(faults.values()):
         raise InvalidInput(
-            f"Weights of {spec.weights} do not fit extractor '{spec.name}': {'; '.join(faults)}.",
+            f"Weights of {spec.weights} do not fit extractor '{spec.name}': {faults_in_words(faults)}.",
             hint=misfit_hint(state, key_map, prefix, found, wanted),
         )
     # Takes the tensors as they are, so that a network on the meta device need not be allocated first.

@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from plismbench.errors import InvalidInput, few_of
+from plismbench.errors import InvalidInput
+from plismbench.extractors.checkpoints.misfits import faults_in_words
 from plismbench.extractors.checkpoints.prefixes import beneath_prefix
 from plismbench.extractors.checkpoints.weights import read_weights
 from plismbench.extractors.spec import ExtractorSpec
@@ -84,10 +85,9 @@ def _layers(named: Sequence[str], there: Collection[str]) -> list[str]:
 
 
 def _refuse(spec: ExtractorSpec, faults: dict[str, list[str]]) -> None:
-    named = "; ".join(f"{what} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
-    if named:
+    if any(faults.values()):
         raise InvalidInput(
             f"Weights of {spec.weights} do not change {spec.options['adapts']['weights']} as extractor '{spec.name}'"
-            f" says: {named}.",
+            f" says: {faults_in_words(faults)}.",
             hint="Compare `adapts` among the options of the spec with the page of the model.",
         )

@@ -1,13 +1,19 @@
-"""What to do about a checkpoint that does not fit a network."""
+"""How a checkpoint does not fit a network, in words, and what to do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from plismbench.errors import few_of
 from plismbench.extractors.checkpoints.key_maps import KeyMap
 from plismbench.extractors.checkpoints.prefixes import UNQUANTISED, fitting_prefixes
 
 _NORM, _AVERAGE_NORM = ({f"{name}.weight", f"{name}.bias"} for name in ("norm", "fc_norm"))
+
+
+def faults_in_words(faults: Mapping[str, Sequence[str]]) -> str:
+    """``missing a, b; unexpected c``, the first of each kind; empty if there are none."""
+    return "; ".join(f"{what} {few_of(keys, 4)}" for what, keys in faults.items() if keys)
 
 
 def is_quantised(given: Tensor, wanted: Tensor) -> bool:

@@ -15,6 +15,8 @@ from urllib.request import urlopen
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from plismbench.errors import CorruptFile, InvalidInput, Unavailable, words_of
@@ -226,8 +228,6 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
     refuse_other_kind(path, f"{path.name} of extractor '{spec.name}'")
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             return load_file(path)
         # What torch says of types that it will drop is not for who has such a file.
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(_HARMLESS):
@@ -239,13 +239,7 @@ def _held(path: Path, spec: ExtractorSpec) -> Any:
             " not loaded, as it could run code.",
             hint="Save its state_dict alone, best as safetensors.",
         ) from error
-    except Exception as error:
-        if not isinstance(error, OSError) and type(error).__name__ not in (
-            "SafetensorError",
-            "RuntimeError",
-            "EOFError",
-        ):
-            raise
+    except (OSError, RuntimeError, EOFError, SafetensorError) as error:
         # torch looks for its table of contents at the end, and before the beginning of a short file.
         short = ("Invalid argument", "central directory", "not fully covered")
         what = words_of(error)
