@@ -1,6 +1,7 @@
 """Options that several commands share, each declared once."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,13 +33,7 @@ def model_names(values: list[str] | None) -> list[str]:
 def _absolute(context: typer.Context, root: Path) -> Path:
     source = context.get_parameter_source("root")
     keep_root(root if source and source.name == "COMMANDLINE" else None)
-    try:
-        return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
-    except FileNotFoundError as error:
-        raise InvalidInput(
-            f"There is no folder {root} here: the folder that this command runs in was removed.",
-            hint="Change to one that is there, or name --root by its whole path.",
-        ) from error
+    return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
 
 
 def _trust(wanted: bool) -> bool:
@@ -59,7 +54,7 @@ def batch_size_on(device: str, text: str | None) -> int | None:
         return default_batch_size(device)
     if text == "auto":
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+    if not re.fullmatch("[1-9][0-9]*", text):
         raise InvalidInput(f"--batch-size is a whole number from 1, or auto; got '{text}'.")
     return int(text)
 

@@ -181,8 +181,6 @@ def plan_evaluation(
     """
     if len(slides) < 2:
         raise InvalidInput("A pair needs two slides; only one is left by this choice.")
-    if threads < 1:
-        raise InvalidInput(f"Cannot work with {threads} threads.")
     require_known("protocol", [protocol], PROTOCOLS)
     subset = TileSubset(n_tiles, dataset.tiles_per_slide)
     check_cutoffs(ks, n_tiles)

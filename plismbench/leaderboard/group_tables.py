@@ -11,11 +11,8 @@ from plismbench.results.aggregation import Schema
 from plismbench.results.result import Result
 
 SPREAD_SCHEMA: Schema = {
-    "name": pl.String(),
-    "group": pl.String(),
-    "metric": pl.String(),
-    "median": pl.Float64(),
-    "iqr": pl.Float64(),
+    **dict.fromkeys(("name", "group", "metric"), pl.String()),
+    **dict.fromkeys(("median", "iqr"), pl.Float64()),
 }
 """Columns of a ``GroupTable``."""
 

@@ -1,13 +1,22 @@
 """Comparisons of models as tables: for a terminal, for documents, for other programs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from plismbench.leaderboard.comparison import Comparison, PairwiseComparison
 from plismbench.pairs import Axis
-from plismbench.reporting.printing import UNKNOWN, TableFormat, caption, csv_text, document, number, printable, remark
+from plismbench.reporting.printing import (
+    UNKNOWN,
+    TableFormat,
+    caption,
+    csv_text,
+    document,
+    json_text,
+    number,
+    printable,
+    remark,
+)
 from plismbench.reporting.terminal import TerminalTable
 from plismbench.results.uncertainty import MIN_UNITS
 
@@ -34,7 +43,7 @@ def comparison_parts(comparisons: Sequence[Comparison], table_format: TableForma
             return [part for comparison in comparisons for part in _in_terminal(comparison)]
         case TableFormat.JSON:
             records = [_fields(comparison) for comparison in comparisons]
-            return [json.dumps({"schema": COMPARISON_FORMAT, "comparisons": records}, indent=2)]
+            return [json_text(COMPARISON_FORMAT, comparisons=records)]
         case TableFormat.CSV:
             fields = (
                 {"schema": COMPARISON_FORMAT, "signature": comparison.signature}

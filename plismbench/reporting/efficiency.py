@@ -1,12 +1,11 @@
 """What models cost side by side, for people and programs."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plismbench.embeddings.efficiency import Efficiency
 from plismbench.leaderboard.relative_times import relative_times
-from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, parameters
+from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, json_text, parameters
 from plismbench.reporting.terminal import plain_table
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def profile_parts(costs: Sequence[Efficiency], table_format: TableFormat) -> "li
         case TableFormat.TABLE:
             return [profile_table(costs)]
         case TableFormat.JSON:
-            return [json.dumps({"schema": PROFILE_FORMAT, "models": rows}, indent=2)]
+            return [json_text(PROFILE_FORMAT, models=rows)]
         case TableFormat.CSV:
             return [csv_text(rows)]
     return [document(_HEADINGS, _cells(costs), table_format, left=_WORDS)]

@@ -1,6 +1,5 @@
 """Median (IQR) of every model over every pair group, as Table 3 of the H0-mini paper has it."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from plismbench.reporting.printing import (
     caption,
     csv_text,
     document,
+    json_text,
     number,
     printable,
     remark,
@@ -49,7 +49,7 @@ def groups_parts(tables: Sequence[GroupTable], table_format: TableFormat) -> "li
         case TableFormat.TABLE:
             return [part for table in tables for part in _in_terminal(table)]
         case TableFormat.JSON:
-            return [json.dumps({"schema": GROUPS_FORMAT, "rows": rows}, indent=2)]
+            return [json_text(GROUPS_FORMAT, rows=rows)]
         case TableFormat.CSV:
             return [csv_text({"schema": GROUPS_FORMAT, **row} for row in rows)]
     parts = []

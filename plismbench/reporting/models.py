@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plismbench.extractors.checkpoints.locations import extra_of, is_cached, is_pinned
 from plismbench.extractors.registry import Registration
 from plismbench.published import published_names
-from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, printable
+from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, json_text, printable
 from plismbench.reporting.terminal import TerminalTable, plain_table
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def models_parts(registered: Sequence[Registration], table_format: TableFormat) 
     rows = [_row(entry) for entry in registered]
     match table_format:
         case TableFormat.JSON:
-            return [json.dumps({"schema": MODELS_FORMAT, "models": rows}, indent=2)]
+            return [json_text(MODELS_FORMAT, models=rows)]
         case TableFormat.CSV:
             return [csv_text(rows)]
     words = [[str(value) for value in row.values()] for row in rows]
@@ -88,15 +88,14 @@ def models_parts(registered: Sequence[Registration], table_format: TableFormat) 
 def spec_parts(spec: "ExtractorSpec", table_format: TableFormat) -> "list[RenderableType | str]":
     """Every field of a model as it is printed."""
     if table_format is TableFormat.JSON:
-        return [json.dumps({"schema": MODELS_FORMAT, "models": [_facts(spec)]}, indent=2)]
+        return [json_text(MODELS_FORMAT, models=[_facts(spec)])]
     return [_words_only(_SPEC, [(name, _word(value)) for name, value in _facts(spec).items()], table_format)]
 
 
 def findings_parts(findings: Sequence["Finding"], table_format: TableFormat) -> "list[RenderableType | str]":
     """What `models check` found as it is printed."""
     if table_format is TableFormat.JSON:
-        rows = [asdict(finding) for finding in findings]
-        return [json.dumps({"schema": CHECK_FORMAT, "findings": rows}, indent=2)]
+        return [json_text(CHECK_FORMAT, findings=[asdict(finding) for finding in findings])]
     return [_words_only(_CHECK, [_finding(finding) for finding in findings], table_format)]
 
 

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -223,6 +224,11 @@ def _latex(headings: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequen
     columns = "".join("l" if name in left else "r" for name in headings)
     begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
     return "\n".join((begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end))
+
+
+def json_text(schema: str, **content: Any) -> str:
+    """An object that says first of which format it is."""
+    return json.dumps({"schema": schema, **content}, indent=2)
 
 
 def csv_text(rows: Iterable[dict[str, Any]]) -> str:

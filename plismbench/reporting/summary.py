@@ -1,13 +1,12 @@
 """Summaries as tables: for a terminal, for documents, for other programs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plismbench.metrics.retrieval import chance
 from plismbench.pairs import Axis, PairGroup
-from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, number
+from plismbench.reporting.printing import UNKNOWN, TableFormat, csv_text, document, json_text, number
 from plismbench.reporting.terminal import TerminalTable
 from plismbench.results.aggregation import top_k_metric
 from plismbench.results.result import Result
@@ -53,7 +52,7 @@ def summary_parts(
         case TableFormat.TABLE:
             return [summary_table(results, axis)]
         case TableFormat.JSON:
-            return [json.dumps({"schema": SUMMARY_FORMAT, "rows": list(rows)}, indent=2)]
+            return [json_text(SUMMARY_FORMAT, rows=list(rows))]
         case TableFormat.CSV:
             return [csv_text({"schema": SUMMARY_FORMAT, **row} for row in rows)]
     cells = summary_cells(results, axis)

@@ -17,15 +17,9 @@ COSINE_CONTEXT = ("random_cosine", "cosine_lift", "centred_cosine")
 """What stands beside the published numbers: see ``plismbench.metrics.cosine``."""
 
 SUMMARY_SCHEMA: Schema = {
-    "group": pl.String(),
-    "metric": pl.String(),
+    **dict.fromkeys(("group", "metric"), pl.String()),
     "n_pairs": pl.Int64(),
-    "median": pl.Float64(),
-    "q1": pl.Float64(),
-    "q3": pl.Float64(),
-    "iqr": pl.Float64(),
-    "mean": pl.Float64(),
-    "std": pl.Float64(),
+    **dict.fromkeys(("median", "q1", "q3", "iqr", "mean", "std"), pl.Float64()),
 }
 
 TERMS = {

@@ -541,7 +541,6 @@ def test_a_store_with_other_tiles_than_the_data_set_is_refused(tmp_path, tiles):
         ({"ks": (1, 39)}, InvalidInput, "k = 39 is more than the 38 candidates"),
         ({"engine_name": "fiass"}, UnknownName, "Did you mean 'faiss'"),
         ({"protocol": "owkin"}, UnknownName, "No protocol named 'owkin'"),
-        ({"threads": 0}, InvalidInput, "with 0 threads"),
         ({"slides": SLIDES[:1]}, InvalidInput, "needs two slides"),
         ({"dataset": make_dataset(revision="2")}, FingerprintMismatch, "tiles tiny@1, not tiny@2"),
     ],
