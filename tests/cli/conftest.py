@@ -32,3 +32,10 @@ def extracted(tiny, tmp_path):
     noise = {slide: make_vectors(seed=seed)[slide] for seed, slide in enumerate(tiny.slides)}
     make_store(workspace.embeddings("noise"), noise, name="noise")
     return workspace
+
+
+@pytest.fixture
+def evaluated(run, extracted):
+    """The same, evaluated."""
+    assert run("evaluate", "--dataset", "tiny").code == 0
+    return extracted

@@ -3,11 +3,6 @@ import json
 import pytest
 
 
-@pytest.fixture
-def evaluated(run, extracted):
-    run("evaluate", "--dataset", "tiny")
-
-
 def test_two_models_are_compared(run, evaluated, tmp_path):
     outcome = run("compare", "good", "noise", "--dataset", "tiny")
     assert (outcome.code, outcome.err) == (0, "")

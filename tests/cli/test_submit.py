@@ -2,13 +2,7 @@ import json
 import shlex
 from pathlib import Path
 
-import pytest
 from submission_files import changed_table, forge, make_submission
-
-
-@pytest.fixture
-def evaluated(run, extracted):
-    run("evaluate", "--dataset", "tiny")
 
 
 def test_a_result_travels_from_one_root_to_another(run, evaluated, tmp_path, monkeypatch):
@@ -34,7 +28,7 @@ def test_a_result_travels_from_one_root_to_another(run, evaluated, tmp_path, mon
     assert "--existing replace" in run("submit", "add", path, "--root", tmp_path / "other").error
 
 
-def test_the_manifest_of_a_submission_goes_with_it(run, extracted, evaluated, tmp_path, monkeypatch):
+def test_the_manifest_of_a_submission_goes_with_it(run, evaluated, tmp_path, monkeypatch):
     """Who evaluates for himself what was submitted before packs his own manifest."""
     monkeypatch.chdir(tmp_path)
     run("submit", "pack", "good", "--dataset", "tiny")
