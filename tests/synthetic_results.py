@@ -1,11 +1,12 @@
 """Results with known numbers, without vectors."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import polars as pl
 
-from plismbench.dataset import PLISM
+from plismbench.dataset import PLISM, Slide
 from plismbench.extractors.spec import ExtractorSpec
 from plismbench.pairs import slide_pairs
 from plismbench.results.aggregation import PAIR, core_schema, pair_schema, summarise, top_k_metric
@@ -70,3 +71,11 @@ def make_result(name="toy", level=0.5, slides=SLIDES, ks=(1, 10), seed=0, **chan
         "device": "cpu",
     }
     return Result(Run(**fields | changes), pairs, summary, cores, draws)
+
+
+def named(name, level=0.5, n_params=1_000_000, trained=False):
+    """A result of six slides, of a model with other facts."""
+    slides = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
+    result = make_result("toy", level, slides)
+    extractor = result.run.extractor | {"name": name, "n_params": n_params, "trained_on_plism": trained}
+    return replace(result, run=replace(result.run, extractor=extractor))

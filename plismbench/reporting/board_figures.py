@@ -34,20 +34,21 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
     ]
     if not points:
         return None
-    sizes = [row.n_params or 1 for row, _, _ in points]  # plotly draws nothing for 0
-    largest = max((row.n_params for row, _, _ in points if row.n_params), default=_LARGEST_BUBBLE**2)  # else all small
+    rows, cosines, top_10s = zip(*points, strict=True)
+    sizes = [row.n_params or 1 for row in rows]  # plotly draws nothing for 0
+    largest = max((row.n_params for row in rows if row.n_params), default=_LARGEST_BUBBLE**2)  # else all small
     diameters = [max(_SMALLEST_BUBBLE, _LARGEST_BUBBLE * math.sqrt(size / largest)) for size in sizes]
     figure = go.Figure(
         go.Scatter(
-            x=[cosine for _, cosine, _ in points],
-            y=[top_10 for _, _, top_10 in points],
-            **_named([row for row, _, _ in points], [(x, y) for _, x, y in points], diameters, [_CORNER]),
+            x=cosines,
+            y=top_10s,
+            **_named(rows, list(zip(cosines, top_10s, strict=True)), diameters, [_CORNER]),
             marker={
                 "size": sizes,
                 "sizemode": "area",
                 "sizeref": 2 * largest / _LARGEST_BUBBLE**2,
                 "sizemin": _SMALLEST_BUBBLE / 2,
-                "symbol": [_symbol(row) for row, _, _ in points],
+                "symbol": [_symbol(row) for row in rows],
                 "color": ACCENT,
                 "opacity": 0.65,
                 "line": {"color": ACCENT, "width": 1.5},
@@ -61,8 +62,8 @@ def scatter_figure(board: Leaderboard) -> "Figure | None":
     figure.update_layout(
         layout(height=_HEIGHT),
         showlegend=False,
-        xaxis=axis("Cosine similarity, all pairs (median)") | (whole if {x for _, x, _ in points} == {1} else {}),
-        yaxis=axis("Top-10 accuracy, cross-both (median)") | (whole if {y for _, _, y in points} == {0} else {}),
+        xaxis=axis("Cosine similarity, all pairs (median)") | (whole if set(cosines) == {1} else {}),
+        yaxis=axis("Top-10 accuracy, cross-both (median)") | (whole if set(top_10s) == {0} else {}),
     )
     return figure
 
@@ -130,9 +131,10 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     points = [(row, row.score, cost.of(row)) for row in board.rows if row.score is not None and cost.of(row)]
     if len(points) < 2:
         return None
+    rows, scores, costs = zip(*points, strict=True)
     front = efficient(board.rows, cost)
     on_front = {row.name for row in front}
-    logs = [math.log10(value or 1) for _, _, value in points]
+    logs = [math.log10(value) for value in costs]
     # Plotly would write 2 and 5 between 10M and 100M.
     decades = range(math.floor(min(logs)), math.ceil(max(logs)) + 1)
     ticks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
@@ -152,17 +154,17 @@ def cost_figure(board: Leaderboard, cost: Cost) -> "Figure | None":
     )
     figure.add_trace(
         go.Scatter(
-            x=[value for _, _, value in points],
-            y=[score for _, score, _ in points],
+            x=costs,
+            y=scores,
             **_named(
-                [row for row, _, _ in points],
-                [(x, y) for x, (_, y, _) in zip(logs, points, strict=True)],
-                [_COST_MARK] * len(points),
-                [(end, points[0][1]) for end in ends],
+                rows,
+                list(zip(logs, scores, strict=True)),
+                [_COST_MARK] * len(rows),
+                [(end, scores[0]) for end in ends],
             ),
             marker={
                 "size": _COST_MARK,
-                "symbol": ["circle" if row.name in on_front else "circle-open" for row, _, _ in points],
+                "symbol": ["circle" if row.name in on_front else "circle-open" for row in rows],
                 "color": ACCENT,
                 "line": {"color": ACCENT, "width": 2},
             },

@@ -70,44 +70,26 @@ def bootstrap(pairs: pl.DataFrame, cores: pl.DataFrame, ks: Sequence[int]) -> tu
         slides; null where undefined.
     """
     pairs = pairs.sort(PAIR)
-    members = _members(pairs)
-    medians: dict[tuple[Unit, str, str], Float64] = {}
-    for metric in core_metrics(ks):
-        for group, draws in core_medians(pairs, cores, metric).items():
-            medians[Unit.CORE, group, metric] = draws
-    weights = slide_weights(pairs)
-    for group, rows in members.items():
-        if weights is None:
-            break
-        of_group = weights[rows]
-        if group == PairGroup.ALL:
-            of_group = of_group * _mixed(pairs, weights)
-        for metric in metric_names(ks):
-            values = pairs[metric].to_numpy()[rows]
-            if np.isfinite(values).all():
-                medians[Unit.SLIDE, group, metric] = weighted_medians(values, of_group)
+    by_metric = {metric: core_medians(pairs, cores, metric) for metric in core_metrics(ks)}
+    of_cores = {(group, metric): draws for metric, medians in by_metric.items() for group, draws in medians.items()}
+    medians = {Unit.CORE: of_cores, Unit.SLIDE: _slide_medians(pairs, ks)}
     intervals = [
-        (
-            group,
-            metric,
-            *known_interval(medians.get((Unit.CORE, group, metric))),
-            *known_interval(medians.get((Unit.SLIDE, group, metric))),
-        )
-        for group in members
+        (group, metric, *(bound for unit in Unit for bound in known_interval(medians[unit].get((group, metric)))))
+        for group in _members(pairs)
         for metric in metric_names(ks)
     ]
-    terms = [
+    unknown = np.full(N_DRAWS, np.nan)
+    draws = [
         pl.DataFrame(
             {"unit": [str(unit)] * N_DRAWS}
             | {
-                term: pl.Series(medians.get((unit, str(group), metric), np.full(N_DRAWS, np.nan)).round(_DIGITS))
-                for term, (group, metric) in TERMS.items()
+                term: medians[unit].get((str(group), of), unknown).round(_DIGITS) for term, (group, of) in TERMS.items()
             },
             schema=DRAWS_SCHEMA,
         )
         for unit in Unit
     ]
-    return pl.DataFrame(intervals, schema=INTERVAL_SCHEMA, orient="row"), pl.concat(terms).fill_nan(None)
+    return pl.DataFrame(intervals, schema=INTERVAL_SCHEMA, orient="row"), pl.concat(draws).fill_nan(None)
 
 
 def core_medians(pairs: pl.DataFrame, cores: pl.DataFrame, metric: str) -> dict[str, Float64]:
@@ -136,6 +118,23 @@ def core_medians(pairs: pl.DataFrame, cores: pl.DataFrame, metric: str) -> dict[
         for group, rows in _members(pairs).items()
         if np.isfinite(sums[:, rows]).all()
     }
+
+
+def _slide_medians(pairs: pl.DataFrame, ks: Sequence[int]) -> dict[tuple[str, str], Float64]:
+    """Draws by slides of the median of each metric of a sorted pair table, by group and metric."""
+    weights = slide_weights(pairs)
+    if weights is None:
+        return {}
+    medians = {}
+    for group, rows in _members(pairs).items():
+        of_group = weights[rows]
+        if group == PairGroup.ALL:
+            of_group = of_group * _mixed(pairs, weights)
+        for metric in metric_names(ks):
+            values = pairs[metric].to_numpy()[rows]
+            if np.isfinite(values).all():
+                medians[group, metric] = weighted_medians(values, of_group)
+    return medians
 
 
 def n_drawn(n_units: int) -> int:

@@ -2,19 +2,13 @@ import dataclasses
 import math
 
 import pytest
-from synthetic_results import make_result
+from synthetic_results import make_result, named
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.leaderboard import Cost, Leaderboard, LeaderboardRow, leaderboards, published
 from plismbench.reporting.board_figures import cost_figure, forest_figure, scatter_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
-
-
-def named(name, level=0.5, n_params=1_000_000, trained=False):
-    result = make_result("toy", level, SLIDES)
-    extractor = result.run.extractor | {"name": name, "n_params": n_params, "trained_on_plism": trained}
-    return dataclasses.replace(result, run=dataclasses.replace(result.run, extractor=extractor))
 
 
 def test_the_scatter_shows_the_terms_of_the_ranking():

@@ -4,19 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 from plotly.colors import sample_colorscale
-from synthetic_results import make_result
+from synthetic_results import make_result, named
 
 from plismbench.dataset import Slide
 from plismbench.pairs import Axis
 from plismbench.reporting.result_figures import distribution_figure, groups_figure, matrix_figure, slides_figure
 
 SLIDES = tuple(Slide(staining, scanner) for staining in ("GM", "HR", "MY") for scanner in ("AT2", "P"))
-
-
-def named(name, level=0.5, n_params=1_000_000, trained=False):
-    result = make_result("toy", level, SLIDES)
-    extractor = result.run.extractor | {"name": name, "n_params": n_params, "trained_on_plism": trained}
-    return dataclasses.replace(result, run=dataclasses.replace(result.run, extractor=extractor))
 
 
 @pytest.mark.parametrize("metric", ["cosine", "top_10"])
