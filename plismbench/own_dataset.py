@@ -83,16 +83,16 @@ def read_description(path: Path) -> OwnDataset:
     lines = _Lines(path, text)
     _require(table, _KEYS, lines, None)
     if table["tiles"] > _MOST_TILES:
-        raise InvalidInput(f"{lines.where('tiles')}: a slide has at most {_MOST_TILES:,} tiles.")
+        raise lines.error("tiles", f"a slide has at most {_MOST_TILES:,} tiles.")
     if not table["slide"]:
-        raise InvalidInput(f"{lines.where('slide')}: there is no slide.")
+        raise lines.error("slide", "there is no slide.")
     slides = _slides_of(table["slide"], lines)
     for key in ("name", "revision"):
         if not _WORD.fullmatch(table[key]) or (key == "name" and table[key].casefold() in {*DATASETS, *_TAKEN}):
-            raise InvalidInput(
-                f"{lines.where(key)}: a {key} is letters, digits, '.', '_' and '-', and no name"
-                f" that plismbench keeps something else under; got '{table[key]}'."
+            words = (
+                f"a {key} is letters, digits, '.', '_' and '-', and no name that plismbench keeps something else under"
             )
+            raise lines.error(key, f"{words}; got '{table[key]}'.")
     try:
         return OwnDataset(
             name=table["name"],
@@ -106,7 +106,7 @@ def read_description(path: Path) -> OwnDataset:
             paths=tuple(path.absolute().parent / entry["path"] for entry in table["slide"]),
         )
     except PlismbenchError as error:
-        raise InvalidInput(f"{lines.where('n_tiles' if 'n_tiles' in table else 'tiles')}: {error.message}") from error
+        raise lines.error("n_tiles" if "n_tiles" in table else "tiles", error.message) from error
 
 
 def _slides_of(entries: Sequence[Any], lines: "_Lines") -> tuple[Slide, ...]:
@@ -115,29 +115,27 @@ def _slides_of(entries: Sequence[Any], lines: "_Lines") -> tuple[Slide, ...]:
     owners: dict[Path, Slide] = {}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            raise InvalidInput(f"{lines.where('slide')}: slides are [[slide]] tables.")
+            raise lines.error("slide", "slides are [[slide]] tables.")
         _require(entry, _SLIDE_KEYS, lines, number)
         try:
             slides.append(Slide(entry["staining"], entry["scanner"]))
         except InvalidInput as error:
-            raise InvalidInput(f"{lines.where('staining', number)}: {error.message}") from error
+            raise lines.error("staining", error.message, number) from error
         if slides.index(slides[-1]) < number:
-            raise InvalidInput(f"{lines.where('staining', number)}: slide {slides[-1]} is there twice.")
+            raise lines.error("staining", f"slide {slides[-1]} is there twice.", number)
         place = lines.path.parent / entry["path"]
         if not entry["path"].strip():
-            raise InvalidInput(f"{lines.where('path', number)}: 'path' is empty; name a folder or a file.")
+            raise lines.error("path", "'path' is empty; name a folder or a file.", number)
         try:
             place.stat()  # Path.exists() raises or says no, by the version of Python
         except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or one with a null character
-            raise InvalidInput(f"{lines.where('path', number)}: there is no {place}.") from error
+            raise lines.error("path", f"there is no {place}.", number) from error
         except OSError as error:  # a name that is too long, a folder that must not be read
-            raise InvalidInput(f"{lines.where('path', number)}: cannot read this path: {error.strerror}.") from error
+            raise lines.error("path", f"cannot read this path: {error.strerror}.", number) from error
         owner = owners.setdefault(place.resolve(), slides[-1])
         if owner != slides[-1] and not (place.is_file() and place.suffix.lower() == ".parquet"):
-            raise InvalidInput(
-                f"{lines.where('path', number)}: slide {slides[-1]} has the path of {owner}; only a .parquet file"
-                " holds several slides."
-            )
+            words = f"slide {slides[-1]} has the path of {owner}; only a .parquet file holds several slides."
+            raise lines.error("path", words, number)
     return tuple(slides)
 
 
@@ -147,6 +145,10 @@ class _Lines:
 
     path: Path
     text: str
+
+    def error(self, key: str, words: str, slide: int | None = None) -> InvalidInput:
+        """What is wrong with a key, after where it is."""
+        return InvalidInput(f"{self.where(key, slide)}: {words}")
 
     def where(self, key: str, slide: int | None = None) -> str:
         """``FILE, line N``: of a key, or of the table that lacks it."""
@@ -165,6 +167,6 @@ def _require(table: Mapping[str, Any], keys: Mapping[str, type], lines: _Lines, 
         require_known("key", [key], keys, hint=f"({lines.where(key, slide)})")
     for key, kind in keys.items():
         if key not in table and key not in _OPTIONAL:
-            raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is missing; it is {_TYPES[kind]}.")
+            raise lines.error(key, f"'{key}' is missing; it is {_TYPES[kind]}.", slide)
         if key in table and (not isinstance(table[key], kind) or isinstance(table[key], bool)):
-            raise InvalidInput(f"{lines.where(key, slide)}: '{key}' is {_TYPES[kind]}; got {table[key]!r}.")
+            raise lines.error(key, f"'{key}' is {_TYPES[kind]}; got {table[key]!r}.", slide)

@@ -398,12 +398,6 @@ def test_a_disk_that_takes_nothing_any_more_names_the_slide_that_did_not_fit(tmp
     assert refused
 
 
-def test_a_root_that_cannot_be_written_is_refused_before_the_work(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageFailure, match="Not a directory"):
-        plan(tmp_path / "file")
-
-
 def test_what_a_person_agreed_to_is_known_on_other_machines(tmp_path, monkeypatch):
     class Elsewhere(LocalExecutor):
         def run(self, start, items):
