@@ -89,10 +89,8 @@ def read_description(path: Path) -> OwnDataset:
     slides = _slides_of(table["slide"], lines)
     for key in ("name", "revision"):
         if not _WORD.fullmatch(table[key]) or (key == "name" and table[key].casefold() in {*DATASETS, *_TAKEN}):
-            words = (
-                f"a {key} is letters, digits, '.', '_' and '-', and no name that plismbench keeps something else under"
-            )
-            raise lines.error(key, f"{words}; got '{table[key]}'.")
+            words = "letters, digits, '.', '_' and '-', and no name that plismbench keeps something else under"
+            raise lines.error(key, f"a {key} is {words}; got '{table[key]}'.")
     try:
         return OwnDataset(
             name=table["name"],

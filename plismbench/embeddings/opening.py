@@ -78,6 +78,7 @@ def open_for_writing(
         store.require_made_from({slide: digest for slide, digest in digests.items() if slide not in todo})
     if todo:
         require_writable(folder)
+        store = store.with_tiles_of(manifest.tiles_commit)
     return Opened(store, todo, skipped)
 
 

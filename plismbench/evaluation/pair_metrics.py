@@ -10,9 +10,8 @@ from plismbench.metrics.owkin import owkin_numbers
 from plismbench.metrics.protocol import OWKIN
 from plismbench.metrics.retrieval import SearchedSlide, counterpart_ranks, top_k_accuracy
 from plismbench.pairs import SlidePair
-from plismbench.results.aggregation import PAIR, core_metrics, top_k_metric
+from plismbench.results.aggregation import PAIR, top_k_metric
 from plismbench.search.engine import Engine
-from plismbench.search.vectors import Float64
 from plismbench.tissue import Tissue
 
 
@@ -51,17 +50,18 @@ class PairMetrics:
             "random_cosine": cosines.random,
             "cosine_lift": cosines.lift,
             "centred_cosine": float(cosines.centred.mean()),
-            **self._of_cores({"cosine": matched, **{top_k_metric(k): hits[k] for k in self.ks}}, cosines.centred),
+            **self._of_cores(
+                {"cosine": matched, "centred_cosine": cosines.centred, **{top_k_metric(k): hits[k] for k in self.ks}}
+            ),
         }
 
-    def _of_cores(self, of_tiles: dict[str, Any], centred: Float64) -> dict[str, object]:
+    def _of_cores(self, of_tiles: dict[str, Any]) -> dict[str, object]:
         labels, n_cores = self.tissue.labels, len(self.tissue.names)
-        of_tiles = of_tiles | {"centred_cosine": centred}
         columns: dict[str, object] = {
             "core_core": list(self.tissue.names),
             "core_tiles": np.bincount(labels, minlength=n_cores),
         }
-        for metric in core_metrics(self.ks):
-            sums = np.bincount(labels, weights=of_tiles[metric], minlength=n_cores)
-            columns[f"core_{metric}"] = sums.astype(of_tiles[metric].dtype)
+        for metric, values in of_tiles.items():
+            sums = np.bincount(labels, weights=values, minlength=n_cores)
+            columns[f"core_{metric}"] = sums.astype(values.dtype)
         return columns

@@ -193,5 +193,4 @@ def plan_extraction(
         tiles_commit=dict(source.commits),
     )
     opened = open_for_writing(workspace.embeddings(spec.name), manifest, slides, existing, source.digests)
-    store = opened.store.with_tiles_of(manifest.tiles_commit) if opened.todo else opened.store
-    return Extraction(spec, source.tiles, store, opened.todo, opened.skipped, device, precision, batch_size)
+    return Extraction(spec, source.tiles, opened.store, opened.todo, opened.skipped, device, precision, batch_size)

@@ -145,21 +145,14 @@ def leaderboards(results: Iterable[Result], costs: Sequence[Efficiency] = ()) ->
             counted there.
     """
     boards = []
+    counted = {cost.extractor: cost.n_params for cost in costs}
     for signature, found in _by_signature(results):
-        rows = _ranked(sorted(map(_row, found.values()), key=_by_score))
         times, timed_on = known_times(set(found), costs)
-        counted = {cost.extractor: cost.n_params for cost in costs}
-        rows = tuple(
-            replace(
-                row,
-                relative_time=times.get(row.name),
-                n_params=counted.get(row.name) if row.n_params is None else row.n_params,
-            )
-            for row in rows
-        )
+        rows = [_row(result, counted.get(name), times.get(name)) for name, result in found.items()]
+        ranked = _with_intervals(_ranked(sorted(rows, key=_by_score)), found)
         run = next(iter(found.values())).run
         known = chance(10, run.n_tiles) if 10 in run.ks else None
-        boards.append(Leaderboard(signature, _with_intervals(rows, found), known, timed_on))
+        boards.append(Leaderboard(signature, ranked, known, timed_on))
     return tuple(boards)
 
 
@@ -187,7 +180,7 @@ def _by_signature(results: Iterable[Result]) -> list[tuple[str, dict[str, Result
     return [(signature, {result.run.name: result for result in group}) for signature, group in groups]
 
 
-def _row(result: Result) -> LeaderboardRow:
+def _row(result: Result, counted: int | None, relative_time: float | None) -> LeaderboardRow:
     def read(group: PairGroup, metric: str, column: str = "median") -> float | None:
         found = result.summary.filter(pl.col("group") == str(group), pl.col("metric") == metric)[column]
         return next((value for value in found if value is not None and math.isfinite(value)), None)
@@ -201,9 +194,10 @@ def _row(result: Result) -> LeaderboardRow:
         **terms,
         random_cosine=read(PairGroup.ALL, "random_cosine"),
         cosine_lift=read(PairGroup.ALL, "cosine_lift"),
-        n_params=spec.get("n_params"),
+        n_params=counted if spec.get("n_params") is None else spec["n_params"],
         license=spec.get("license", ""),
         trained_on_plism=spec.get("trained_on_plism", False),
+        relative_time=relative_time,
         intervals={term: (low, high) for term, (low, high) in bounds.items() if low is not None and high is not None},
     )
 
