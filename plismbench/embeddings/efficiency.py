@@ -89,12 +89,6 @@ def write_efficiency(folder: Path, efficiency: Efficiency) -> None:
     write_text(folder / EFFICIENCY_FILE, json.dumps(efficiency.as_dict(), indent=2, sort_keys=True) + "\n")
 
 
-def write_first_efficiency(folder: Path, efficiency: Efficiency) -> None:
-    """Writes it unless there is one: a run that is killed later leaves at least the speed of its first slide."""
-    if not (folder / EFFICIENCY_FILE).exists():
-        write_efficiency(folder, efficiency)
-
-
 def read_efficiency(folder: Path) -> Efficiency | None:
     """What the last run in a store's folder cost; None where it was not recorded.
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plismbench.dataset import Slide
-from plismbench.embeddings.efficiency import Efficiency, write_first_efficiency
+from plismbench.embeddings.efficiency import Efficiency, write_efficiency
 from plismbench.embeddings.slide_file import Embeddings
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, NonFiniteValue
@@ -27,6 +27,7 @@ from plismbench.extractors.spec import Precision
 from plismbench.extractors.towers import FITTED
 from plismbench.tiles.readahead import Gap, ReadAhead
 from plismbench.tiles.source import TileBatch, TileSource
+from plismbench.workspace import EFFICIENCY_FILE
 
 _AHEAD = 2  # batches of a slide that may wait for the device
 IN_FLIGHT = 2
@@ -165,11 +166,13 @@ class Pipeline:
                 wall_seconds=time.time() - piece.begun,
                 n_together=len(self.runners),
             )
-            # What is replaced goes first, with its cost; then the new cost, before the slide: who is killed later
+            # What is replaced goes first, with its cost; then the first cost, before the slide: who is killed later
             # leaves no slides of unknown cost.
-            self.stores[name].claim()
-            write_first_efficiency(self.stores[name].folder, cost)
-            self.stores[name].write(embeddings)
+            store = self.stores[name]
+            store.claim()
+            if not (store.folder / EFFICIENCY_FILE).exists():
+                write_efficiency(store.folder, cost)
+            store.write(embeddings)
             fitted = getattr(self.runners[name].extractor.module, FITTED, "")
             outcomes.append(SlideExtracted(embeddings.slide, piece.begun, cost, fitted))
         return tuple(outcomes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, reduce
 from itertools import groupby
-from operator import add
+from operator import add, attrgetter
 from typing import Any
 
 import polars as pl
@@ -146,7 +146,9 @@ def leaderboards(results: Iterable[Result], costs: Sequence[Efficiency] = ()) ->
     """
     boards = []
     counted = {cost.extractor: cost.n_params for cost in costs}
-    for signature, found in _by_signature(results):
+    signature_of = attrgetter("run.signature")
+    for signature, group in groupby(sorted(results, key=signature_of), key=signature_of):
+        found = {result.run.name: result for result in group}
         times, timed_on = known_times(set(found), costs)
         rows = [_row(result, counted.get(name), times.get(name)) for name, result in found.items()]
         ranked = _with_intervals(_ranked(sorted(rows, key=_by_score)), found)
@@ -171,13 +173,6 @@ def published() -> Leaderboard:
             row = replace(row, n_params=spec.n_params, license=spec.license, trained_on_plism=spec.trained_on_plism)
         rows.append(row)
     return Leaderboard(PUBLISHED_SIGNATURE, _ranked(rows), chance(10, PLISM.n_tiles), PUBLISHED_DEVICE)
-
-
-def _by_signature(results: Iterable[Result]) -> list[tuple[str, dict[str, Result]]]:
-    """Results by signature, then by name."""
-    ordered = sorted(results, key=lambda result: result.run.signature)
-    groups = groupby(ordered, key=lambda result: result.run.signature)
-    return [(signature, {result.run.name: result for result in group}) for signature, group in groups]
 
 
 def _row(result: Result, counted: int | None, relative_time: float | None) -> LeaderboardRow:

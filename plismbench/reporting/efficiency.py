@@ -10,17 +10,11 @@ from plismbench.reporting.terminal import plain_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 PROFILE_FORMAT = "plismbench.profile/1"
 
 _HEADINGS = ("model", "params", "device", "precision", "batch", "tiles/s", "s/10k", "peak memory", "time")
 _WORDS = ("model", "device", "precision")
-
-
-def profile_table(costs: Sequence[Efficiency]) -> "Table":
-    """For a terminal, in the order given."""
-    return plain_table(_HEADINGS, _cells(costs), _WORDS)
 
 
 def profile_parts(costs: Sequence[Efficiency], table_format: TableFormat) -> "list[RenderableType | str]":
@@ -31,7 +25,7 @@ def profile_parts(costs: Sequence[Efficiency], table_format: TableFormat) -> "li
     ]
     match table_format:
         case TableFormat.TABLE:
-            return [profile_table(costs)]
+            return [plain_table(_HEADINGS, _cells(costs), _WORDS)]
         case TableFormat.JSON:
             return [json_text(PROFILE_FORMAT, models=rows)]
         case TableFormat.CSV:

@@ -32,14 +32,8 @@ _COLUMNS = {
 }
 
 
-def groups_table(table: GroupTable) -> TerminalTable:
-    """For a terminal of 80 columns: the best bold, the second underlined."""
-    headings = (heading.replace(" ", "\n") for heading in _COLUMNS)
-    return TerminalTable({"model": "name", **dict.fromkeys(headings, "right")}, _rows(table), gap=1)
-
-
 def groups_parts(tables: Sequence[GroupTable], table_format: TableFormat) -> "list[RenderableType | str]":
-    """Such tables as they are printed: as CSV or JSON the numbers with every digit."""
+    """Such tables as they are printed, the best bold, the second underlined; as CSV or JSON with every digit."""
     rows = [
         {"signature": table.signature, "published": table.published, **row}
         for table in tables
@@ -63,7 +57,8 @@ def groups_parts(tables: Sequence[GroupTable], table_format: TableFormat) -> "li
 
 
 def _in_terminal(table: GroupTable) -> "list[RenderableType | str]":
-    return [printable(table.signature), groups_table(table), *group_notes(table)]
+    kinds = {"model": "name"} | {heading.replace(" ", "\n"): "right" for heading in _COLUMNS}
+    return [printable(table.signature), TerminalTable(kinds, _rows(table), gap=1), *group_notes(table)]
 
 
 def group_notes(table: GroupTable) -> list[str]:

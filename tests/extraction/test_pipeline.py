@@ -114,7 +114,7 @@ def test_stopping_early_ends_its_threads(tmp_path):
     outcomes.close()
     assert store.has(SLIDES[0])
     for _ in range(1000):
-        if threading.active_count() == before:
+        if threading.active_count() <= before:  # one of another test may end too
             return
         threading.Event().wait(0.01)
     raise AssertionError(threading.enumerate())

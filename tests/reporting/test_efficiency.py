@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 from plismbench.embeddings.efficiency import Efficiency
-from plismbench.reporting.efficiency import profile_parts, profile_table
+from plismbench.reporting.efficiency import profile_parts
 from plismbench.reporting.printing import TableFormat
 
 MINI = Efficiency(
@@ -28,7 +28,7 @@ def test_the_markdown_has_every_number():
     assert cells[3] == ["h0-mini", "85.7 M", "GPU", "fp16", "128", "2,000.0", "5.0", "1.23 GB", "1.00"]
     assert cells[4][-2:] == ["–", "–"]
     assert cells[5] == ["big", "85.7 M", "GPU", "bf16, compiled", "128", "250.0", "40.0", "1.23 GB", "–"]
-    table = profile_table([BIG, MINI, ELSEWHERE])
+    (table,) = profile_parts([BIG, MINI, ELSEWHERE], TableFormat.TABLE)
     assert [str(column.header) for column in table.columns] == cells[0]
     assert [str(cell) for cell in table.columns[5].cells] == ["250.0", "2,000.0", "2,000.0"]
 

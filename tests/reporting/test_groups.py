@@ -9,7 +9,7 @@ from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.group_tables import SPREAD_SCHEMA, GroupTable, group_tables, published_groups
-from plismbench.reporting.groups import group_notes, groups_parts, groups_table
+from plismbench.reporting.groups import group_notes, groups_parts
 from plismbench.reporting.printing import TableFormat
 
 
@@ -56,13 +56,15 @@ def test_the_best_is_bold_and_the_second_underlined():
     latex = groups_parts([published_groups()], TableFormat.LATEX)[0]
     assert r"\textbf{.93 (.04)}" in latex
     assert r"\underline{.92 (.06)}" in latex
-    terminal = render(groups_table(published_groups()), force_terminal=True, color_system="standard")
+    terminal = render(
+        groups_parts([published_groups()], TableFormat.TABLE)[1], force_terminal=True, color_system="standard"
+    )
     assert "\x1b[1m.93 (.04)\x1b[0m" in terminal
     assert "\x1b[4m.92 (.06)\x1b[0m" in terminal
 
 
 def test_it_fits_80_columns():
-    lines = render(groups_table(published_groups())).splitlines()
+    lines = render(groups_parts([published_groups()], TableFormat.TABLE)[1]).splitlines()
     assert len(lines) == 2 + 13
     assert max(map(len, lines)) <= 80
     assert lines[2].split()[:3] == ["h0-mini", ".92", "(.06)"]
