@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _BAR_WIDTH = 5
-_MARK = " †"  # of a model that was trained on PLISM
+_PLISM_MARK = "†"
 _TERMS = {
     "cosine": "cosine",
     "top-10 of cross-scanner pairs": "top10_cross_scanner",
@@ -59,7 +59,7 @@ def _numbers(heading: str, field: str, *, ascending: bool = False) -> Column:
 
 COLUMNS: Mapping[str, Column] = MappingProxyType(
     {
-        "model": Column("model", lambda row: row.name + _MARK * row.trained_on_plism, lambda row: row.name, True),
+        "model": Column("model", lambda row: _marked(row), lambda row: row.name, True),
         "score": _numbers("score", "score"),
         "interval": Column("95 % CI", lambda row: interval_text(row.score_low, row.score_high), lambda r: r.score_low),
         "cosine": _numbers("cosine", "cosine"),
@@ -76,7 +76,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
 )
 """Every column after the rank, by the word of ``--columns`` and ``--sort``."""
 
-_BAR = Column("", lambda row: "█" * round(max(0.0, min(1.0, row.score or 0.0)) * _BAR_WIDTH), lambda row: row.score)
+_BAR = Column("", lambda row: _bar(row.score), lambda row: row.score)
 _KINDS = {"model": "name", "licence": "left", "": "bar"}
 
 _DISPENSABLE = ("licence", "params", "time", "lift", "retrieval", "", "random", "interval")
@@ -163,7 +163,7 @@ def notes(board: Leaderboard) -> list[str]:
     if any(row.published for row in board.rows):
         found.append("Published by plism-benchmark: another signature, so a ranking of its own.")
     if any(row.trained_on_plism for row in board.rows):
-        found.append(f"{_MARK.strip()} trained on PLISM")
+        found.append(f"{_PLISM_MARK} trained on PLISM")
     if any(row.score is not None and row.score_low is None and not row.published for row in board.rows):
         found.append(
             f"Too little tissue for intervals: they take {MIN_UNITS} cores, or 144 tiles. Ranks are not tested."
@@ -205,6 +205,14 @@ def _shown(board: Leaderboard, words: Sequence[str]) -> list[Column]:
     ]
 
 
+def _marked(row: LeaderboardRow) -> str:
+    return f"{row.name} {_PLISM_MARK}" if row.trained_on_plism else row.name
+
+
 def times(relative: float | None) -> str:
     """``2.1×``."""
     return UNKNOWN if relative is None else f"{relative:.3g}×"
+
+
+def _bar(value: float | None) -> str:
+    return "" if value is None else "█" * round(max(0.0, min(1.0, value)) * _BAR_WIDTH)
