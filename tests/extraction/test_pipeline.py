@@ -1,7 +1,6 @@
 """The streams of the pipeline; what comes out of it is tested in test_extraction.py."""
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -42,21 +41,14 @@ class FakeDevice:
     def __init__(self):
         self.submitted = self.computed = self.most = 0
 
-    def submit(self, forward, pixels):
+    def __call__(self, forward, pixels):
+        def compute():
+            self.computed += 1
+            return Computed(forward(torch.from_numpy(pixels)).numpy(), 2.0)
+
         self.submitted += 1
         self.most = max(self.most, self.submitted - self.computed)
-        return FakeFuture(self, forward, pixels)
-
-
-@dataclass
-class FakeFuture:
-    device: FakeDevice
-    forward: object
-    pixels: np.ndarray
-
-    def result(self):
-        self.device.computed += 1
-        return Computed(self.forward(torch.from_numpy(self.pixels)).numpy(), 2.0)
+        return compute
 
 
 def test_a_device_always_has_work_ahead_and_never_more_than_some(tmp_path):

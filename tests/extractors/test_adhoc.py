@@ -203,6 +203,16 @@ def test_a_toml_file_changes_the_weights_beside_it(tmp_path):
         ("dim = 3\nweights = 'file:.'", InvalidInput, "is a folder"),
         ("dim = 3\npooling = 'max'", InvalidInput, "pooling is one of"),
         ("dim = 3\nweights = 'file:no.pth'", InvalidInput, r"x\.toml: There is no file .*no\.pth"),
+        (
+            "dim = 3\nweights = 'file:~nobodyatall/x.pth'",
+            InvalidInput,
+            r"x\.toml: ~nobodyatall/x\.pth cannot be read: Could not determine home",
+        ),
+        (
+            "dim = 3\nloader = 'plismbench.extractors.baselines:small_pixels'\n[options]\nside = 'a'",
+            InvalidInput,
+            r"x\.toml: Extractor 'x': option side is a whole number.*; got 'a'",
+        ),
     ],
 )
 def test_a_toml_file_with_a_mistake(tmp_path, text, kind, words):
@@ -211,13 +221,6 @@ def test_a_toml_file_with_a_mistake(tmp_path, text, kind, words):
         toml_spec(tmp_path / "x.toml")
     assert "\n" not in str(caught.value)
     assert "x.toml" in str(caught.value)
-
-
-def test_a_wrong_option_names_the_file(tmp_path):
-    loader = "plismbench.extractors.baselines:small_pixels"
-    (tmp_path / "x.toml").write_text(f"dim = 3\nname = 'mine'\nloader = '{loader}'\n[options]\nside = 'a'")
-    with pytest.raises(InvalidInput, match=r"x\.toml: Extractor 'mine': option side is a whole number.*; got 'a'"):
-        toml_spec(tmp_path / "x.toml")
 
 
 def test_a_spec_in_a_python_file_with_a_loader_of_ours_is_data(tmp_path):
@@ -264,6 +267,13 @@ class Named(torch.nn.Module):
 
 def named(spec):
     return Named()
+
+class Exits(torch.nn.Module):
+    def forward(self, image):
+        raise SystemExit(0)
+
+def exits(spec):
+    return Exits()
 """
 
 
@@ -325,6 +335,7 @@ def test_a_file_that_no_model_can_be_called_after(tmp_path):
         ("inside", BrokenPlugin, r"fails on tiles of 224 pixels: KeyError: 'pixel_values' \(my_model\.py, line 23\)\."),
         ("fails", BrokenPlugin, r"Loader .*my_model\.py:fails of .*: ValueError: no \(my_model\.py, line 29\)\."),
         ("named", InvalidInput, r"gives dict; \(n, dim\).*returns the tensor alone"),
+        ("exits", BrokenPlugin, r"fails on tiles of 224 pixels: SystemExit: 0 \(my_model\.py, line 40\)"),
         ("volume", InvalidInput, r"gives \(1, 3, 224, 224\); \(n, dim\)"),
     ],
 )
@@ -361,21 +372,6 @@ def test_what_a_python_file_prints_is_not_the_result(tmp_path, capsys):
     )
     python_spec(tmp_path / "my_model.py", "load")
     assert capsys.readouterr() == ("", "seen\n")
-
-
-def test_weights_in_the_home_of_nobody_are_one_line(tmp_path):
-    (tmp_path / "x.toml").write_text('dim = 3\nweights = "file:~nobodyatall/x.pth"\n')
-    with pytest.raises(InvalidInput, match=r"x\.toml: ~nobodyatall/x\.pth cannot be read: Could not determine home"):
-        toml_spec(tmp_path / "x.toml")
-
-
-def test_a_network_of_a_python_file_that_exits(tmp_path):
-    text = (
-        "import sys, torch\nclass N(torch.nn.Module):\n    def forward(self, x): sys.exit(0)\nload = lambda spec: N()\n"
-    )
-    (tmp_path / "my_model.py").write_text(text)
-    with pytest.raises(BrokenPlugin, match=r"fails on tiles of 224 pixels: SystemExit: 0 \(my_model\.py, line 3\)"):
-        python_spec(tmp_path / "my_model.py", "load")
 
 
 TINY = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"input_size": [3, 160, 160]}}

@@ -13,12 +13,10 @@ from loopback_hub import Fault, FaultKind, LoopbackHub
 from torch import nn
 
 from plismbench.errors import (
-    AccessDenied,
     BrokenPlugin,
     InvalidInput,
     MissingPackage,
     PlismbenchError,
-    Unavailable,
     UnknownName,
 )
 from plismbench.extractors.checkpoints.locations import REMOTE_MODEL, SAVED_MODEL
@@ -311,7 +309,3 @@ def test_what_cannot_be_built_is_said_before_anything_is_fetched(tmp_path, hub, 
         load_module(ExtractorSpec(name="x", loader=TIMM, dim=64, image_size=32, **fields))
     assert "\n" not in str(caught.value)
     assert hub.requests == []
-
-
-def test_errors_of_the_hub_are_of_these_kinds():
-    assert AccessDenied.exit_code == Unavailable.exit_code == 3

@@ -31,11 +31,6 @@ def test_both_layouts_give_the_same_tiles_in_the_same_order(published: Path, sli
         assert batch.pixels.tobytes() == expected.pixels.tobytes()
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1, [1] * 25), (10, [10, 10, 5]), (1000, [25])])
-def test_a_batch_has_the_size_asked_for(published: Path, size: int, expected: list[int]) -> None:
-    assert [len(batch) for batch in source(published).batches(SLIDE, size)] == expected
-
-
 def test_the_keys_of_the_file_are_in_another_order(published: Path) -> None:
     file = source(published).of(SLIDE)
     with h5py.File(file.path) as content:

@@ -28,7 +28,6 @@ def read(folder: Path) -> list[TileBatch]:
 
 def test_images_are_tiles_by_x_then_y(folder: Path, tiles: dict[Slide, TileBatch]) -> None:
     batches = read(folder)
-    assert [len(batch) for batch in batches] == [10, 10, 5]
     np.testing.assert_array_equal(np.concatenate([batch.xy for batch in batches]), tiles[SLIDE].xy)
     np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches]), tiles[SLIDE].pixels)
 

@@ -11,7 +11,7 @@ import torch
 from plismbench.dataset import TILE_SIZE
 from plismbench.errors import NeedsAction, first_line_of
 from plismbench.extractors.inference.extractor import Extractor, default_batch_size, device_errors
-from plismbench.extractors.inference.transfer import Computed, Transfer, VectorFuture, transfer_to
+from plismbench.extractors.inference.transfer import Computed, Pending, Transfer, transfer_to
 
 _SIZES = (128, 256, 512)
 _WORTH = 0.98
@@ -46,30 +46,30 @@ class Runner:
             NeedsAction: if one tile is too much for the device's memory, or the device fails.
             ShapeMismatch: if the network gives another shape than the spec says.
         """
-        futures: list[tuple[VectorFuture, int]] = []
+        batches: list[tuple[Pending, int]] = []
         start = 0
         while start < len(pixels):
             piece = np.ascontiguousarray(pixels[start : start + self.batch_size])
             n_tiles = len(piece)
             if self.extractor.compiled and n_tiles < self.batch_size:
                 piece = np.concatenate([piece, np.repeat(piece[-1:], self.batch_size - n_tiles, axis=0)])
-            future = self._try(piece)
-            if future is None:
+            pending = self._try(piece)
+            if pending is None:
                 self._step_down()
                 continue
-            futures.append((future, n_tiles))
+            batches.append((pending, n_tiles))
             start += n_tiles
-        return VectorFutures(self.extractor, futures)
+        return VectorFutures(self.extractor, batches)
 
     def warm(self) -> None:
         """One batch of noise: what must be compiled, chosen or allocated once is, before time counts."""
         self.submit(noise_tiles(self.batch_size)).result()
 
-    def _try(self, piece: npt.NDArray[np.uint8]) -> VectorFuture | None:
+    def _try(self, piece: npt.NDArray[np.uint8]) -> Pending | None:
         # Leaving the handler lets go of the traceback, which holds the tensors of the failed pass.
         try:
             with device_errors(self.extractor.spec.name, self.extractor.device):
-                return self._transfer.submit(self.extractor.forward, piece)
+                return self._transfer(self.extractor.forward, piece)
         except torch.OutOfMemoryError:
             return None
 
@@ -91,7 +91,7 @@ class VectorFutures:
     """Vectors of some tiles on their way, perhaps in several batches."""
 
     extractor: Extractor
-    futures: list[tuple[VectorFuture, int]]
+    batches: list[tuple[Pending, int]]
 
     def result(self) -> Computed:
         """Waits for all of them.
@@ -100,7 +100,7 @@ class VectorFutures:
             NeedsAction: if the device fails.
         """
         with device_errors(self.extractor.spec.name, self.extractor.device):
-            computed = [(future.result(), n_tiles) for future, n_tiles in self.futures]
+            computed = [(wait(), n_tiles) for wait, n_tiles in self.batches]
         vectors = [one.vectors[:n_tiles] for one, n_tiles in computed]
         return Computed(
             vectors[0] if len(vectors) == 1 else np.concatenate(vectors), sum(one.seconds for one, _ in computed)
@@ -160,10 +160,10 @@ def best_batch_size(tiles_per_second: Callable[[int], float]) -> int:
 def _tiles_per_second(extractor: Extractor, size: int) -> float:
     transfer, tiles = transfer_to(extractor.device), noise_tiles(size)
     with device_errors(extractor.spec.name, extractor.device):
-        transfer.submit(extractor.forward, tiles).result()
+        transfer(extractor.forward, tiles)()
         begun = time.perf_counter()
-        for future in [transfer.submit(extractor.forward, tiles) for _ in range(_TRIALS)]:
-            future.result()
+        for wait in [transfer(extractor.forward, tiles) for _ in range(_TRIALS)]:
+            wait()
     return _TRIALS * size / (time.perf_counter() - begun)
 
 

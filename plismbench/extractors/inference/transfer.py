@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,49 +28,27 @@ class Computed:
     seconds: float
 
 
-class VectorFuture(Protocol):
-    """Vectors on their way."""
+Pending = Callable[[], Computed]
+"""Waits for vectors on their way."""
 
-    def result(self) -> Computed:
-        """Waits for them."""
-        ...
-
-
-class Transfer(Protocol):
-    """Tiles to a device and vectors back."""
-
-    def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
-        """Starts a forward pass; on a GPU it returns before the pass is done."""
-        ...
+Transfer = Callable[[Forward, npt.NDArray[np.uint8]], Pending]
+"""Starts a forward pass of some tiles; on a GPU it returns before the pass is done."""
 
 
 def transfer_to(device: torch.device) -> Transfer:
-    """The `Transfer` that suits a device."""
-    return CudaTransfer(device) if device.type == "cuda" else DirectTransfer(device)
+    """The way to a device that suits it."""
+    return by_streams(device) if device.type == "cuda" else partial(at_once, device)
 
 
-@dataclass(frozen=True)
-class _Done:
-    computed: Computed
-
-    def result(self) -> Computed:
-        return self.computed
-
-
-@dataclass(frozen=True)
-class DirectTransfer:
-    """For a device that works while the caller waits: the CPU."""
-
-    device: torch.device
-
-    def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
-        """Does it at once."""
-        begun = time.perf_counter()
-        vectors = forward(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
-        return _Done(Computed(vectors, time.perf_counter() - begun))
+def at_once(device: torch.device, forward: Forward, pixels: npt.NDArray[np.uint8]) -> Pending:
+    """The `Transfer` to a device that works while the caller waits: the CPU."""
+    begun = time.perf_counter()
+    vectors = forward(torch.from_numpy(pixels).to(device)).cpu().numpy()
+    computed = Computed(vectors, time.perf_counter() - begun)
+    return lambda: computed
 
 
-class CudaTransfer:
+def by_streams(device: torch.device, cuda: Any = torch.cuda) -> Transfer:
     """Pinned bytes up on one stream, arithmetic on the current one, vectors down on a third.
 
     The host only queues work here, so the next batch is copied while this one is computed. Memory of
@@ -80,40 +59,31 @@ class CudaTransfer:
         device: a CUDA device.
         cuda: the module ``torch.cuda``.
     """
+    up, down = cuda.Stream(device), cuda.Stream(device)
 
-    def __init__(self, device: torch.device, cuda: Any = torch.cuda) -> None:
-        self._device, self._cuda = device, cuda
-        self._up, self._down = cuda.Stream(device), cuda.Stream(device)
-
-    def submit(self, forward: Forward, pixels: npt.NDArray[np.uint8]) -> VectorFuture:
-        """Queues copy, forward pass and copy back."""
-        cuda, main = self._cuda, self._cuda.current_stream(self._device)
+    def submit(forward: Forward, pixels: npt.NDArray[np.uint8]) -> Pending:
+        main = cuda.current_stream(device)
         pinned = torch.empty(pixels.shape, dtype=torch.uint8, device="cpu", pin_memory=True)
         pinned.numpy()[...] = pixels  # torch would copy with a thread a core, which then spin beside those who decode
-        with cuda.stream(self._up):
-            batch = pinned.to(self._device, non_blocking=True)
-        main.wait_stream(self._up)
+        with cuda.stream(up):
+            batch = pinned.to(device, non_blocking=True)
+        main.wait_stream(up)
         batch.record_stream(main)
         begun, ended = (cuda.Event(enable_timing=True) for _ in range(2))
         home = cuda.Event(blocking=True)  # one who waits for it sleeps: spinning takes a core from those who decode
         begun.record(main)
         vectors = forward(batch)
         ended.record(main)
-        self._down.wait_stream(main)
-        with cuda.stream(self._down):
+        down.wait_stream(main)
+        with cuda.stream(down):
             back = vectors.to("cpu", non_blocking=True)  # torch allocates it pinned
-        vectors.record_stream(self._down)
-        home.record(self._down)
-        return _OnItsWay(back, begun, ended, home)
+        vectors.record_stream(down)
+        home.record(down)
 
+        def wait() -> Computed:
+            home.synchronize()
+            return Computed(back.numpy(), begun.elapsed_time(ended) / 1000)
 
-@dataclass(frozen=True)
-class _OnItsWay:
-    back: Tensor
-    begun: Any
-    ended: Any
-    home: Any
+        return wait
 
-    def result(self) -> Computed:
-        self.home.synchronize()
-        return Computed(self.back.numpy(), self.begun.elapsed_time(self.ended) / 1000)
+    return submit

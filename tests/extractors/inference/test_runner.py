@@ -9,7 +9,6 @@ from pretended_gpu import pretended_gpu
 from torch import nn
 
 from plismbench.errors import NeedsAction
-from plismbench.extractors.inference import runner as runners
 from plismbench.extractors.inference.extractor import Extractor
 from plismbench.extractors.inference.runner import Runner, _tiles_per_second, best_batch_size, make_runner, noise_tiles
 from plismbench.extractors.spec import ExtractorSpec, Precision
@@ -121,7 +120,7 @@ def test_a_network_that_cannot_be_compiled_is_one_sentence():
         make_runner(dataclasses.replace(extractor(Failing()), compiled=True), 2)
 
 
-def test_on_a_gpu_that_is_one_sentence_before_a_batch_size_is_measured(monkeypatch):
+def test_on_a_gpu_that_is_one_sentence_before_a_batch_size_is_measured():
     class Failing(nn.Module):
         def forward(self, image):
             raise RuntimeError("Failed to find C compiler.\nSet TORCHDYNAMO_VERBOSE=1")
@@ -155,7 +154,9 @@ def test_the_speed_of_a_size_is_tiles_over_seconds():
             time.sleep(0.02)
             return super().forward(image)
 
-    assert 8 < _tiles_per_second(extractor(Slow()), 4) <= 4 / 0.02
+    slow = Slow()
+    assert 8 < _tiles_per_second(extractor(slow), 4) <= 4 / 0.02
+    assert slow.seen == [4] * 4  # one to warm up, three that count
 
 
 def test_a_bug_is_no_trouble_with_a_compiler():
@@ -166,13 +167,6 @@ def test_a_bug_is_no_trouble_with_a_compiler():
     spec = dataclasses.replace(SPEC, loader="plismbench.extractors.baselines:constant")
     with pretended_gpu(), pytest.raises(RuntimeError, match="a bug"):
         make_runner(Extractor(spec, Failing(), torch.device("cuda"), Precision.FP16), 2)
-
-
-def test_the_measured_speed_counts_tiles(monkeypatch):
-    mean = Mean()
-    speed = runners._tiles_per_second(extractor(mean), 5)
-    assert speed > 0
-    assert mean.seen == [5] * 4  # one to warm up, three that count
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from plismbench.extractors.inference.transfer import CudaTransfer, DirectTransfer, transfer_to
+from plismbench.extractors.inference.transfer import by_streams, transfer_to
 
 PIXELS = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 CPU = torch.device("cpu")
@@ -15,10 +15,9 @@ def mean(batch):
 
 
 def test_a_cpu_does_it_at_once():
-    computed = transfer_to(CPU).submit(mean, PIXELS).result()
+    computed = transfer_to(CPU)(mean, PIXELS)()
     np.testing.assert_array_equal(computed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
     assert computed.seconds > 0
-    assert isinstance(transfer_to(CPU), DirectTransfer)
 
 
 class FakeCuda:
@@ -84,13 +83,11 @@ def cuda(monkeypatch):
 
 
 def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(cuda):
-    transfer = CudaTransfer(CPU, cuda)
-
     def forward(batch):
         cuda.log.append(f"forward on {cuda.current}")
         return mean(batch)
 
-    future = transfer.submit(forward, PIXELS)
+    wait = by_streams(CPU, cuda)(forward, PIXELS)
     assert cuda.log == [
         "pin",
         "copy on up",
@@ -104,14 +101,14 @@ def test_a_gpu_copies_on_streams_of_their_own_and_each_waits_for_what_it_needs(c
         "kept for down",
         "mark on down",
     ]
-    computed = future.result()
+    computed = wait()
     assert cuda.log[-1] == "host sleeps"
     np.testing.assert_array_equal(computed.vectors, PIXELS.mean((1, 2)).astype(np.float16))
     assert computed.seconds == 0.25
 
 
 def test_the_host_waits_for_nothing_while_it_submits(cuda):
-    transfer = CudaTransfer(CPU, cuda)
-    futures = [transfer.submit(mean, PIXELS) for _ in range(3)]
+    transfer = by_streams(CPU, cuda)
+    batches = [transfer(mean, PIXELS) for _ in range(3)]
     assert "host sleeps" not in cuda.log
-    assert [len(future.result().vectors) for future in futures] == [2, 2, 2]
+    assert [len(wait().vectors) for wait in batches] == [2, 2, 2]
