@@ -132,16 +132,14 @@ def _at_hand(
 
         folder = dataset.path(slides[0]).parent
         return ChosenSource(OwnTiles(dataset), f"read from {folder}", digests=slide_digests(dataset, slides))
-    from plismbench.tiles.plism.index import read_index
+    from plismbench.tiles.plism.index import first_commit
     from plismbench.tiles.plism.local import downloaded, has_all
 
     for layout in layouts:
         if has_all(dataset, layout, workspace, slides):
-            folder = workspace.tiles(layout, dataset.revision)
-            index = read_index(folder)
             return ChosenSource(
                 downloaded(dataset, layout, workspace),
-                f"read from {folder}",
-                commits={layout.repo: index.commit} if index else {},
+                f"read from {workspace.tiles(layout, dataset.revision)}",
+                commits={layout.repo: first_commit(dataset, layout, workspace, {})},
             )
     return None

@@ -242,12 +242,6 @@ def test_a_model_that_is_left_out_says_why():
         registry.get("tinypath")
 
 
-def test_a_name_of_timm_is_a_spec_of_its_own():
-    assert registry.get("timm:resnet18").name == "timm:resnet18"
-    with pytest.raises(UnknownName, match="timm architecture"):
-        registry.get("timm:resnet81")
-
-
 def test_another_size_and_another_pooling_are_names():
     spec = registry.get("h0-mini+cls+mean")
     assert (spec.name, spec.dim, spec.pooling) == ("h0-mini+cls+mean", 1536, "cls+mean")

@@ -5,13 +5,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from small_plism import H5_REPO, REPO, SMALL, write_h5
+from small_plism import H5_REPO, SMALL, write_h5
 
 from plismbench.dataset import Slide
 from plismbench.errors import CorruptFile, Unavailable
 from plismbench.tiles.h5 import H5Tiles
 from plismbench.tiles.ids import ids_sha256
-from plismbench.tiles.plism.hub import HubTiles
 from plismbench.tiles.source import TileBatch
 
 SLIDE = Slide("GIVH", "S60")
@@ -19,16 +18,6 @@ SLIDE = Slide("GIVH", "S60")
 
 def source(published: Path) -> H5Tiles:
     return H5Tiles(SMALL, published / "datasets" / H5_REPO)
-
-
-@pytest.mark.usefixtures("hub")
-@pytest.mark.parametrize("slide", SMALL.slides, ids=str)
-def test_both_layouts_give_the_same_tiles_in_the_same_order(published: Path, slide: Slide) -> None:
-    ours, theirs = source(published).batches(slide, 10), HubTiles(SMALL, REPO, "main").batches(slide, 10)
-    for batch, expected in zip(ours, theirs, strict=True):
-        assert batch.slide == slide
-        assert batch.xy.tobytes() == expected.xy.tobytes()
-        assert batch.pixels.tobytes() == expected.pixels.tobytes()
 
 
 def test_the_keys_of_the_file_are_in_another_order(published: Path) -> None:

@@ -14,7 +14,6 @@ from skimage.registration import phase_cross_correlation
 
 import plismbench
 from plismbench.dataset import DEMO, Slide
-from plismbench.errors import UnknownName
 from plismbench.tiles.choice import tiles_at_hand
 from plismbench.tiles.demo.demo import MARGIN, STRIDE, DemoTiles
 from plismbench.tiles.source import TileBatch
@@ -119,11 +118,6 @@ def test_a_revision_keeps_its_pixels(
     assert np.abs(np.diff(tile, axis=0)).mean() == pytest.approx(edges, abs=0.1)
     blocks = tile[..., 1].reshape(8, 28, 8, 28).mean(axis=(1, 3))
     np.testing.assert_allclose(np.diagonal(blocks), green, atol=1)
-
-
-def test_an_unknown_acquisition_is_named() -> None:
-    with pytest.raises(UnknownName, match="No simulated scanner named 'S61'"):
-        next(DemoTiles().batches(Slide("GMH", "S61"), 8))
 
 
 def test_the_tissue_travels_with_the_package(tmp_path: Path, batches: dict[str, TileBatch]) -> None:

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import hf_file_system
 from loopback_hub import Fault, FaultKind, LoopbackHub
-from small_plism import REPO, SMALL, png, write_shards
+from small_plism import REPO, SMALL, write_shards
 
 from plismbench.dataset import Slide
 from plismbench.errors import AccessDenied, CorruptFile, PlismbenchError, Unavailable
@@ -422,27 +421,14 @@ def test_an_error_while_other_threads_read_ends_with_its_own_exit_code(hub: Loop
     assert "plismbench: What was asked for" in run.stderr.splitlines()[-1]
 
 
-PIXELS = np.arange(224 * 224 * 4, dtype=np.uint8).reshape(224, 224, 4)
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (lambda _: png(PIXELS[:200, :, :3]), "but 224 × 200"),
-        (lambda _: png(PIXELS), "Not 8-bit RGB"),
-        (lambda encoded: encoded[:500], "Not a whole PNG"),
-        (lambda _: None, "No image"),
-    ],
-    ids=["size", "alpha", "cut", "none"],
-)
-def test_a_bad_image_is_named(rows: Rows, tmp_path: Path, damage: Callable[[bytes], bytes | None], words: str) -> None:
+def test_a_bad_image_is_named(rows: Rows, tmp_path: Path) -> None:
     index = next(index for index, row in enumerate(rows) if row["slide_id"].startswith(f"{SLIDE}_to_"))
-    bad = dict(rows[index], png={"bytes": damage(rows[index]["png"]["bytes"]), "path": "tile.png"})
+    bad = dict(rows[index], png={"bytes": rows[index]["png"]["bytes"][:500], "path": "tile.png"})
     rows = [*rows[:index], bad, *rows[index + 1 :]]
     with serve(rows, tmp_path) as hub, hub.in_this_process(tmp_path / "hf"), pytest.raises(CorruptFile) as raised:
         list(SOURCE.batches(SLIDE, 10))
     place = f"tile {bad['tile_id']} of slide {SLIDE}, row 4 of row group 3 of train-00000-of-00005.parquet"
-    for word in (words, place):
+    for word in ("Not a whole PNG", place):
         assert word in one_line(raised.value)
 
 
