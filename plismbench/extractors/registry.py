@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from plismbench.errors import BrokenPlugin, DuplicateName, InvalidInput, UnknownName, words_of
+from plismbench.extractors import adhoc
 from plismbench.extractors.catalog import CATALOG, LEFT_OUT
 from plismbench.extractors.checkpoints.file_kinds import folder_hint, readable, refuse_other_kind
 from plismbench.extractors.spec import ExtractorSpec, Pooling
@@ -107,16 +108,14 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
 def _ad_hoc(name: str) -> ExtractorSpec | None:
     """The spec that a name describes; None for one that is to be looked up."""
     kind, _, rest = name.partition(":")
-    path, _, attribute = name.rpartition(":")
-    if kind not in ("timm", "hf-hub") and not name.endswith(".toml") and not path.endswith(".py"):
-        return None
-    from plismbench.extractors import adhoc
-
     if kind == "timm":
         return adhoc.timm_spec(rest)
     if kind == "hf-hub":
         return adhoc.hub_spec(rest)
-    return adhoc.toml_spec(Path(name)) if name.endswith(".toml") else adhoc.python_spec(Path(path), attribute)
+    _, path, after = _parts(name)
+    if not path:
+        return None
+    return adhoc.python_spec(Path(path), after[1:]) if after else adhoc.toml_spec(Path(path))
 
 
 def _variant(name: str) -> tuple[str, int | None, Pooling | None]:
@@ -141,11 +140,8 @@ def name_of(asked: str) -> str:
         PlismbenchError: if the file cannot be read, or its code does not run.
     """
     before, path, after = _parts(asked)
-    file = readable(path)
-    if not path or not file.is_file():
+    if not path or not (file := readable(path)).is_file():
         return asked
-    from plismbench.extractors import adhoc
-
     if before:
         return f"{before}{file.stem}"
     if not after:
@@ -161,14 +157,10 @@ def described(asked: str) -> ExtractorSpec | None:
         PlismbenchError: as `get` does.
     """
     _, path, after = _parts(asked)
-    file = readable(path)
-    if not path or not file.is_file():
+    if not path or not (file := readable(path)).is_file():
         return None
-    if after:
-        from plismbench.extractors import adhoc
-
-        if not isinstance(getattr(adhoc.module_of_file(file), after[1:], None), ExtractorSpec):
-            return None
+    if after and not isinstance(getattr(adhoc.module_of_file(file), after[1:], None), ExtractorSpec):
+        return None
     return get(asked)
 
 
