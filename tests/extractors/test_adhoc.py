@@ -6,7 +6,6 @@ import pytest
 import timm
 import torch
 from checkpoints import SMALL, dino_training_state, publish, randomised
-from loopback_hub import LoopbackHub
 
 from plismbench.errors import BrokenPlugin, CorruptFile, InvalidInput, MissingPackage, UnknownName
 from plismbench.extractors.adhoc import hub_spec, python_spec, timm_spec, toml_spec
@@ -53,16 +52,15 @@ def test_any_timm_architecture_by_name():
     assert timm_spec("vit_small_patch16_dinov3.lvd1689m").pooling is Pooling.OUTPUT
 
 
-def test_tokens_without_one_of_the_class_are_averaged(tmp_path):
+def test_tokens_without_one_of_the_class_are_averaged(tmp_path, hub):
     options = {"class_token": False, "global_pool": "", "img_size": 32, **SMALL}
     network = randomised(timm.create_model("vit_small_patch16_224", **options))
     config = {"architecture": "vit_small_patch16_224", "num_features": 24, "model_args": options,
               "pretrained_cfg": {"input_size": [3, 32, 32]}}  # fmt: skip
     publish(tmp_path / "hub", "Org/Patches", config__json=config, model__safetensors=network.state_dict())
     white = np.full((1, 32, 32, 3), 255, np.uint8)
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        spec = hub_spec("Org/Patches")
-        vectors = load_extractor(spec, "cpu", "fp32")(white)
+    spec = hub_spec("Org/Patches")
+    vectors = load_extractor(spec, "cpu", "fp32")(white)
     assert (spec.pooling, spec.prefix_tokens) == (Pooling.MEAN, 0)
     image = ((1 - torch.tensor(spec.mean)) / torch.tensor(spec.std)).view(1, 3, 1, 1).expand(1, 3, 32, 32)
     with torch.inference_mode():
@@ -99,7 +97,7 @@ def test_a_network_of_stages_with_a_checkpoint_of_ones_own(tmp_path):
     assert all(torch.equal(value, network.state_dict()[key]) for key, value in module.state_dict().items())
 
 
-def test_a_repository_of_the_hub_describes_itself(tmp_path):
+def test_a_repository_of_the_hub_describes_itself(tmp_path, hub):
     network = small()
     config = {
         "architecture": "vit_small_patch16_224", "num_features": 24, "model_args": {"img_size": 32, **SMALL},
@@ -107,11 +105,10 @@ def test_a_repository_of_the_hub_describes_itself(tmp_path):
                            "interpolation": "bilinear", "license": "mit"},
     }  # fmt: skip
     publish(tmp_path / "hub", "Org/Tiny", config__json=config, model__safetensors=network.state_dict())
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        spec = hub_spec(f"Org/Tiny@{'2' * 40}")
-        image = torch.randn(1, 3, 32, 32)
-        with torch.inference_mode():
-            torch.testing.assert_close(load_module(spec)(image), network(image))
+    spec = hub_spec(f"Org/Tiny@{'2' * 40}")
+    image = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_module(spec)(image), network(image))
     assert (spec.name, spec.revision) == (f"hf-hub:Org/Tiny@{'2' * 40}", "2" * 40)
     assert (spec.dim, spec.pooling, spec.prefix_tokens, spec.image_size) == (24, Pooling.CLS, 1, 32)
     assert (spec.mean, spec.interpolation, spec.license) == ((0.1, 0.2, 0.3), "bilinear", "mit")
@@ -392,13 +389,9 @@ TINY = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"inpu
         ({"pretrained_cfg": [1]}, "config.json of Org/Bad"),
     ],
 )
-def test_a_configuration_with_a_mistake(tmp_path, config, words):
+def test_a_configuration_with_a_mistake(tmp_path, hub, config, words):
     publish(tmp_path / "hub", "Org/Bad", config__json=TINY | config)
-    with (
-        LoopbackHub(tmp_path / "hub") as hub,
-        hub.in_this_process(tmp_path / "hf"),
-        pytest.raises(InvalidInput, match=words) as caught,
-    ):
+    with pytest.raises(InvalidInput, match=words) as caught:
         hub_spec("Org/Bad")
     assert "\n" not in str(caught.value)
     assert "torch.testing._internal.common_utils" not in sys.modules
@@ -409,11 +402,10 @@ def test_what_is_no_repository_of_the_hub():
         hub_spec("foo")
 
 
-def test_an_old_configuration_has_all_in_one_table(tmp_path):
+def test_an_old_configuration_has_all_in_one_table(tmp_path, hub):
     old = {"architecture": "test_vit", "num_features": 64, "input_size": [3, 160, 160], "mean": [0.7, 0.6, 0.7],
            "std": [0.2, 0.2, 0.2], "interpolation": "bilinear"}  # fmt: skip
     publish(tmp_path / "hub", "Org/Old", config__json=old)
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        spec = hub_spec("Org/Old")
+    spec = hub_spec("Org/Old")
     assert (spec.image_size, spec.mean, spec.std) == (160, (0.7, 0.6, 0.7), (0.2, 0.2, 0.2))
     assert spec.interpolation == "bilinear"

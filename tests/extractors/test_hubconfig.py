@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 from checkpoints import SMALL, TIMM, publish, tower
-from loopback_hub import LoopbackHub
 
 from plismbench.errors import InvalidInput
 from plismbench.extractors import registry
@@ -36,10 +35,9 @@ HEADS = dataclasses.replace(SPEC, options={k: v for k, v in SPEC.options.items()
 HF = dataclasses.replace(SPEC, options={**SPEC.options, "layout": "transformers"})
 
 
-def check(spec, tmp_path, **files):
-    publish(tmp_path / "hub", "Org/Tiny", **files)
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        check_hub_config(spec, tower(spec))
+def check(spec, hub, **files):
+    publish(hub.root, "Org/Tiny", **files)
+    check_hub_config(spec, tower(spec))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +56,8 @@ def check(spec, tmp_path, **files):
         ),
     ],
 )
-def test_what_agrees_or_says_nothing_is_fine(tmp_path, spec, files):
-    check(spec, tmp_path, **files)
+def test_what_agrees_or_says_nothing_is_fine(hub, spec, files):
+    check(spec, hub, **files)
 
 
 @pytest.mark.parametrize(
@@ -100,57 +98,58 @@ def test_what_agrees_or_says_nothing_is_fine(tmp_path, spec, files):
          "says activation quick_gelu; extractor 'tiny' says gelu"),
     ],
 )  # fmt: skip
-def test_a_contradiction_names_both_values(tmp_path, spec, files, words):
+def test_a_contradiction_names_both_values(hub, spec, files, words):
     with pytest.raises(InvalidInput, match=words) as caught:
-        check(spec, tmp_path, **files)
+        check(spec, hub, **files)
     assert "`differs`" in caught.value.hint
 
 
-def test_a_tower_among_a_language_model_is_compared_with_its_part_of_the_configuration(tmp_path):
+def test_a_tower_among_a_language_model_is_compared_with_its_part_of_the_configuration(hub):
     tower_of = {"num_heads": 2, "num_kv_heads": 2, "head_dim": 16, "position_embedding_size": 8}
     options = {"architecture": "gemma4_vit_167m_enc", "embed_dim": 24, "depth": 2, **tower_of}
     spec = dataclasses.replace(SPEC, image_size=96, options=options | {"layout": "transformers-gemma"})
     vision = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 16}
-    check(spec, tmp_path, config__json={"hidden_size": 2560, "vision_config": vision})
+    check(spec, hub, config__json={"hidden_size": 2560, "vision_config": vision})
     with pytest.raises(InvalidInput, match=r"says num_hidden_layers 27; .* says 2"):
-        check(spec, tmp_path / "other", config__json={"vision_config": vision | {"num_hidden_layers": 27}})
+        check(
+            dataclasses.replace(spec, revision="2" * 40),
+            hub,
+            config__json={"vision_config": vision | {"num_hidden_layers": 27}},
+        )
 
 
-def test_a_normalisation_that_only_training_code_tells_is_held_against_the_configuration(tmp_path):
+def test_a_normalisation_that_only_training_code_tells_is_held_against_the_configuration(tmp_path, hub):
     """Prost40M: nothing is downloaded, and no vector is made, with another one."""
     spec = dataclasses.replace(registry.get("prost40m"), revision="1" * 40)
     told = {"architecture": "vit_small_patch16_224", "num_features": 384,
             "model_args": {"patch_size": 14, "img_size": 224, "num_classes": 0}}  # fmt: skip
     repo, pictures = "waticlems/Prost40M", TIMM_CONFIG["pretrained_cfg"] | {"input_size": [3, 224, 224]}
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        publish(tmp_path / "hub", repo, config__json=told | {"pretrained_cfg": pictures | {"mean": [0.7, 0.6, 0.7]}})
-        with pytest.raises(InvalidInput, match=r"says mean \[0.7, 0.6, 0.7\]; extractor 'prost40m' says \(0.485"):
-            load_module(spec)
-        assert not hub.requested("model.safetensors")
-        files = {"config__json": told | {"pretrained_cfg": pictures}, "model__safetensors": tower(spec).state_dict()}
-        folder = publish(tmp_path / "hub", repo, **files)
-        assert load_module(dataclasses.replace(spec, revision=hub.commit(folder))).num_features == 384
+    publish(tmp_path / "hub", repo, config__json=told | {"pretrained_cfg": pictures | {"mean": [0.7, 0.6, 0.7]}})
+    with pytest.raises(InvalidInput, match=r"says mean \[0.7, 0.6, 0.7\]; extractor 'prost40m' says \(0.485"):
+        load_module(spec)
+    assert not hub.requested("model.safetensors")
+    files = {"config__json": told | {"pretrained_cfg": pictures}, "model__safetensors": tower(spec).state_dict()}
+    folder = publish(tmp_path / "hub", repo, **files)
+    assert load_module(dataclasses.replace(spec, revision=hub.commit(folder))).num_features == 384
 
 
-def test_what_is_known_to_differ_is_let_pass(tmp_path):
+def test_what_is_known_to_differ_is_let_pass(hub):
     spec = dataclasses.replace(SPEC, differs=("mean",))
-    check(spec, tmp_path, config__json=TIMM_CONFIG | {"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}})
+    check(spec, hub, config__json=TIMM_CONFIG | {"pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}})
 
 
-def test_arguments_that_have_timm_read_files_are_not_taken(tmp_path):
+def test_arguments_that_have_timm_read_files_are_not_taken(tmp_path, hub):
     besides = {"checkpoint_path": "/x", "pretrained": True, "pretrained_cfg": {}, "cache_dir": "/x",
                "features_only": True}  # fmt: skip
     publish(tmp_path / "hub", "Org/Tiny", config__json=TIMM_CONFIG | {"model_args": {"depth": 2, **besides}})
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        assert hub_architecture(SPEC) == {"architecture": "vit_small_patch16_224", "depth": 2}
+    assert hub_architecture(SPEC) == {"architecture": "vit_small_patch16_224", "depth": 2}
 
 
-def test_an_architecture_is_read_with_its_arguments(tmp_path):
+def test_an_architecture_is_read_with_its_arguments(tmp_path, hub):
     publish(tmp_path / "hub", "Org/Tiny", config__json=TIMM_CONFIG | {"global_pool": "avg"})
     publish(tmp_path / "hub", "Org/Other", config__json={"model_type": "vit"})
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        assert hub_architecture(SPEC) == {
-            "architecture": "vit_small_patch16_224", "global_pool": "avg", "mlp_ratio": 4, "init_values": 1e-5,
-        }  # fmt: skip
-        with pytest.raises(InvalidInput, match=r"Org/Other has no config\.json that names an architecture of timm"):
-            hub_architecture(dataclasses.replace(SPEC, weights="hf-hub:Org/Other"))
+    assert hub_architecture(SPEC) == {
+        "architecture": "vit_small_patch16_224", "global_pool": "avg", "mlp_ratio": 4, "init_values": 1e-5,
+    }  # fmt: skip
+    with pytest.raises(InvalidInput, match=r"Org/Other has no config\.json that names an architecture of timm"):
+        hub_architecture(dataclasses.replace(SPEC, weights="hf-hub:Org/Other"))
