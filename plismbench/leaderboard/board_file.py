@@ -11,7 +11,6 @@ from typing import Any
 from plismbench.errors import CorruptFile
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 from plismbench.records import from_json
-from plismbench.results.aggregation import TERMS
 
 LEADERBOARD_FORMAT = "plismbench.leaderboard/1"
 
@@ -33,13 +32,8 @@ def board_text(boards: Sequence[Leaderboard]) -> str:
 
 
 def row_fields(row: LeaderboardRow) -> dict[str, Any]:
-    """Every field of a row, flat; None where it is not known."""
-    flat = asdict(row)
-    intervals = flat.pop("intervals")
-    bounds = {}
-    for term in TERMS:
-        bounds[f"{term}_low"], bounds[f"{term}_high"] = intervals.get(term, (None, None))
-    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **flat, **bounds}
+    """Every field of a row; None where it is not known."""
+    return {"score": row.score, "score_without_cosine": row.score_without_cosine, **asdict(row)}
 
 
 def read_boards(path: Path) -> tuple[Leaderboard, ...]:
@@ -74,8 +68,4 @@ def _board(record: Mapping[str, Any]) -> Leaderboard:
 
 
 def _row(record: Mapping[str, Any]) -> LeaderboardRow:
-    told = {field.name: record[field.name] for field in fields(LeaderboardRow) if field.name != "intervals"}
-    bounds = {term: [record[f"{term}_low"], record[f"{term}_high"]] for term in TERMS}
-    known = {term: pair for term, pair in bounds.items() if None not in pair}
-    row = from_json(LeaderboardRow, told | {"intervals": known})
-    return replace(row, intervals={term: (low, high) for term, (low, high) in row.intervals.items()})
+    return from_json(LeaderboardRow, {field.name: record[field.name] for field in fields(LeaderboardRow)})

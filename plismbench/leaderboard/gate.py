@@ -148,9 +148,8 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
             if was is None:
                 continue
             passed = is_now is not None and round(was - is_now, _DIGITS) <= required.tolerance
-            interval = row.intervals.get(term)
-            if term == "score" and row.score_low is not None and row.score_high is not None:
-                interval = row.score_low, row.score_high
+            low, high = getattr(row, f"{term}_low"), getattr(row, f"{term}_high")
+            interval = None if low is None or high is None else (low, high)
             yield check(term=term, demand=Demand.BASELINE, required=was, now=is_now, passed=passed, interval=interval)
 
 

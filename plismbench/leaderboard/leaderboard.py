@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, reduce
 from itertools import groupby
@@ -46,10 +46,10 @@ class LeaderboardRow:
         rank_best, rank_worst: ranks that the data cannot tell apart: 1 + the number of models that
             are better, and the number that are not worse, where the 95 % interval of the difference
             of two scores, draw by draw, leaves out zero. None where an interval is unknown.
-        intervals: 95 % interval of each term by resampling cores, by the term's name, where it is known.
         published: taken from the published table, not measured here.
         n_params, license, trained_on_plism: of the model.
         relative_time: time a tile, relative to H0-mini on the same device; None where it is not known.
+        cosine_low, cosine_high …: 95 % interval of each term by resampling cores; None where unknown.
     """
 
     name: str
@@ -72,7 +72,14 @@ class LeaderboardRow:
     license: str = ""
     trained_on_plism: bool = False
     relative_time: float | None = None
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    cosine_low: float | None = None
+    cosine_high: float | None = None
+    top10_cross_scanner_low: float | None = None
+    top10_cross_scanner_high: float | None = None
+    top10_cross_staining_low: float | None = None
+    top10_cross_staining_high: float | None = None
+    top10_cross_both_low: float | None = None
+    top10_cross_both_high: float | None = None
 
     @cached_property
     def score(self) -> float | None:
@@ -180,8 +187,9 @@ def _row(result: Result, counted: int | None, relative_time: float | None) -> Le
         found = result.summary.filter(pl.col("group") == str(group), pl.col("metric") == metric)[column]
         return next((value for value in found if value is not None and math.isfinite(value)), None)
 
-    terms: dict[str, Any] = {term: read(*where) for term, where in TERMS.items()}
-    bounds = {term: (read(*where, "low"), read(*where, "high")) for term, where in TERMS.items()}
+    terms: dict[str, Any] = {}
+    for term, where in TERMS.items():
+        terms |= {term: read(*where), f"{term}_low": read(*where, "low"), f"{term}_high": read(*where, "high")}
     spec = result.run.extractor
     return LeaderboardRow(
         name=result.run.name,
@@ -193,7 +201,6 @@ def _row(result: Result, counted: int | None, relative_time: float | None) -> Le
         license=spec.get("license", ""),
         trained_on_plism=spec.get("trained_on_plism", False),
         relative_time=relative_time,
-        intervals={term: (low, high) for term, (low, high) in bounds.items() if low is not None and high is not None},
     )
 
 

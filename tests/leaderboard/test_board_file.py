@@ -77,7 +77,7 @@ def changed(field, value):
         (lambda told: told["boards"][0]["rows"].append(told["boards"][0]["rows"][1]), "twice"),
         (changed("cosine", True), "cosine is True"),
         (changed("cosine", float("nan")), "cosine is nan"),
-        (changed("cosine_low", float("inf")), "its intervals is {'cosine': [inf"),
+        (changed("cosine_low", float("inf")), "its cosine_low is inf"),
         (lambda told: told.pop("boards"), "has no 'boards'"),
         (lambda told: told.update(boards=3), "not iterable"),
         (lambda told: told.update(schema="plismbench.leaderboard/9"), f"this version reads {LEADERBOARD_FORMAT}"),

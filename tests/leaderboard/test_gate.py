@@ -7,10 +7,8 @@ from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 TERMS = ("cosine", "top10_cross_scanner", "top10_cross_staining", "top10_cross_both")
 
 
-def row(name="toy", rank=1, published=False, intervals=(), score_interval=(None, None), **terms):
-    values = dict.fromkeys(TERMS, 0.5) | terms
-    return LeaderboardRow(name=name, title=name, rank=rank, published=published, intervals=dict(intervals),
-                          score_low=score_interval[0], score_high=score_interval[1], **values)  # fmt: skip
+def row(name="toy", **fields):
+    return LeaderboardRow(**{"name": name, "title": name, "rank": 1} | dict.fromkeys(TERMS, 0.5) | fields)
 
 
 def board(*rows, signature="s"):
@@ -55,15 +53,16 @@ def test_the_tolerance_is_that_of_each_number(now, tolerance, terms):
 
 @pytest.mark.parametrize(
     ("interval", "outside"),
-    [({}, None), ({"cosine": (0.3, 0.6)}, False), ({"cosine": (0.45, 0.6)}, True), ({"cosine": (0.4, 0.6)}, False)],
+    [((None, None), None), ((0.3, 0.6), False), ((0.45, 0.6), True), ((0.4, 0.6), False)],
 )
 def test_it_is_told_whether_the_baselines_interval_was_left(interval, outside):
-    (_, found) = failed([board(row(cosine=0.4))], baseline=[board(row(intervals=interval))])
+    low, high = interval
+    (_, found) = failed([board(row(cosine=0.4))], baseline=[board(row(cosine_low=low, cosine_high=high))])
     assert found.outside is outside
 
 
 def test_the_interval_of_the_score():
-    (found, _) = failed([board(row(cosine=0.1))], baseline=[board(row(score_interval=(0.45, 0.55)))])
+    (found, _) = failed([board(row(cosine=0.1))], baseline=[board(row(score_low=0.45, score_high=0.55))])
     assert (found.term, found.interval, found.outside) == ("score", (0.45, 0.55), True)
 
 

@@ -203,10 +203,9 @@ def test_html_and_latex_hold_names_as_text():
 
 
 def test_intervals_of_terms_are_columns_of_the_data():
-    board = Leaderboard("s", (row("a", intervals={"cosine": (0.4, 0.6)}),))
+    board = Leaderboard("s", (row("a", cosine_low=0.4, cosine_high=0.6),))
     (told,) = json.loads(leaderboard_parts([board], TableFormat.JSON)[0])["boards"][0]["rows"]
     assert (told["cosine_low"], told["cosine_high"], told["top10_cross_both_low"]) == (0.4, 0.6, None)
-    assert "intervals" not in told
     (line,) = csv.DictReader(io.StringIO(leaderboard_parts([board], TableFormat.CSV)[0]))
     assert line.keys() == {"schema", "signature"} | told.keys()
 
