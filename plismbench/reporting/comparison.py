@@ -1,6 +1,6 @@
 """Comparisons of models as tables: for a terminal, for documents, for other programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMPARISON_FORMAT = "plismbench.comparison/1"
 
-_HEADINGS = ("term", "first", "second", "difference", "95 % by core", "95 % by slide")
+_HEADINGS = ("first", "second", "difference", "95 % by core", "95 % by slide")
 _SHOWN = 5  # of the contrasts of an axis; the data have all
 _TERMS = {
     "score": "score",
@@ -58,28 +58,24 @@ def comparison_parts(comparisons: Sequence[Comparison], table_format: TableForma
     for comparison in comparisons:
         parts.append(caption(comparison.signature, table_format))
         for pairwise in comparison.pairwise:
-            parts += [
-                remark(_title(pairwise), table_format),
-                document(_headings(pairwise), _terms(pairwise), table_format, left=("term",)),
-                remark(_verdict(pairwise), table_format),
-            ]
-            for axis in Axis:
-                if rows := _contrasts(pairwise, axis):
-                    headings = _contrast_headings(pairwise, axis)
-                    parts.append(document(headings, rows, table_format, left=headings[:1]))
+            terms, *contrasts = (
+                document(headings, rows, table_format, left=headings[:1]) for headings, rows in _tables(pairwise)
+            )
+            title, verdict = (remark(words, table_format) for words in (_title(pairwise), _verdict(pairwise)))
+            parts += [title, terms, verdict, *contrasts]
     return ["\n\n".join(parts)]
 
 
 def _in_terminal(comparison: Comparison) -> "list[RenderableType | str]":
     parts: list[RenderableType | str] = [printable(comparison.signature)]
     for pairwise in comparison.pairwise:
-        headings = _headings(pairwise)
-        terms = TerminalTable(_kinds(headings), _terms(pairwise), dispensable=headings[5:])
+        terms, *contrasts = (
+            TerminalTable(dict.fromkeys(headings, "right") | {headings[0]: "left"}, rows, dispensable=headings[5:])
+            for headings, rows in _tables(pairwise)
+        )
         parts += ["", _title(pairwise), terms, _verdict(pairwise)]
-        for axis in Axis:
-            if rows := _contrasts(pairwise, axis):
-                parts.append("")
-                parts.append(TerminalTable(_kinds(_contrast_headings(pairwise, axis)), rows))
+        for table in contrasts:
+            parts += ["", table]
     return parts
 
 
@@ -87,14 +83,11 @@ def _title(pairwise: PairwiseComparison) -> str:
     return f"{printable(pairwise.first)} against {printable(pairwise.second)}"
 
 
-def _headings(pairwise: PairwiseComparison) -> tuple[str, ...]:
-    """Without a column that would be empty: too few slides have no interval."""
-    return _HEADINGS if any(found.slide_low is not None for found in pairwise.differences) else _HEADINGS[:-1]
-
-
-def _terms(pairwise: PairwiseComparison) -> list[list[str]]:
-    n_columns = len(_headings(pairwise))
-    return [
+def _tables(pairwise: PairwiseComparison) -> Iterator[tuple[tuple[str, ...], list[list[str]]]]:
+    """Headings and rows: of the terms, without a column that would be empty, then of each axis that has contrasts."""
+    # Too few slides have no interval.
+    n_columns = 6 if any(found.slide_low is not None for found in pairwise.differences) else 5
+    terms = [
         [
             _TERMS[found.term],
             number(found.first),
@@ -105,6 +98,21 @@ def _terms(pairwise: PairwiseComparison) -> list[list[str]]:
         ][:n_columns]
         for found in pairwise.differences
     ]
+    yield ("term", *_HEADINGS)[:n_columns], terms
+    for axis in Axis:
+        rows = [row for row in pairwise.contrasts.iter_rows(named=True) if row["axis"] == axis]
+        contrasts = [
+            [
+                f"{row['a']} – {row['b']}",
+                number(row["first"]),
+                number(row["second"]),
+                _signed(row["difference"]),
+                _interval(row["low"], row["high"]),
+            ]
+            for row in rows[:_SHOWN]
+        ]
+        if contrasts:
+            yield (f"{pairwise.metric.replace('_', '-')}, {axis}s", *_HEADINGS[:4]), contrasts
 
 
 def _verdict(pairwise: PairwiseComparison) -> str:
@@ -112,28 +120,6 @@ def _verdict(pairwise: PairwiseComparison) -> str:
         return f"Nothing is tested: it takes {MIN_UNITS} cores with a score; got {pairwise.n_cores}."
     better = f"Better in {pairwise.n_better} of {pairwise.n_cores} cores"
     return f"{better}; one-sided signed-rank p = {pairwise.p_value:.2g}, after Holm {pairwise.corrected:.2g}."
-
-
-def _contrast_headings(pairwise: PairwiseComparison, axis: Axis) -> tuple[str, ...]:
-    return (f"{pairwise.metric.replace('_', '-')}, {axis}s", "first", "second", "difference", "95 % by core")
-
-
-def _contrasts(pairwise: PairwiseComparison, axis: Axis) -> list[list[str]]:
-    rows = [row for row in pairwise.contrasts.iter_rows(named=True) if row["axis"] == axis]
-    return [
-        [
-            f"{row['a']} – {row['b']}",
-            number(row["first"]),
-            number(row["second"]),
-            _signed(row["difference"]),
-            _interval(row["low"], row["high"]),
-        ]
-        for row in rows[:_SHOWN]
-    ]
-
-
-def _kinds(headings: Sequence[str]) -> dict[str, str]:
-    return {name: "right" if place else "left" for place, name in enumerate(headings)}
 
 
 def _signed(value: float | None) -> str:
