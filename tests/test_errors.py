@@ -11,6 +11,7 @@ from plismbench.errors import (
     PlismbenchError,
     UnknownName,
     first_line_of,
+    require_known,
     words_of,
 )
 
@@ -43,6 +44,12 @@ def test_the_tree_in_the_docstring_is_the_tree():
 )
 def test_an_unknown_name_helps(name, known, hint):
     assert str(UnknownName("extractor", name, known)) == f"No extractor named '{name}'. {hint}".strip()
+
+
+def test_of_several_names_the_first_unknown_one_is_named():
+    require_known("slide", ["a", "b"], ["b", "a"])
+    with pytest.raises(UnknownName, match=r"No slide named 'c'\. Known: a, b\. Do that\."):
+        require_known("slide", ["a", "c", "d"], ["a", "b"], hint="Do that.")
 
 
 def test_errors_travel_between_processes():
