@@ -33,7 +33,13 @@ def model_names(values: list[str] | None) -> list[str]:
 def _absolute(context: typer.Context, root: Path) -> Path:
     source = context.get_parameter_source("root")
     keep_root(root if source and source.name == "COMMANDLINE" else None)
-    return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
+    try:
+        return root.absolute()  # it travels to workers, which run in other folders; a link stays what it is
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"There is no folder {root} here: the folder that this command runs in was removed.",
+            hint="Change to one that is there, or name --root by its whole path.",
+        ) from error
 
 
 def _trust(wanted: bool) -> bool:

@@ -69,6 +69,8 @@ def read_slide(path: Path, slide: Slide) -> PlismBenchmarkSlide:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract that slide again.") from error
+    if not isinstance(table, np.ndarray):
+        raise CorruptFile(f"{path} is an archive of arrays; one array is expected.")
     if table.ndim != 2 or table.shape[1] <= _PLACE or table.dtype.kind != "f":
         raise CorruptFile(
             f"{path} is {table.shape} {table.dtype}; (n_tiles, 3 + dim) float32 is expected: level, x, y, vector."

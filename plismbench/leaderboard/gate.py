@@ -1,5 +1,6 @@
 """What a ranking must hold to: a baseline, a least score, a worst rank."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -36,7 +37,7 @@ class Requirements:
         worst_rank: of the named models, among those of their signature.
 
     Raises:
-        InvalidInput: if it asks for nothing, for a rank of nobody, or for what is no score.
+        InvalidInput: if it asks for nothing, for a rank of nobody, or for what is no number.
     """
 
     baseline: Sequence[Leaderboard] | None = None
@@ -54,6 +55,8 @@ class Requirements:
             )
         if self.worst_rank is not None and not self.models:
             raise InvalidInput("--require-rank needs --model: not every model can be among the first.")
+        if not math.isfinite(self.tolerance):
+            raise InvalidInput(f"--tolerance must be a number; got {self.tolerance}.")
         if self.least_score is not None and not -1 <= self.least_score <= 1:
             raise InvalidInput(f"--fail-under must be a score, from -1 to 1; got {self.least_score:g}.")
 

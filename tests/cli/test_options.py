@@ -17,6 +17,15 @@ def test_a_model_is_named_once_by_its_file_and_its_name(tmp_path):
     assert model_names([f"{tmp_path}/net.toml,mine", "other"]) == ["mine", "other"]
 
 
+def test_a_root_in_a_folder_that_was_removed_is_one_line(run, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    outcome = run("leaderboard", "--root", "data")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "There is no folder data here: the folder that this command runs in was removed." in outcome.error
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "x", "\u0661"])
 def test_a_batch_size_is_a_whole_number(text):
     with pytest.raises(InvalidInput, match="--batch-size is a whole number from 1, or auto"):

@@ -110,7 +110,11 @@ def test_a_tile_that_stands_twice_is_refused(tmp_path):
         read_slide(slide_files(tmp_path)[SLIDES[0]], SLIDES[0])
 
 
-def test_two_folders_of_a_slide_are_refused(tmp_path):
+def test_an_archive_of_arrays_and_two_folders_of_a_slide_are_refused(tmp_path):
+    with (tmp_path / "features.npy").open("wb") as file:
+        np.savez(file, a=np.ones(3))
+    with pytest.raises(CorruptFile, match="is an archive of arrays"):
+        read_slide(tmp_path / "features.npy", SLIDES[0])
     write_features(tmp_path, {SLIDES[0]: np.ones((2, 4))}, make_xy(2))
     (tmp_path / "GM_AT2_to_GM_P.tif").mkdir()
     (tmp_path / "GM_AT2_to_GM_P.tif" / "features.npy").write_bytes(b"")

@@ -119,6 +119,7 @@ def test_a_worst_rank(rank, worst, passed):
         ({"models": ["a"]}, "nothing to check"),
         ({"worst_rank": 3}, "--require-rank needs --model"),
         ({"least_score": float("nan")}, "--fail-under must be a score, from -1 to 1; got nan"),
+        ({"least_score": 0.1, "tolerance": float("nan")}, "--tolerance must be a number; got nan"),
         ({"least_score": float("inf")}, "--fail-under must be a score"),
         ({"least_score": 1.5}, "--fail-under must be a score, from -1 to 1; got 1.5"),
         ({"least_score": -1.5}, "--fail-under must be a score, from -1 to 1; got -1.5"),
