@@ -62,7 +62,6 @@ def make_result(name="toy", level=0.5, slides=SLIDES, ks=(1, 10), seed=0, **chan
         "dataset": "plism",
         "revision": "main",
         "slides": tuple(sorted(map(str, slides))),
-        "all_slides": set(slides) == set(PLISM.slides),
         "n_tiles": 8_139,
         "seed": 42,
         "ks": ks,

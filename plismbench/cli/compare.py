@@ -28,11 +28,12 @@ def compare(
     from plismbench.reporting.comparison import comparison_parts
     from plismbench.results.result import read_results
 
-    models = [name_of(name) for name in models]
-    workspace = Workspace(root, find_dataset(dataset).name)
+    names = [name_of(model) for model in models]
+    registered = find_dataset(dataset)
+    workspace = Workspace(root, registered.name)
     results = read_results(workspace)
     known = {result.run.name for result in results}
-    require_known("result", models, known, hint=options.evaluate_first(dataset))
-    comparisons = compared(results, models)
-    mind_outdated([result for result in results if result.run.name in models], workspace, dataset)
+    require_known("result", names, known, hint=options.evaluate_first(dataset))
+    comparisons = compared(results, names)
+    mind_outdated([result for result in results if result.run.name in names], workspace, registered, models)
     deliver(comparison_parts(comparisons, table_format), output)

@@ -59,7 +59,7 @@ def evaluate(
 
     Without --model, a model that lacks slides is named at the end (exit code 2); the others are evaluated.
     """
-    from plismbench.cli.outdated import refuse_changed_files
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.embeddings.opening import extracted_stores
     from plismbench.evaluation.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.slides import slide_notes
@@ -73,7 +73,7 @@ def evaluate(
     hint = f"Run `plismbench extract --model NAME --dataset {shlex.quote(dataset)}` first, or name its --root."
     names = options.model_names(model)
     stores = extracted_stores(workspace, names, hint=hint)
-    refuse_changed_files(options.split_commas(model), workspace, dataset, registered.default_slides)
+    mind_outdated([], workspace, registered, options.split_commas(model))
     plan = partial(
         plan_evaluation,
         dataset=registered,

@@ -80,21 +80,26 @@ def export(
     if not found:
         known = dict.fromkeys(result.run.signature for result in results if result.run.name in wanted)
         raise InvalidInput(f"No result has the signature '{signature}'.", hint=options.one_of_signatures(known))
-    mind_outdated((result for several in found.values() for result in several), workspace, dataset)
-    files: dict[Path, str] = {}
+    shown = [result for several in found.values() for result in several]
+    mind_outdated(shown, workspace, registered, options.split_commas(model))
+    written: dict[Path, Result] = {}
     for folder, (result, *others) in found.items():
         if not others:
-            files |= {folder / METRICS_FILE: metrics_csv(result), folder / RESULTS_FILE: results_csv(result)}
+            written[folder] = result
             continue
         run, hint = result.run, options.one_of_signatures(each.run.signature for each in (result, *others))
         several = f"'{run.name}' has {1 + len(others)} results of {run.n_tiles:,} tiles, which would have one name."
         if model or not any(len(alone) == 1 for alone in found.values()):
             raise AlreadyExists(several, hint=hint)
         say(f"Left out: {several} {hint}")
-    for path, text in files.items():
-        if path.exists() and existing is not Existing.REPLACE:
-            if existing is Existing.ERROR:
-                raise AlreadyExists(f"{path} is there already.", hint="Say --existing replace or skip.")
+    files = METRICS_FILE, RESULTS_FILE
+    there = {folder: folder / name for folder in written for name in files if (folder / name).exists()}
+    if there and existing is Existing.ERROR:
+        raise AlreadyExists(f"{next(iter(there.values()))} is there already.", hint="Say --existing replace or skip.")
+    for folder, result in written.items():
+        if existing is Existing.SKIP and folder in there:  # as a whole: its files may be of another result
+            say(f"Kept {folder} as it is.")
             continue
-        write_text(path, text)
-        show(str(path))
+        for name, text in zip(files, (metrics_csv(result), results_csv(result)), strict=True):
+            write_text(folder / name, text)
+            show(str(folder / name))

@@ -57,7 +57,7 @@ def leaderboard(
     With --baseline, --fail-under or --require-rank it is a gate: exit code 1, and a line on stderr
     for each number that is worse than allowed.
     """
-    from plismbench.cli.outdated import mind_outdated, refuse_changed_files
+    from plismbench.cli.outdated import mind_outdated
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.leaderboard.board_file import board_text, read_boards
     from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
@@ -94,8 +94,8 @@ def leaderboard(
         )
     if not results:
         say("No results here yet: this is the published table.")
-    refuse_changed_files(options.split_commas(model), workspace, dataset, registered.default_slides)
-    mind_outdated(results, workspace, dataset, required.concerns if required else lambda _: False)
+    judged = (models or [result.run.name for result in results]) if required or write_baseline else []
+    mind_outdated(results, workspace, registered, options.split_commas(model), judged)
     own = leaderboards(results, read_costs(workspace))
     for board in own:
         for sentence in undefined_terms(board):

@@ -1,81 +1,101 @@
-"""A word about results whose vectors, and vectors whose model, have changed since."""
+"""Results that are not of what is here now: a word about them, and no gate."""
 
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from plismbench.cli.output import say
-from plismbench.dataset import Slide
+from plismbench.dataset import RegisteredDataset
+from plismbench.embeddings.manifest import IMPORTED
 from plismbench.embeddings.store import EmbeddingStore
-from plismbench.errors import FingerprintMismatch, PlismbenchError
+from plismbench.errors import CorruptFile, FingerprintMismatch, PlismbenchError
 from plismbench.extractors import registry
 from plismbench.extractors.spec import FILE
+from plismbench.metrics.protocol import PROTOCOL
+from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.reporting.printing import printable
-from plismbench.results.result import Result, is_outdated
+from plismbench.results.currency import why_outdated
+from plismbench.results.result import Result, Run
 from plismbench.workspace import Workspace
 
 
 def mind_outdated(
-    results: Iterable[Result], workspace: Workspace, dataset: str, judged: Callable[[str], bool] = lambda _: False
+    results: Iterable[Result],
+    workspace: Workspace,
+    dataset: RegisteredDataset,
+    models: Iterable[str] = (),
+    judged: Collection[str] = (),
 ) -> None:
-    """Says which results are of other vectors than the model has now.
+    """Says which results are not of what is here now.
 
     Args:
         results: what is shown.
         workspace: where the vectors are.
-        dataset: what ``--dataset`` is, for the command that evaluates them.
-        judged: whether a gate judges the model of this name.
+        dataset: as it is described now.
+        models: what ``--model`` was given. One that is named by a file must be what that file says now; a file or
+            weights that are gone, lie elsewhere, or are built by a function of a Python file say nothing.
+        judged: names of models that a gate judges, or a baseline is to have.
 
     Raises:
-        FingerprintMismatch: if the gate would judge one of them.
+        FingerprintMismatch: if a model's file has other settings, code or weights than its vectors, or its results
+            where there are none; if a result that is judged is not of what is here now.
     """
-    for name in sorted({result.run.name for result in results if is_outdated(result.run, workspace)}):
-        again = f"Run `plismbench evaluate --dataset {shlex.quote(dataset)} --model {shlex.quote(name)}`."
-        words = f"The vectors of '{name}' are not those of its result any more."
-        if judged(name):
-            raise FingerprintMismatch(words, hint=again)
-        say(f"{printable(words)} {printable(again)}")
-
-
-def refuse_changed_files(
-    models: Iterable[str], workspace: Workspace, dataset: str, usual: Collection[Slide]
-) -> None:  # fmt: skip
-    """Refuses a model that is named by a file whose settings, code or weights are others than when it was extracted.
-
-    One whose file or weights are gone is taken by its name alone, and so is one with weights that lie elsewhere, or
-    one that a function of a Python file builds.
-
-    Args:
-        models: what ``--model`` was given.
-        workspace: where the vectors are.
-        dataset: what ``--dataset`` is, for the command that extracts them again.
-        usual: the slides that it takes if none are named.
-
-    Raises:
-        FingerprintMismatch: naming the model and the command.
-    """
+    results = list(results)
     for model in models:
-        store = _made_by_another(model, workspace)
-        if store is None:
+        _refuse_another(model, results, workspace, dataset)
+    for run in (result.run for result in results):
+        words = why_outdated(run, workspace, dataset)
+        if not words:
             continue
-        name, slides = store.manifest.name, sorted(path.stem for path in store.folder.glob("*.parquet"))
-        chosen = "" if set(slides) <= set(map(str, usual)) else f" --slides {','.join(slides)}"
-        again = f"plismbench extract --dataset {shlex.quote(dataset)} --model {shlex.quote(model)}{chosen}"
-        raise FingerprintMismatch(
-            f"The vectors of '{name}' were made by other weights, settings or code than {model} has now.",
-            hint=f"Run `{again} --existing replace`, or say --model {shlex.quote(name)} to go on with them.",
-        )
+        hint = f"Run `{_again(run, dataset)}`."
+        if not set(run.slides) <= set(map(str, dataset.slides)):  # then it may go to another folder
+            hint = f"{hint[:-1]}, or remove the old result from {workspace.results(run.name, '')}."
+        if run.name in judged:
+            raise FingerprintMismatch(words, hint=hint)
+        say(f"{printable(words)} {printable(hint)}")
 
 
-def _made_by_another(model: str, workspace: Workspace) -> EmbeddingStore | None:
-    """The store of the model that a file describes, if its vectors are known not to be those that it gives now."""
+def _again(run: Run, dataset: RegisteredDataset) -> str:
+    """The command that evaluates anew what a result is of."""
+    command = ["plismbench", "evaluate", "--dataset", dataset.option, "--model", run.name]
+    usual, known = (set(map(str, slides)) for slides in (dataset.default_slides, dataset.slides))
+    if set(run.slides) != usual and set(run.slides) <= known:
+        command += ["--slides", ",".join(run.slides)]
+    if run.n_tiles != dataset.n_tiles:
+        command += ["--n-tiles", str(run.n_tiles)]
+    if run.ks != DEFAULT_KS:
+        command += ["--ks", ",".join(map(str, run.ks))]
+    if run.protocol != PROTOCOL:
+        command += ["--protocol", run.protocol]
+    return shlex.join(command)
+
+
+def _refuse_another(model: str, results: Iterable[Result], workspace: Workspace, dataset: RegisteredDataset) -> None:
+    """Raises FingerprintMismatch if a model's file gives others than the vectors, or else results, that are here."""
+    now = _fingerprint_of(model)
+    name = registry.name_of(model)
+    made = {result.run.fingerprint: set(result.run.slides) for result in results if result.run.name == name}
+    folder = workspace.embeddings(name)
+    with suppress(CorruptFile):
+        made = {EmbeddingStore.open(folder).manifest.fingerprint: {path.stem for path in folder.glob("*.parquet")}}
+    others = [fingerprint for fingerprint in made if fingerprint != now and not fingerprint.startswith(IMPORTED)]
+    if now is None or not others:
+        return
+    slides = set().union(*made.values()) & set(map(str, dataset.slides))
+    chosen = "" if slides <= set(map(str, dataset.default_slides)) else f" --slides {','.join(sorted(slides))}"
+    again = f"plismbench extract --dataset {shlex.quote(dataset.option)} --model {shlex.quote(model)}{chosen}"
+    raise FingerprintMismatch(
+        f"What is here of '{name}' was made by other weights, settings or code than {model} has now.",
+        hint=f"Run `{again} --existing replace`, or say {shlex.quote(name)} in its place to go on with it.",
+    )
+
+
+def _fingerprint_of(model: str) -> str | None:
+    """Of the model that a file describes, with the weights that it names on this machine; None if that is not known."""
     with suppress(PlismbenchError):
         spec = registry.described(model)
-        if spec is None or (spec.weights and not spec.weights.startswith(FILE)):
-            return None
-        from plismbench.extractors.pinning import pinned  # with torch: only where it is needed
+        if spec is not None and (not spec.weights or spec.weights.startswith(FILE)):
+            from plismbench.extractors.pinning import pinned  # with torch: only where it is needed
 
-        store = EmbeddingStore.open(workspace.embeddings(spec.name))
-        if not store.manifest.origin and store.manifest.fingerprint != pinned(spec).fingerprint():
-            return store
+            return pinned(spec).fingerprint()
     return None

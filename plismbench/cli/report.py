@@ -52,7 +52,7 @@ def report(
     results = read_results(workspace)
     if not results:
         raise MissingEmbeddings(f"No results of '{dataset}' under {root}.", hint=options.evaluate_first(dataset))
-    mind_outdated(results, workspace, dataset)
+    mind_outdated(results, workspace, registered)
     path = output or workspace.report
     boards = [*leaderboards(results, read_costs(workspace)), *([published()] if registered == PLISM else [])]
     shown: tuple[Failures, ...] = ()

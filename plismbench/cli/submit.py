@@ -35,22 +35,23 @@ def pack(
     from plismbench.submissions.archive import SUFFIX
     from plismbench.submissions.submission import pack as write
 
-    workspace = Workspace(root, find_dataset(dataset).name)
+    registered = find_dataset(dataset)
+    workspace = Workspace(root, registered.name)
     results = {folder: read_result(folder) for folder in workspace.evaluated()}
     names = {result.run.name for result in results.values()}
-    model = name_of(model)
-    require_known("result", [model], names, hint=options.evaluate_first(dataset))
-    own = {result.run.signature: folder for folder, result in results.items() if result.run.name == model}
+    name = name_of(model)
+    require_known("result", [name], names, hint=options.evaluate_first(dataset))
+    own = {result.run.signature: folder for folder, result in results.items() if result.run.name == name}
     if signature is None and len(own) > 1:
-        raise InvalidInput(f"'{model}' has {len(own)} results.", hint=options.one_of_signatures(own))
+        raise InvalidInput(f"'{name}' has {len(own)} results.", hint=options.one_of_signatures(own))
     chosen = signature or next(iter(own))
     if chosen not in own:
-        raise InvalidInput(f"No result of '{model}' has the signature '{chosen}'.", hint=options.one_of_signatures(own))
+        raise InvalidInput(f"No result of '{name}' has the signature '{chosen}'.", hint=options.one_of_signatures(own))
     folder = own[chosen]
-    mind_outdated([results[folder]], workspace, dataset)
+    mind_outdated([results[folder]], workspace, registered, [model])
     beside = folder / MANIFEST_FILE  # of a result that was itself submitted
-    manifest = beside if beside.exists() else workspace.embeddings(model) / MANIFEST_FILE
-    path = output or Path(folder_name(model) + SUFFIX)
+    manifest = beside if beside.exists() else workspace.embeddings(name) / MANIFEST_FILE
+    path = output or Path(folder_name(name) + SUFFIX)
     write(folder, manifest, path)
     show(str(path))
 

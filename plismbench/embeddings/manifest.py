@@ -14,6 +14,7 @@ from plismbench.storage import write_text
 from plismbench.workspace import MANIFEST_FILE
 
 MANIFEST_FORMAT = "plismbench.manifest/1"
+IMPORTED = "imported-"  # begins the fingerprint of vectors that no spec made
 
 
 @dataclass(frozen=True, kw_only=True)

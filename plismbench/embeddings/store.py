@@ -1,6 +1,5 @@
 """A folder of one extractor's vectors."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -194,14 +193,13 @@ class EmbeddingStore:
         self._check_dim(embeddings)
         return embeddings
 
-    def content(self, slides: Iterable[Slide]) -> str:
-        """Digest of the vectors of some slides, sixteen hex digits: what a result was computed from.
+    def contents(self, slides: Iterable[Slide]) -> dict[str, str]:
+        """Digest of the vectors of each slide, sixteen hex digits, by its name: what a result is computed from.
 
         Raises:
             CorruptFile: if a file cannot be read, or does not say.
         """
-        contents = "\n".join(self._metadata(slide)["content"] for slide in sorted(slides))
-        return hashlib.sha256(contents.encode()).hexdigest()[:16]
+        return {str(slide): self._metadata(slide)["content"][:16] for slide in sorted(slides)}
 
     def _claim(self) -> None:
         path, manifest = self.folder / MANIFEST_FILE, self.manifest

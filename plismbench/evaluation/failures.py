@@ -14,9 +14,11 @@ from plismbench.errors import FingerprintMismatch, InvalidInput, MissingEmbeddin
 from plismbench.metrics.misses import Miss, worst_misses
 from plismbench.pairs import Axis, SlidePair
 from plismbench.results.aggregation import PAIR, hardest_between, top_k_metric
-from plismbench.results.result import Result, is_outdated
+from plismbench.results.currency import why_outdated
+from plismbench.results.result import Result
 from plismbench.search.vectors import SlideVectors
 from plismbench.tiles.choice import tiles_at_hand
+from plismbench.tiles.digests import slide_digests
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Workspace
 
@@ -161,11 +163,10 @@ def _queries(
             " carry none."
         )
     store = EmbeddingStore.open(folder)
-    if is_outdated(result.run, workspace):
-        raise FingerprintMismatch(
-            f"The vectors of '{result.run.name}' are not those of this result any more.",
-            hint="Run `plismbench evaluate` again.",
-        )
+    if outdated := why_outdated(result.run, workspace, dataset):
+        raise FingerprintMismatch(outdated, hint="Run `plismbench evaluate` again.")
+    if not store.manifest.origin:
+        store.require_made_from(slide_digests(dataset, (pair.a, pair.b)))
     source = tiles_at_hand(dataset, workspace, (pair.a, pair.b))
     rows = TileSubset(result.run.n_tiles, dataset.tiles_per_slide).rows()
     embeddings = {slide: store.read(slide) for slide in (pair.a, pair.b)}

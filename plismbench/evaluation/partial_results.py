@@ -57,7 +57,7 @@ class Parts:
     @classmethod
     def of(cls, folder: Path, run: Run) -> "Parts":
         """The parts of a result that goes to a folder."""
-        return cls(folder, _digest(f"{run.signature} {run.fingerprint} {run.vectors}"), run.ks)
+        return cls(folder, _digest(str(run.made_of)), run.ks)
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plismbench.dataset import RegisteredDataset, Slide
-from plismbench.embeddings.manifest import Manifest
+from plismbench.embeddings.manifest import IMPORTED, Manifest
 from plismbench.embeddings.opening import open_for_writing
 from plismbench.embeddings.plism_benchmark import read_slide, slide_files
 from plismbench.embeddings.store import EmbeddingStore
@@ -90,7 +90,7 @@ def plan_import(
     dim = read_slide(found[slides[0]], slides[0]).embeddings.vectors.shape[1]
     manifest = Manifest(
         extractor=_spec(name, dim).as_dict(),
-        fingerprint=f"imported-{dim}",  # what else tells two imports apart is seen in their files
+        fingerprint=f"{IMPORTED}{dim}",  # what else tells two imports apart is seen in their files
         dataset=dataset.name,
         revision=dataset.revision,
         dataset_option=dataset.option,

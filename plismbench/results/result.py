@@ -11,8 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from plismbench.dataset import RegisteredDataset, Slide
-from plismbench.embeddings.store import EmbeddingStore
+from plismbench.dataset import DATASETS, RegisteredDataset, Slide
 from plismbench.errors import CorruptFile, DuplicateName
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
@@ -22,7 +21,7 @@ from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootst
 from plismbench.storage import storage_errors, write_bytes, write_text
 from plismbench.workspace import RUN_FILE, TABLE_FILES, Workspace
 
-RUN_FORMAT = "plismbench.run/3"
+RUN_FORMAT = "plismbench.run/4"
 
 _SUMMARY = SUMMARY_SCHEMA | INTERVAL_SCHEMA  # every statistic with the interval of its median
 
@@ -36,10 +35,9 @@ class Run:
         fingerprint: of the spec.
         dataset, revision: of the tiles.
         slides: names of the slides that were paired, sorted.
-        all_slides: whether these are all slides of the data set.
         n_tiles, seed: the tile subset.
         ks: cut-offs of the retrieval accuracies.
-        vectors: digest of the vectors that were compared, see ``EmbeddingStore.content``.
+        vectors: digest of the vectors of each slide that were compared, see ``EmbeddingStore.contents``.
         tiles_commit: of each repository on the Hub that tiles were read from; of a data set of one's own, under
             its name, the digest of its files; see `with_distinct_signatures`.
         precision: of the forward pass.
@@ -54,12 +52,11 @@ class Run:
     dataset: str
     revision: str
     slides: tuple[str, ...]
-    all_slides: bool
     n_tiles: int
     seed: int
     ks: tuple[int, ...]
     precision: str
-    vectors: str = ""
+    vectors: dict[str, str] = field(default_factory=dict)
     tiles_commit: dict[str, str] = field(default_factory=dict)
     engine: str
     device: str
@@ -87,13 +84,16 @@ class Run:
     def signature(self) -> str:
         """One line; results are comparable if, and only if, their signatures are equal.
 
-        For example ``plism@main|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|plism-1``.
+        For example ``plism@main|slides:91|tiles:8139|seed:42|k:1,3,5,10|fp16|plism-1``. Slides are named by a
+        digest, but for all those of a built-in data set, whose names never change.
         """
-        count = str(len(self.slides)) if self.all_slides else f"{len(self.slides)}-{slides_digest(self.slides)}"
+        built_in = DATASETS.get(self.dataset)
+        every = {str(slide) for slide in built_in.slides} if built_in else set()
+        named = "" if set(self.slides) == every else f"-{slides_digest(self.slides)}"
         return "|".join(
             (
                 f"{self.dataset}@{self.revision}",
-                f"slides:{count}",
+                f"slides:{len(self.slides)}{named}",
                 f"tiles:{self.n_tiles}",
                 f"seed:{self.seed}",
                 f"k:{','.join(map(str, self.ks))}",
@@ -101,6 +101,11 @@ class Run:
                 self.protocol,
             )
         )
+
+    @property
+    def made_of(self) -> tuple[str, str, dict[str, str]]:
+        """What decides every number: where it is equal, so are they."""
+        return self.signature, self.fingerprint, self.vectors
 
 
 @dataclass(frozen=True)
@@ -128,21 +133,9 @@ def is_finished(folder: Path, run: Run) -> bool:
         there = read_result(folder).run
     except CorruptFile:
         return False
-    if (there.signature, there.fingerprint, there.vectors) != (run.signature, run.fingerprint, run.vectors):
+    if there.made_of != run.made_of:
         return False
     return there.tiles_commit.items() <= run.tiles_commit.items()  # other tiles may give the same vectors
-
-
-def is_outdated(run: Run, workspace: Workspace) -> bool:
-    """Whether the store's vectors have changed since this result; False without a store that can be read."""
-    try:
-        store = EmbeddingStore.open(workspace.embeddings(run.name))
-        slides = list(map(Slide.parse, run.slides))
-        if all(store.has(slide) for slide in slides):
-            return bool(run.vectors) and store.content(slides) != run.vectors
-    except CorruptFile:  # nothing is extracted here, or it cannot be read: who needs it will say so
-        return False
-    return store.manifest.fingerprint != run.fingerprint
 
 
 def with_distinct_signatures(results: Iterable[Result]) -> list[Result]:
@@ -237,15 +230,16 @@ def read_results(workspace: Workspace) -> list[Result]:
     """
     found = [(folder, read_result(folder)) for folder in workspace.evaluated()]
     results = with_distinct_signatures(result for _, result in found)
-    owners: dict[tuple[str, str], Path] = {}
+    owners: dict[tuple[str, str], tuple[Path, Result]] = {}
     for (folder, _), result in zip(found, results, strict=True):
-        owner = owners.setdefault((result.run.name, result.run.signature), folder)
-        if owner != folder:
+        run = result.run
+        owner, first = owners.setdefault((run.name, run.signature), (folder, result))
+        if owner != folder and not (run.vectors and run.made_of == first.run.made_of):
             raise DuplicateName(
-                f"{owner} and {folder} are both results of '{result.run.name}' with signature {result.run.signature}.",
+                f"{owner} and {folder} are both results of '{run.name}' with signature {run.signature}.",
                 hint="Move one of them elsewhere.",
             )
-    return results
+    return [result for _, result in owners.values()]  # of slides that became, or were, all of a data set, one of two
 
 
 def _schemas(ks: Sequence[int]) -> dict[str, Schema]:

@@ -38,8 +38,8 @@ def check_run(run: Run, manifest: Manifest, signature: str) -> None:
     known = sorted(map(str, dataset.slides))
     if len(run.slides) < 2 or list(run.slides) != sorted(set(run.slides)) or not set(run.slides) <= set(known):
         raise RejectedSubmission(f"Its slides are not a sorted choice of two or more of '{dataset.name}'.")
-    if run.all_slides != (list(run.slides) == known):
-        raise RejectedSubmission(f"It says all_slides: {run.all_slides}, and has {len(run.slides)} of {len(known)}.")
+    if run.vectors and run.vectors.keys() != set(run.slides):
+        raise RejectedSubmission("Its vectors are of other slides than it compares.")
     usual = TileSubset(dataset.n_tiles, dataset.tiles_per_slide)
     if run.seed != usual.seed:
         raise RejectedSubmission(f"Its tiles were drawn with seed {run.seed}, not {usual.seed}.")

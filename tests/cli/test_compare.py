@@ -13,7 +13,7 @@ def test_two_models_are_compared(run, evaluated, tmp_path):
     score = told["comparisons"][0]["pairwise"][0]["differences"][0]
     board = json.loads(run("leaderboard", "--dataset", "tiny", "--format", "json").out)["boards"][0]["rows"]
     assert score["difference"] == board[0]["score"] - board[1]["score"]
-    (tmp_path / "good.toml").write_text("dim = 8\n")
+    (tmp_path / "good.toml").write_text('loader = "a:b"\ndim = 8\n')
     assert run("compare", tmp_path / "good.toml", "noise", "--dataset", "tiny").out == outcome.out
     path = tmp_path / "new.txt"
     assert run("compare", "good", "noise", "--dataset", "tiny", "--output", path).out == f"{path}\n"

@@ -36,6 +36,20 @@ def test_from_their_vectors_to_their_tables(run, features, tmp_path):
     )
 
 
+def test_what_is_there_is_kept_as_a_whole_and_said(run, evaluated, tmp_path):
+    export = ("export", "--dataset=tiny", "--to", tmp_path)
+    assert run(*export).code == 0
+    folder = tmp_path / "30_tiles/good"
+    (folder / "metrics.csv").unlink()  # the other may be of another result
+    outcome = run(*export, "--existing=skip")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert f"Kept {folder} as it is." in outcome.err.splitlines()
+    assert [path.name for path in folder.iterdir()] == ["results.csv"]
+    folder.joinpath("results.csv").rename(tmp_path / "30_tiles/noise/results.csv")
+    outcome = run(*export)
+    assert (outcome.code, list(folder.iterdir())) == (2, [])  # nothing is written before all of it may be
+
+
 def test_imported_vectors_are_evaluated_and_not_submitted(run, features, tmp_path):
     run("import", "--from", features, "--model=theirs", "--dataset=tiny")
     run("evaluate", "--dataset=tiny")

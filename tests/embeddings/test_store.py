@@ -170,12 +170,12 @@ def test_a_full_disk_leaves_what_was_there(store, monkeypatch):
     assert len(list(store.folder.iterdir())) == len(SLIDES) + 1
 
 
-def test_content_tells_vectors_apart(tmp_path):
+def test_contents_tell_vectors_apart(tmp_path):
     vectors = make_vectors()
     store = make_store(tmp_path / "a", vectors)
     same, other = make_store(tmp_path / "b", vectors), make_store(tmp_path / "c", make_vectors(seed=1))
-    assert store.content(SLIDES) == same.content(SLIDES[::-1]) != other.content(SLIDES)
-    assert store.content(SLIDES) != store.content(SLIDES[:3])
+    assert store.contents(SLIDES) == same.contents(SLIDES[::-1]) != other.contents(SLIDES)
+    assert store.contents(SLIDES) != store.contents(SLIDES[:3])
     store.path(SLIDES[1]).write_bytes(b"nothing")
     with pytest.raises(CorruptFile, match="GM_P"):
-        store.content(SLIDES)
+        store.contents(SLIDES)

@@ -121,8 +121,11 @@ def test_what_is_lacking_is_a_line(workspace, monkeypatch):
     monkeypatch.setattr("plismbench.evaluation.failures.tiles_at_hand", absent)
     assert problem() == "There are no tiles."
     values = store.read(PAIR.a)
+    replace(store, digests={PAIR.a: "extracted"}).write(values)
+    monkeypatch.setattr("plismbench.evaluation.failures.slide_digests", lambda *_: {PAIR.a: "replaced since"})
+    assert problem().startswith("The files of GM_AT2 are not those that the vectors in ")
     store.write(replace(values, vectors=-values.vectors))
-    assert problem().startswith("The vectors of 'noise' are not those of this result any more.")
+    assert problem().startswith("The vectors of 'noise' are not those of its result any more.")
     (store.folder / "manifest.json").unlink()
     assert problem().startswith("There are no vectors of 'noise' here; of an added submission there never are")
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from synthetic_results import make_result
@@ -43,6 +45,13 @@ def test_a_damaged_part_goes_and_one_that_cannot_be_read_now_stays(parts, monkey
     assert len(parts.read()) == 0
     assert not first.exists()
     assert not second.exists()
+
+
+def test_parts_are_of_slides_by_their_names(tmp_path, parts):
+    own = replace(RUN, dataset="own", vectors=dict.fromkeys(RUN.slides, "0" * 16))
+    names = (*own.slides[:-1], "ZZ_P")  # as a description may be corrected: as many slides, in the same order
+    renamed = replace(own, slides=names, vectors=dict.fromkeys(names, "0" * 16))
+    assert len({Parts.of(tmp_path, run).folder for run in (RUN, own, renamed)}) == 3
 
 
 def test_parts_of_another_result_go(tmp_path, parts):

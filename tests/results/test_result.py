@@ -5,13 +5,11 @@ import os
 
 import pytest
 from extras import needs_dev_full
-from stores import SLIDES, make_store, make_vectors
 from synthetic_results import make_result
 
 from plismbench.dataset import DEMO, PLISM, Slide
 from plismbench.errors import CorruptFile, DuplicateName, StorageFailure
 from plismbench.results.result import (
-    is_outdated,
     read_result,
     read_results,
     selection_name,
@@ -60,10 +58,14 @@ def test_the_signature_is_one_line_of_what_must_be_equal():
     assert result.run.signature == "plism@main|slides:91|tiles:8139|seed:42|k:1,10|fp16|plism-1"
     changes = [
         {"dataset": "x"}, {"revision": "2"}, {"n_tiles": 460}, {"seed": 1}, {"ks": (1,)}, {"precision": "bf16"},
-        {"protocol": "plism-2"}, {"slides": result.run.slides[:5], "all_slides": False},
+        {"protocol": "plism-2"}, {"slides": result.run.slides[:5]},
     ]  # fmt: skip
     signatures = {dataclasses.replace(result.run, **change).signature for change in changes}
     assert len(signatures | {result.run.signature}) == len(changes) + 1
+    own, others = (make_result(slides=slides, dataset="own").run for slides in (PLISM.slides, PLISM.slides[1:]))
+    assert own.signature.partition("|")[2].startswith(f"slides:91-{slides_digest(own.slides)}|")
+    renamed = dataclasses.replace(others, slides=("ZZ_AT2", *others.slides[1:]))  # as a description may be corrected
+    assert renamed.signature != others.signature
     same = dataclasses.replace(result.run, engine="exact", device="cuda", pairs_per_second=3.0, fingerprint="0")
     assert same.signature == result.run.signature
 
@@ -125,7 +127,7 @@ def test_damage_is_named(tmp_path, result, name, damage):
     ("change", "words"),
     [
         ({"n_tiles": 460}, "says signature .*tiles:8139.*, its fields say .*tiles:460"),
-        ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/3"),
+        ({"schema": "plismbench.run/9"}, "run/9; this version reads plismbench.run/4"),
         ({"unheard": 1}, "unheard"),
         ({"tiles_commit": None}, "Cannot read .*/run.json: its tiles_commit is None"),
         ({"tiles_commit": ["a"]}, "its tiles_commit is"),
@@ -158,15 +160,10 @@ def test_a_copied_folder_is_no_second_opinion(tmp_path):
         read_results(workspace)
 
 
-def test_a_result_is_outdated_once_its_vectors_are_others(tmp_path):
-    workspace = Workspace(tmp_path, "tiny")
-    store = make_store(workspace.embeddings("toy"), make_vectors(), name="toy")
-    run = make_result("toy", slides=SLIDES).run
-    run = dataclasses.replace(run, vectors=store.content(SLIDES), fingerprint=store.manifest.fingerprint)
-    assert not is_outdated(run, workspace)
-    assert is_outdated(dataclasses.replace(run, vectors="0" * 16), workspace)
-    assert not is_outdated(dataclasses.replace(run, vectors=""), workspace)  # an older version did not tell
-    assert not is_outdated(run, Workspace(tmp_path, "elsewhere"))  # a submission comes without vectors
-    store.path(SLIDES[2]).unlink()
-    assert not is_outdated(run, workspace)
-    assert is_outdated(dataclasses.replace(run, fingerprint="other"), workspace)  # a replacement is under way
+def test_one_result_in_two_folders_is_one(tmp_path):  # a choice of slides became all of one's own
+    workspace = Workspace(tmp_path, "plism")
+    slides = (Slide("GM", "AT2"), Slide("HR", "AT2"))
+    result = make_result("a", slides=slides, vectors={str(slide): "0" * 16 for slide in slides})
+    for selection in ("20-tiles", "20-tiles-2-slides-abcdef"):
+        write_result(workspace.results("a", selection), result)
+    assert [result.run for result in read_results(workspace)] == [result.run]

@@ -39,7 +39,7 @@ def with_spec(**changes):
         ({"slides": ("HR_P", "GM_P")}, "sorted choice"),
         ({"slides": ("GM_P", "GM_P")}, "sorted choice"),
         ({"slides": ("GM_P", "XX_P")}, "sorted choice"),
-        ({"all_slides": True}, "all_slides: True, and has 4 of 91"),
+        ({"vectors": {"GM_P": "0" * 16}}, "vectors are of other slides than it compares"),
         ({"n_tiles": 0}, "Cannot evaluate 0 tiles"),
         ({"n_tiles": 99_999}, "a slide has 16,278"),
         ({"seed": 7}, "seed 7, not 42"),
