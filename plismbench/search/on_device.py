@@ -161,21 +161,27 @@ def host(tensor: Tensor) -> Any:
 
 
 class _FullPrecision:
-    """Float32 products in full while any thread is inside; what the caller had set comes back after the last."""
+    """Float32 products in full while any thread is inside; what the caller had set comes back after the last.
+
+    Only a CPU multiplies float32 here. Its newer switch works beside the older ones, which torch bars once one of
+    the newer is used (https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices).
+    """
 
     _lock = Lock()
     _inside = 0
-    _before = "highest"
+    _before = "none"
 
     @classmethod
     @contextmanager
     def hold(cls) -> Iterator[None]:
         import torch
 
+        backends: Any = torch.backends  # whose types leave out the switch
+        matmul = backends.mkldnn.matmul
         with cls._lock:
             if not cls._inside:
-                cls._before = torch.get_float32_matmul_precision()
-                torch.set_float32_matmul_precision("highest")
+                cls._before = matmul.fp32_precision
+                matmul.fp32_precision = "ieee"
             cls._inside += 1
         try:
             with torch.inference_mode():
@@ -184,4 +190,4 @@ class _FullPrecision:
             with cls._lock:
                 cls._inside -= 1
                 if not cls._inside:
-                    torch.set_float32_matmul_precision(cls._before)
+                    matmul.fp32_precision = cls._before

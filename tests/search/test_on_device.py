@@ -77,16 +77,33 @@ def test_few_threads_are_at_work_at_once():
     assert most == 4
 
 
-def test_a_lower_precision_of_the_caller_is_not_used_and_comes_back():
-    torch.set_float32_matmul_precision("medium")
-    try:
-        with at_work():
-            with at_work():  # another thread
-                assert torch.get_float32_matmul_precision() == "highest"
-            assert torch.get_float32_matmul_precision() == "highest"
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision("highest")
+@pytest.fixture
+def restored():
+    yield
+    torch.backends.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(
+    "caller",
+    [
+        lambda: None,
+        lambda: torch.set_float32_matmul_precision("medium"),
+        lambda: setattr(torch.backends.mkldnn.matmul, "fp32_precision", "bf16"),
+        lambda: setattr(torch.backends, "fp32_precision", "tf32"),
+    ],
+    ids=["nothing", "older switch", "newer switch", "all"],
+)
+def test_a_lower_precision_of_the_caller_is_not_used_and_comes_back(caller):
+    caller()
+    matmul = torch.backends.mkldnn.matmul
+    before = matmul.fp32_precision
+    with at_work():
+        with at_work():  # another thread
+            assert matmul.fp32_precision == "ieee"
+        assert matmul.fp32_precision == "ieee"
+    assert matmul.fp32_precision == before
 
 
 def test_a_gpu_keeps_half_of_its_free_memory_for_scores(monkeypatch):
