@@ -85,6 +85,7 @@ _REFUSED = (
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "unable to find an engine to execute this computation",  # cuDNN: https://github.com/pytorch/pytorch/issues/108645
     "failed to map segment from shared object",  # the system's loader of libraries, where a batch job is held to little
 )
 _FAILED = ("CUDA error", "CUDA driver error", "cuDNN error", "HIP error")

@@ -71,6 +71,7 @@ def test_what_a_library_says_of_another_is_heard():
         (MemoryError(), True, False),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True, False),
         (RuntimeError("CUDA error: out of memory"), True, True),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), True, False),
         (RuntimeError("CUDA error: device-side assert triggered"), False, True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False, False),
     ],
