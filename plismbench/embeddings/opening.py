@@ -124,6 +124,6 @@ def _replaces_store(folder: Path, manifest: Manifest, slides: tuple[Slide, ...])
         raise FingerprintMismatch(
             f"{folder} was made by something else; replacing it would lose {len(lost)} slides that are not"
             f" asked for: {few_of(lost)}.",
-            hint="Ask for all of its slides, or use another --root.",
+            hint="Ask for all of its slides, remove those that are gone for good, or use another --root.",
         )
     return True

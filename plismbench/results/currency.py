@@ -26,7 +26,7 @@ def why_outdated(run: Run, workspace: Workspace, dataset: RegisteredDataset) -> 
     if revision != dataset.revision:
         return f"The result of '{run.name}' is of revision {revision}, and '{dataset.name}' is {dataset.revision} now."
     folder = workspace.embeddings(run.name)
-    if not (folder / MANIFEST_FILE).exists():
+    if not (folder / MANIFEST_FILE).exists() and not any(folder.glob("*.parquet")):
         return ""
     try:
         store = EmbeddingStore.open(folder)

@@ -75,6 +75,8 @@ def test_what_cannot_be_read_confirms_nothing_and_hides_nothing(store, run, why)
     assert why(replace(run, fingerprint="other")) == OTHERS
     (store.folder / "manifest.json").write_text("{")
     assert "cannot be told: Cannot read " in why(run)
+    (store.folder / "manifest.json").unlink()
+    assert "cannot be told: Cannot read " in why(run)
 
 
 def test_a_description_that_says_another_thing_now_contradicts_it(run, why):
