@@ -20,7 +20,7 @@ test: lint
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 gpu-check:
-	PYTHONPATH=.:benchmarks:tests $(PYTHON) scripts/gpu_check.py
+	PYTHONPATH=.:benchmarks:tests$${PYTHONPATH:+:$$PYTHONPATH} $(PYTHON) scripts/gpu_check.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

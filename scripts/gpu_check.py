@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -243,7 +244,8 @@ def attempt(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         name = " ".join([check.func.__name__, *(one.title for one in check.args if hasattr(one, "title"))])
         yield Finding(name, type(error).__name__, "to end", held=False)
     finally:
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # a GPU that has failed answers everything so, up to the table
+            torch.cuda.empty_cache()
 
 
 def main() -> int:

@@ -46,6 +46,18 @@ def test_without_cuda_it_is_one_line_and_exit_code_3():
     assert made.stderr.splitlines()[0] == done.stderr.rstrip()
 
 
+def test_modules_that_are_brought_along_are_found():
+    echo = "PYTHON=sh -c 'echo $$PYTHONPATH'"
+    made = [
+        subprocess.run(
+            ["make", "--silent", "gpu-check", echo], capture_output=True, text=True, cwd=ROOT, check=True,
+            env=os.environ | {"PYTHONPATH": brought},
+        ).stdout.strip()
+        for brought in ("", "/brought/along")
+    ]  # fmt: skip
+    assert made == [".:benchmarks:tests", ".:benchmarks:tests:/brought/along"]
+
+
 def test_on_the_machine_of_a_gpu_nothing_else_is_needed():
     command = ["tests/search", "tests/metrics/test_retrieval.py", "-k", "torch or device", "--collect-only", "-q"]
     code = f"""
@@ -156,6 +168,15 @@ def test_it_runs_to_the_table_and_what_breaks_takes_nothing_with_it(gpu_check, t
     monkeypatch.setattr(gpu_check, "check_pairs", lambda _: [])
     monkeypatch.setattr(gpu_check, "SHAPES", ())
     assert gpu_check.main() == 0
+
+
+def test_a_gpu_that_has_failed_keeps_nothing_from_the_table(gpu_check, monkeypatch):
+    def lost(*_):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lost)
+    (finding,) = gpu_check.attempt(gpu_check.partial(lost))
+    assert (finding.found, finding.held) == ("AcceleratorError", False)
 
 
 def test_on_a_gpu_everything_is_where_it_is_needed(gpu_check, monkeypatch, capsys):
