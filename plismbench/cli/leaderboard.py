@@ -60,7 +60,7 @@ def leaderboard(
     from plismbench.cli.outdated import mind_outdated
     from plismbench.embeddings.efficiency import read_costs
     from plismbench.leaderboard.board_file import board_text, read_boards
-    from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, of_models
+    from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Requirements, checks, not_compared, of_models
     from plismbench.leaderboard.group_tables import group_tables, published_groups
     from plismbench.leaderboard.leaderboard import leaderboards
     from plismbench.leaderboard.leaderboard import published as published_board
@@ -111,6 +111,8 @@ def leaderboard(
             boards = [sorted_board(board, sort) for board in boards]
         deliver(leaderboard_parts(boards, table_format, shown), output)
     if required:
+        for lacking, names in not_compared(own, required).items():
+            say(f"Not in the baseline, and not compared with it: {printable(', '.join(names))} [{printable(lacking)}]")
         _judge(found, junit)
     if write_baseline:
         write_text(write_baseline, board_text(kept))
@@ -132,7 +134,9 @@ def _judge(found: "Sequence[Check]", junit: Path | None) -> None:
         say(check_line(check))
     if failed:
         raise GateFailed(f"The gate failed: {len(failed)} of {len(found)} checks.")
-    say(f"The gate passed: {len(found)} of {len(found)} checks.")
+    random = sum(check.at_chance for check in found)
+    of_those = f"; {random} are of accuracies that were no better than ranking at random" if random else ""
+    say(f"The gate passed: {len(found)} of {len(found)} checks{of_those}.")
 
 
 def _refuse_what_does_not_fit(table_format: TableFormat, columns: list[str], sort: str | None, group: bool) -> None:

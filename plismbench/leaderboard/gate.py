@@ -76,6 +76,7 @@ class Check:
         now: None if there is none.
         passed: whether it holds.
         interval: the baseline's 95 % interval, where it is known.
+        at_chance: whether the baseline is an accuracy that ranking at random has too: how it differs tells nothing.
     """
 
     signature: str
@@ -86,6 +87,7 @@ class Check:
     now: float | None
     passed: bool
     interval: tuple[float, float] | None = None
+    at_chance: bool = False
 
     @property
     def outside(self) -> bool | None:
@@ -109,6 +111,16 @@ def checks(boards: Sequence[Leaderboard], required: Requirements) -> tuple[Check
     if not found:
         raise InvalidInput("There is no number to check.", hint="Run `plismbench evaluate` first.")
     return tuple(found)
+
+
+def not_compared(boards: Sequence[Leaderboard], required: Requirements) -> dict[str, list[str]]:
+    """The models by signature that the baseline lacks, so that none of their numbers is held against it."""
+    if required.baseline is None:
+        return {}
+    found: dict[str, list[str]] = {}
+    for signature, model in _by_place(boards, required).keys() - _by_place(required.baseline, required).keys():
+        found.setdefault(signature, []).append(model)
+    return {signature: sorted(models) for signature, models in sorted(found.items())}
 
 
 def of_models(boards: Sequence[Leaderboard], names: Collection[str]) -> tuple[Leaderboard, ...]:
@@ -141,6 +153,7 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
             f"No result has the signature of the baseline, {wanted}; there is {there}.",
             hint="Only like results are compared: evaluate as the baseline was, or write a new one.",
         )
+    chances = {board.signature: board.chance for board in required.baseline}
     for (signature, model), row in before.items():
         after = now.get((signature, model))
         check = partial(Check, signature=signature, model=model)
@@ -153,7 +166,12 @@ def _against_baseline(boards: Sequence[Leaderboard], required: Requirements) -> 
             passed = is_now is not None and round(was - is_now, _DIGITS) <= required.tolerance
             low, high = getattr(row, f"{term}_low"), getattr(row, f"{term}_high")
             interval = None if low is None or high is None else (low, high)
-            yield check(term=term, demand=Demand.BASELINE, required=was, now=is_now, passed=passed, interval=interval)
+            chance = chances[signature]
+            at_chance = term.startswith("top10_") and chance is not None and was <= chance
+            yield check(
+                term=term, demand=Demand.BASELINE, required=was, now=is_now, passed=passed, interval=interval,
+                at_chance=at_chance,
+            )  # fmt: skip
 
 
 def _limits(boards: Sequence[Leaderboard], required: Requirements) -> Iterator[Check]:

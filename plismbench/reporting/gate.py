@@ -19,7 +19,7 @@ def check_line(check: Check) -> str:
         case Demand.BASELINE if now is not None and required is not None:
             line = (
                 f"{model}: {check.term} {number(required, digits)} → {number(now, digits)}"
-                f" ({number(now - required, digits)}), {_where(check)}"
+                f" ({number(now - required, digits)}), {_where(check)}{_noise(check)}"
             )
         case Demand.BASELINE:
             line = f"{model}: {check.term} {number(required)} → {UNKNOWN}, no longer defined"
@@ -42,6 +42,10 @@ def junit(checks: Sequence[Check]) -> str:
             ET.SubElement(case, "failure", message=check_line(check))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _noise(check: Check) -> str:
+    return ", and no better than ranking at random" if check.at_chance else ""
 
 
 def _where(check: Check) -> str:

@@ -278,11 +278,22 @@ def test_a_baseline_that_passes_may_be_written_anew(gate, gated):
     assert gate("--baseline", new, "--write-baseline", new).code == 0
 
 
+def test_a_gate_of_accuracies_at_chance_says_so(gate, gated):
+    told = json.loads((gated / "board.json").read_text())
+    told["boards"][0]["chance"] = 0.99
+    (gated / "random.json").write_text(json.dumps(told))
+    assert gate("--baseline", "random.json").err == (
+        "The gate passed: 18 of 18 checks; 9 are of accuracies that were no better than ranking at random.\n"
+    )
+
+
 def test_a_baseline_may_be_of_one_model(gate, gated):
     done = gate("--write-baseline", "one.json", "--model", "second")
     assert (done.code, done.err) == (0, "")
     boards = json.loads((gated / "one.json").read_text())["boards"]
     assert [(row["name"], row["rank"]) for board in boards for row in board["rows"]] == [("second", 2)]
+    (lacking, _) = gate("--baseline", "one.json").err.splitlines()
+    assert lacking.startswith("Not in the baseline, and not compared with it: first, third [plism@main|")
     assert gate("--baseline", "one.json", "--model", "second", "--write-baseline", "again.json").code == 0
     assert (gated / "again.json").read_text() == (gated / "one.json").read_text()
     wrong = gate("--write-baseline", "none-such.json", "--model", "secnd")

@@ -1,7 +1,7 @@
 import pytest
 
 from plismbench.errors import InvalidInput, UnknownName
-from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Check, Demand, Requirements, checks, of_models
+from plismbench.leaderboard.gate import DEFAULT_TOLERANCE, Check, Demand, Requirements, checks, not_compared, of_models
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow
 
 TERMS = ("cosine", "top10_cross_scanner", "top10_cross_staining", "top10_cross_both")
@@ -11,8 +11,8 @@ def row(name="toy", **fields):
     return LeaderboardRow(**{"name": name, "title": name, "rank": 1} | dict.fromkeys(TERMS, 0.5) | fields)
 
 
-def board(*rows, signature="s"):
-    return Leaderboard(signature, rows)
+def board(*rows, signature="s", chance=None):
+    return Leaderboard(signature, rows, chance)
 
 
 def failed(boards, **required):
@@ -77,6 +77,21 @@ def test_a_model_of_the_baseline_must_still_be_there():
     assert (found.model, found.demand) == ("b", Demand.PRESENT)
     assert failed([board(row("a"))], baseline=[board(row("a"), row("b"))], models=["a"]) == []
     assert failed([board(row("a"), row("new", cosine=0.0))], baseline=[board(row("a"))]) == []
+
+
+def test_models_that_the_baseline_lacks_are_told():
+    boards = [board(row("c"), row("a"), row("b"), row("p", published=True)), board(row("b"), signature="t")]
+    required = Requirements(baseline=[board(row("b"), row("gone"))])
+    assert not_compared(boards, required) == {"s": ["a", "c"], "t": ["b"]}
+    assert not_compared(boards, Requirements(baseline=[board(row("b"))], models=["b"])) == {"t": ["b"]}
+    assert not_compared(boards, Requirements(least_score=0.1)) == {}
+
+
+@pytest.mark.parametrize(("was", "at_chance"), [(0.02, True), (0.01, True), (0.021, False)])
+def test_an_accuracy_that_was_no_better_than_chance_is_told(was, at_chance):
+    before = board(row(cosine=was, top10_cross_both=was), chance=0.02)
+    found = checks([board(row())], Requirements(baseline=[before]))
+    assert [check.term for check in found if check.at_chance] == ["top10_cross_both"] * at_chance
 
 
 def test_only_the_named_models_count():

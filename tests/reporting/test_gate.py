@@ -19,6 +19,10 @@ def check(**changes):
         (check(now=0.805), "toy: cosine .812 → .805 (-.007), inside the baseline's 95 % interval .800–.830 [s]"),
         (check(now=0.8119, interval=None), "toy: cosine .812000 → .811900 (-.000100), interval not known [s]"),
         (check(interval=None), "toy: cosine .812 → .790 (-.022), interval not known [s]"),
+        (
+            check(interval=None, at_chance=True),
+            "toy: cosine .812 → .790 (-.022), interval not known, and no better than ranking at random [s]",
+        ),
         (check(now=None), "toy: cosine .812 → –, no longer defined [s]"),
         (check(demand=Demand.PRESENT), "toy: in the baseline, but not among the results [s]"),
         (check(demand=Demand.LEAST_SCORE, required=0.45, now=0.4), "toy: score .400, at least .450 asked for [s]"),
