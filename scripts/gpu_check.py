@@ -62,7 +62,7 @@ class Shape:
 # A layer scale of 1e-5, that of ViT-g, would make the class token of a random network the same for every tile.
 SHAPES = (
     Shape("ViT-S", "vit_small_patch16_224", 4, 8_192),
-    Shape("ViT-B", "vit_base_patch16_224", 12, 8_192, 0.95),
+    Shape("ViT-B", "vit_base_patch16_224", 20, 8_192, 0.95),
     Shape("ViT-L", "vit_large_patch16_224", 8, 4_096, 0.95),
     Shape("ViT-g", "vit_giant_patch14_dinov2", 4, 2_048, 0.95, (("init_values", 1.0),)),
 )

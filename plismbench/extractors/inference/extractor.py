@@ -121,7 +121,8 @@ class Extractor:
         """
         side = self.spec.image_size
         whole = self.spec.resize or side
-        image = batch.permute(0, 3, 1, 2).float() / 255
+        # As bytes, a quarter of what floats would take to move.
+        image = batch.permute(0, 3, 1, 2).to(memory_format=self._memory_format).float() / 255
         if image.shape[2:] != (whole, whole):
             image = functional.interpolate(
                 image, (whole, whole), mode=self.spec.interpolation, antialias=True, align_corners=False
@@ -129,7 +130,7 @@ class Extractor:
         start = round((whole - side) / 2)
         image = image[:, :, start : start + side, start : start + side]
         mean, std = self._scale
-        return ((image - mean) / std).to(memory_format=self._memory_format)
+        return (image - mean) / std
 
     @cached_property
     def _memory_format(self) -> torch.memory_format:
