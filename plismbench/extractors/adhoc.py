@@ -15,7 +15,7 @@ from plismbench.errors import CorruptFile, InvalidInput, MissingPackage, Unknown
 from plismbench.extractors.checkpoints.file_kinds import existing_file, file_sha256, readable
 from plismbench.extractors.checkpoints.locations import TIMM_MODEL
 from plismbench.extractors.options import check_options
-from plismbench.extractors.spec import CODE, FILE, ExtractorSpec, Pooling, is_name
+from plismbench.extractors.spec import CODE, FILE, NAME_WORDS, ExtractorSpec, Pooling, is_name
 
 
 def timm_spec(text: str) -> ExtractorSpec:
@@ -281,7 +281,7 @@ def _stem(file: Path) -> str:
     """What a model is called that is called after its file."""
     if not is_name(file.stem):
         raise InvalidInput(
-            f"The model of {file.name} is called after the file, and a name may hold letters, digits and ._@+-.",
+            f"The model of {file.name} is called after the file, and a name may hold {NAME_WORDS}.",
             hint="Rename the file.",
         )
     return file.stem

@@ -136,7 +136,7 @@ class ExtractorSpec:
         """What must hold, each with the sentence of what does not."""
         module, _, function = self.loader.partition(":")
         return (
-            (is_name(self.name), f"name may hold letters, digits and ._:/@+-; got {self.name!r}"),
+            (is_name(self.name), f"name may hold {NAME_WORDS}; got {self.name!r}"),
             (module and function, f"loader is 'module:function'; got '{self.loader}'"),
             (1 <= self.dim <= _LARGEST_DIM, f"dim is from 1 to {_LARGEST_DIM:,}; got {self.dim}"),
             (
@@ -235,9 +235,13 @@ class ExtractorSpec:
         return replace(self, weights=placed(self.weights, self.revision), loader=loader, options=options)
 
 
+_LONGEST_NAME = 160  # a repository on the Hub has up to 96, its commit 40
+NAME_WORDS = f"up to {_LONGEST_NAME} letters from a to z, digits and ._:/@+-, the first a letter or digit"
+
+
 def is_name(text: str) -> bool:
-    """Whether a model may be called so."""
-    return re.fullmatch(r"[\w.:/@+-]+", text) is not None
+    """Whether a model may be called so: no two names look alike, and none begins like an option or a formula."""
+    return len(text) <= _LONGEST_NAME and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]*", text) is not None
 
 
 def _plain(value: Any) -> Any:

@@ -96,6 +96,11 @@ def test_every_field_is_tried_above():
     ("change", "words"),
     [
         ({"name": "a b"}, "name may hold"),
+        ({"name": "с\u043elor"}, "name may hold up to 160 letters from a to z"),
+        ({"name": "-x"}, "name may hold"),
+        ({"name": "+x"}, "name may hold"),
+        ({"name": "@x"}, "name may hold"),
+        ({"name": "x" * 161}, "name may hold"),
         ({"name": "\x1b[31m"}, "name may hold"),
         ({"loader": "a.b"}, "'module:function'; got 'a.b'"),
         ({"dim": 0}, "dim is from 1 to 1,000,000; got 0"),

@@ -68,8 +68,8 @@ def test_nothing_is_added_if_one_has_no_place(submission, tmp_path):
     assert [folder.name for folder in (tmp_path / "root/plism/results").iterdir()] == ["other"]
 
 
-@pytest.mark.parametrize("name", ["x" * 200, "é" * 200])
-def test_a_long_name_has_a_place(tmp_path, name):
+def test_a_long_name_has_a_place(tmp_path):
+    name = "hf-hub:" + "/" * 150
     archive, result = make_submission(tmp_path, name=name)
     (folder,) = add([unpack(archive)], tmp_path / "root", Existing.ERROR)
     assert read_result(folder).run == result.run
