@@ -105,6 +105,20 @@ def get(name: str, pooling: Pooling | None = None) -> ExtractorSpec:
     return _registered(entries, base, name).variant(pooling=pooling or its_pooling, image_size=size)
 
 
+def namesake(name: str) -> ExtractorSpec | None:
+    """The registered model of a name, or of one that only letter case tells from it; None if there is none.
+
+    Pooled and at the size that the name says. Whoever chose the name, no file is read for it and nothing downloaded.
+
+    Raises:
+        InvalidInput: if the model of that name cannot be pooled, or have the size, that the name says.
+    """
+    specs = {entry.name.casefold(): entry.spec for entry in registered() if entry.spec and not entry.problem}
+    base, size, pooling = (name, None, None) if name.casefold() in specs else _variant(name)
+    spec = specs.get(base.casefold())
+    return spec.variant(pooling=pooling, image_size=size) if spec else None
+
+
 def _ad_hoc(name: str) -> ExtractorSpec | None:
     """The spec that a name describes; None for one that is to be looked up."""
     kind, _, rest = name.partition(":")

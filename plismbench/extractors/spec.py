@@ -35,6 +35,13 @@ BATCH_SIZES = {"cpu": 32, "cuda": 256}
 """Tiles in a forward pass that keep a device busy; on a CPU more only cost memory. Help tells them without torch."""
 
 
+# The recommended precision is a wish; the precision used is recorded beside the fingerprint.
+FOR_PEOPLE = {
+    "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "differs",
+}  # fmt: skip
+"""Fields of a spec that decide no vector, and so are not in its fingerprint."""
+
+
 class Precision(StrEnum):
     """Arithmetic of the forward pass: autocast to half types, or float32 throughout."""
 
@@ -211,9 +218,7 @@ class ExtractorSpec:
     def fingerprint(self) -> str:
         """16 hex digits of the SHA-256 of the fields that decide a vector; a file counts by its hash, not its place."""
         decisive = {
-            key: value
-            for key, value in self._with_files(lambda _: "pinned").as_dict().items()
-            if key not in _FOR_PEOPLE
+            key: value for key, value in self._with_files(lambda _: "pinned").as_dict().items() if key not in FOR_PEOPLE
         }
         canonical = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
@@ -253,10 +258,6 @@ def _plain(value: Any) -> Any:
 
 _SCALE = "of pixels in [0, 1] (divide what is of 0 to 255 by 255)"
 _LARGEST_DIM, _LARGEST_SIDE = 1_000_000, 10_000  # beyond any network; a slip of the keyboard would fill the memory
-# The recommended precision is a wish; the precision used is recorded beside the fingerprint.
-_FOR_PEOPLE = {
-    "title", "organisation", "n_params", "license", "gated", "source", "precision", "trained_on_plism", "differs",
-}  # fmt: skip
 # Values from TOML, JSON or a plug-in are of any kind.
 _KINDS: tuple[tuple[tuple[str, ...], tuple[type, ...], str], ...] = (
     (("name", "loader", "interpolation", "weights", "title", "organisation", "license", "source"), (str,), "text"),

@@ -6,19 +6,19 @@ import reprlib
 from plismbench.dataset import DATASETS, TileSubset, dataset_named
 from plismbench.embeddings.manifest import Manifest
 from plismbench.errors import PlismbenchError, RejectedSubmission, UnknownName
-from plismbench.extractors.catalog import CATALOG
 from plismbench.extractors.checkpoints.locations import COMMIT
 from plismbench.extractors.spec import ExtractorSpec, Precision
 from plismbench.metrics.protocol import PROTOCOLS
 from plismbench.metrics.retrieval import check_cutoffs
 from plismbench.results.result import Run
+from plismbench.submissions.namesakes import check_name
 
-_WORD = re.compile(r"[\w.+-]{1,100}")  # no bar: a signature is split by them
-_REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
+_WORD = re.compile(r"[\w.+-]{1,100}", re.ASCII)  # no bar: a signature is split by them
+_REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _LONGEST = 300
 _MOST_PARAMETERS = 10**15
-_FACTS = ("n_params", "license", "trained_on_plism")  # no part of a fingerprint, and shown beside a rank
-_SHOWN = ("name", "title", "organisation", "license", "source")
+_SHOWN = ("title", "organisation", "license", "source")
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet that opens a CSV file computes what begins so
 
 
 def check_run(run: Run, manifest: Manifest, signature: str) -> None:
@@ -73,27 +73,21 @@ def _check_extractor(run: Run, manifest: Manifest) -> None:
     except (PlismbenchError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise RejectedSubmission(f"Its extractor is not valid: {error}") from error
     for name in _SHOWN:
-        if len(getattr(spec, name)) > _LONGEST:
+        text = getattr(spec, name)
+        if len(text) > _LONGEST:
             raise RejectedSubmission(f"Its {name} is longer than {_LONGEST} characters.")
+        if not text.isprintable() or text.startswith(_FORMULA):
+            raise RejectedSubmission(
+                f"Its {name} begins with one of {' '.join(_FORMULA)}, or cannot be printed: {text!a}."
+            )
     if not 0 <= (spec.n_params or 0) < _MOST_PARAMETERS:
         raise RejectedSubmission(f"Its number of parameters is {reprlib.repr(spec.n_params)}.")
     if fingerprint != run.fingerprint:
-        raise RejectedSubmission(f"Its extractor has fingerprint {fingerprint}, and it says {run.fingerprint}.")
-    _check_facts(spec)
+        raise RejectedSubmission("Its fingerprint is not that of its extractor.")
+    check_name(spec)
     shared = {name: getattr(run, name) for name in ("extractor", "fingerprint", "dataset", "revision", "precision")}
     for name, value in shared.items():
         if getattr(manifest, name) != value:
             raise RejectedSubmission(f"Its manifest is of another {name} than its run.")
     if not run.tiles_commit.items() <= manifest.tiles_commit.items():
         raise RejectedSubmission("Its manifest has tiles of another commit than its run.")
-
-
-def _check_facts(spec: ExtractorSpec) -> None:
-    """Refuses facts about a built-in extractor that differ from those known here."""
-    built_in = next((known for known in CATALOG if known.name == spec.name), None)
-    if built_in is None or built_in.fingerprint() != spec.fingerprint():
-        return
-    for name in _FACTS:
-        stated, known = getattr(spec, name), getattr(built_in, name)
-        if stated != known:
-            raise RejectedSubmission(f"Its {name} is {reprlib.repr(stated)}, and that of '{spec.name}' is {known!r}.")

@@ -4,7 +4,7 @@ import os
 import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +12,11 @@ import polars as pl
 from plismbench.dataset import Slide, dataset_named
 from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest, write_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, PlismbenchError, RejectedSubmission
+from plismbench.extractors.spec import ExtractorSpec
 from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, write_result
 from plismbench.storage import folder_lock
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
+from plismbench.submissions.namesakes import with_known_facts
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables
 from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
@@ -62,7 +64,9 @@ def unpack(archive: Path) -> Submission:
             f"{archive}: {textwrap.shorten(reason, _LONGEST_REASON)}",
             hint="Nothing was added. Ask for an archive as `plismbench submit pack` writes it.",
         ) from error
-    return found
+    spec = with_known_facts(ExtractorSpec(**found.result.run.extractor)).as_dict()
+    run, manifest = replace(found.result.run, extractor=spec), replace(found.manifest, extractor=spec)
+    return Submission(replace(found.result, run=run), manifest)
 
 
 def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> list[Path | None]:

@@ -103,6 +103,14 @@ def test_a_file_does_not_take_the_name_of_a_registered_model(tmp_path, file, tex
         registry.get(str(path))
 
 
+def test_a_namesake_is_a_registered_model_and_no_name_is_looked_up():
+    mini = registry.get("h0-mini")
+    assert registry.namesake("H0-Mini") == mini
+    assert registry.namesake("h0-mini@448+cls+mean") == mini.variant(pooling=Pooling.CLS_MEAN, image_size=448)
+    for free in ("h0", "my-model.toml", "my_model.py:load", "hf-hub:a/b", "timm:resnet18", "h0-mini+sum"):
+        assert registry.namesake(free) is None
+
+
 @pytest.mark.parametrize(
     ("asked", "everywhere", "name"),
     [

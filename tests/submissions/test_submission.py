@@ -1,4 +1,4 @@
-import dataclasses
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -6,6 +6,7 @@ from submission_files import changed_json, changed_run, changed_table, forge, ma
 
 from plismbench.embeddings.manifest import read_manifest
 from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, RejectedSubmission, StorageFailure
+from plismbench.extractors import registry
 from plismbench.results.result import read_result, write_result
 from plismbench.submissions.submission import add, pack, unpack
 from plismbench.workspace import Existing
@@ -29,6 +30,14 @@ def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
     assert read_manifest(folder / "manifest.json") == found.manifest
     pack(folder, folder / "manifest.json", tmp_path / "again.zip")  # what was added can be handed on
     assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
+
+
+def test_what_is_told_of_a_registered_model_is_told_as_here(tmp_path):
+    known = registry.get("small-pixels")
+    told = replace(known, title="Best", organisation="Someone", license="MIT", trained_on_plism=True)
+    archive, _ = make_submission(tmp_path, extractor=told.as_dict(), fingerprint=told.fingerprint())
+    found = unpack(archive)
+    assert found.result.run.extractor == found.manifest.extractor == known.as_dict()
 
 
 def test_a_result_that_is_half_replaced_is_none(submission, tmp_path, monkeypatch):
@@ -183,7 +192,7 @@ def test_a_run_of_another_kind(submission, fields):
 
 def test_what_would_be_refused_is_not_packed(submission, tmp_path):
     _, result = submission
-    write_result(tmp_path / "wrong", dataclasses.replace(result, pairs=result.pairs.with_columns(top_10=pl.lit(0.9))))
+    write_result(tmp_path / "wrong", replace(result, pairs=result.pairs.with_columns(top_10=pl.lit(0.9))))
     with pytest.raises(RejectedSubmission, match="top_10"):
         pack(tmp_path / "wrong", tmp_path / "manifest.json", tmp_path / "wrong.zip")
     assert not (tmp_path / "wrong.zip").exists()
