@@ -7,7 +7,7 @@ import typer
 
 from plismbench.cli import options
 from plismbench.cli.output import say, show
-from plismbench.errors import InvalidInput, require_known
+from plismbench.errors import InvalidInput, few_of, require_known
 from plismbench.own_dataset import find_dataset
 from plismbench.workspace import MANIFEST_FILE, Existing, Workspace, folder_name
 
@@ -63,12 +63,21 @@ def add(
     existing: options.OnExisting = Existing.ERROR,
 ) -> None:
     """Check an archive, add its result to one's own, and print where it is."""
-    from plismbench.submissions.submission import add as put
+    from plismbench.submissions.board import add as put
     from plismbench.submissions.submission import unpack
 
     submissions = [unpack(archive) for archive in archives]  # all of them before any is added
-    for archive, submission, folder in zip(archives, submissions, put(submissions, root, existing), strict=True):
-        if folder is None:
-            say(f"{archive}: there is a result of '{submission.result.run.name}' already; kept it.")
-        else:
-            show(str(folder))
+    for archive, submission, done in zip(archives, submissions, put(submissions, root, existing), strict=True):
+        run = submission.result.run
+        if done.copies:
+            say(
+                f"{archive}: '{run.name}' has the vectors, or all numbers, of {few_of(done.copies)}: one of them was"
+                " copied, unless all are the same weights."
+            )
+        if not done.added:
+            whose = f", of another model ({done.other}, not {run.fingerprint})" if done.other else ""
+            say(f"{archive}: there is a result of '{run.name}' already{whose}; kept it.")
+            continue
+        if done.other:
+            say(f"{archive}: '{run.name}' is another model than before: {done.other} → {run.fingerprint}.")
+        show(str(done.folder))

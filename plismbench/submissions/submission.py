@@ -1,25 +1,23 @@
-"""One result from a workspace to an archive, and from an archive to a workspace."""
+"""One result from a workspace to an archive, and out of an archive again."""
 
 import os
 import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from plismbench.dataset import Slide, dataset_named
-from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest, write_manifest
-from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, PlismbenchError, RejectedSubmission
+from plismbench.embeddings.manifest import Manifest, manifest_text, read_manifest
+from plismbench.errors import CorruptFile, PlismbenchError, RejectedSubmission
 from plismbench.extractors.spec import ExtractorSpec
-from plismbench.results.result import Result, Run, begin_result, read_result, selection_name, write_result
-from plismbench.storage import folder_lock
+from plismbench.results.result import Result, read_result
 from plismbench.submissions.archive import FILES, RESULT_FILES, read_archive, write_archive
 from plismbench.submissions.namesakes import with_known_facts
 from plismbench.submissions.run_checks import check_run
 from plismbench.submissions.table_checks import check_tables
-from plismbench.workspace import MANIFEST_FILE, RUN_FILE, Existing, Workspace
+from plismbench.workspace import MANIFEST_FILE, RUN_FILE
 
 _MOST_ROWS = 1_000_000  # all of PLISM has 4,095 pairs of 46 cores
 _LONGEST_TEXT = 100  # bytes of a cell
@@ -67,42 +65,6 @@ def unpack(archive: Path) -> Submission:
     spec = with_known_facts(ExtractorSpec(**found.result.run.extractor)).as_dict()
     run, manifest = replace(found.result.run, extractor=spec), replace(found.manifest, extractor=spec)
     return Submission(replace(found.result, run=run), manifest)
-
-
-def add(submissions: Sequence[Submission], root: Path, existing: Existing) -> list[Path | None]:
-    """Writes checked submissions where their results belong.
-
-    Returns:
-        Where each is; None where a result was there and is kept.
-
-    Raises:
-        AlreadyExists: if one has a place that is taken, and ``existing`` is an error; then none is written.
-        DuplicateName: if two have the same place, and ``existing`` is an error; then none is written.
-    """
-    folders = [_place(submission.result.run, root) for submission in submissions]
-    for number, folder in enumerate(folders):
-        name = submissions[number].result.run.name
-        if existing is Existing.ERROR and folder in folders[:number]:
-            raise DuplicateName(f"These archives hold a result of '{name}' twice.", hint="Name one archive of it.")
-        if existing is Existing.ERROR and (folder / RUN_FILE).exists():
-            raise AlreadyExists(f"There is a result of '{name}' in {folder}.", hint="Add with --existing replace.")
-    written: list[Path | None] = []
-    for folder, submission in zip(folders, submissions, strict=True):
-        if existing is Existing.SKIP and (folder / RUN_FILE).exists():
-            written.append(None)
-            continue
-        with folder_lock(folder):
-            begin_result(folder)
-            write_manifest(folder / MANIFEST_FILE, submission.manifest)
-            write_result(folder, submission.result)
-        written.append(folder)
-    return written
-
-
-def _place(run: Run, root: Path) -> Path:
-    slides = [Slide.parse(name) for name in run.slides]
-    selection = selection_name(dataset_named(run.dataset), slides, run.n_tiles, run.ks, run.protocol)
-    return Workspace(root, run.dataset).results(run.name, selection)
 
 
 def _read(files: Mapping[str, bytes]) -> Submission:

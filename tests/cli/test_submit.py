@@ -4,6 +4,8 @@ from pathlib import Path
 
 from submission_files import changed_table, forge, make_submission
 
+from plismbench.extractors.spec import ExtractorSpec
+
 
 def test_a_result_travels_from_one_root_to_another(run, evaluated, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -64,3 +66,28 @@ def test_nothing_is_added_if_one_is_refused(run, tmp_path):
     assert "forged.zip: Its 4 slides make 6 pairs, and it has 5" in outcome.error
     assert not (tmp_path / "root").exists()
     assert "none.zip: There is no such file." in run("submit", "add", tmp_path / "none.zip").error
+
+
+def test_copies_and_other_models_of_a_name_are_told(run, tmp_path):
+    archives = []
+    for name, dim, level in (("toy", 8, 0.5), ("copy", 8, 0.5), ("toy", 9, 0.6)):
+        spec = ExtractorSpec(name=name, loader="a:b", dim=dim)
+        folder = tmp_path / f"{name}{dim}"
+        folder.mkdir()
+        told = {"extractor": spec.as_dict(), "fingerprint": spec.fingerprint()}
+        archives.append(make_submission(folder, level=level, **told)[0])
+    first, copy, other = archives
+    here = ("--root", tmp_path / "root")
+    assert run("submit", "add", first, *here).err == ""
+    assert run("submit", "add", first, *here, "--existing", "replace").err == ""
+    assert (
+        "'copy' has the vectors, or all numbers, of toy: one of them was copied"
+        in run("submit", "add", copy, *here).err
+    )
+    refused = run("submit", "add", other, *here)
+    assert refused.code == 2
+    assert "There is another model called 'toy' here" in refused.error
+    kept = run("submit", "add", other, *here, "--existing", "skip").err
+    assert "there is a result of 'toy' already, of another model (" in kept
+    replaced = run("submit", "add", other, *here, "--existing", "replace").err
+    assert "'toy' is another model than before: " in replaced

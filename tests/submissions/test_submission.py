@@ -5,10 +5,11 @@ import pytest
 from submission_files import changed_json, changed_run, changed_table, forge, make_submission
 
 from plismbench.embeddings.manifest import read_manifest
-from plismbench.errors import AlreadyExists, CorruptFile, DuplicateName, RejectedSubmission, StorageFailure
+from plismbench.errors import CorruptFile, RejectedSubmission
 from plismbench.extractors import registry
 from plismbench.results.result import read_result, write_result
-from plismbench.submissions.submission import add, pack, unpack
+from plismbench.submissions.board import add
+from plismbench.submissions.submission import pack, unpack
 from plismbench.workspace import Existing
 
 
@@ -20,7 +21,7 @@ def submission(tmp_path):
 def test_what_was_packed_is_added_as_it_was(submission, tmp_path):
     archive, result = submission
     found = unpack(archive)
-    (folder,) = add([found], tmp_path / "root", Existing.ERROR)
+    folder = add([found], tmp_path / "root", Existing.ERROR)[0].folder
     assert folder == next((tmp_path / "root/plism/results/toy").iterdir())
     assert folder.name.startswith("450-tiles-4-slides-")
     back = read_result(folder)
@@ -38,50 +39,6 @@ def test_what_is_told_of_a_registered_model_is_told_as_here(tmp_path):
     archive, _ = make_submission(tmp_path, extractor=told.as_dict(), fingerprint=told.fingerprint())
     found = unpack(archive)
     assert found.result.run.extractor == found.manifest.extractor == known.as_dict()
-
-
-def test_a_result_that_is_half_replaced_is_none(submission, tmp_path, monkeypatch):
-    found = unpack(submission[0])
-    (folder,) = add([found], tmp_path / "root", Existing.ERROR)
-
-    def full(path, manifest):
-        raise StorageFailure("The disk is full.")
-
-    monkeypatch.setattr("plismbench.submissions.submission.write_manifest", full)
-    with pytest.raises(StorageFailure):
-        add([found], tmp_path / "root", Existing.REPLACE)
-    assert not (folder / "run.json").exists()
-
-
-def test_a_result_that_is_there_stays_unless_asked(submission, tmp_path):
-    found = unpack(submission[0])
-    (folder,) = add([found], tmp_path / "root", Existing.ERROR)
-    before = (folder / "run.json").stat().st_mtime_ns
-    with pytest.raises(AlreadyExists, match="There is a result of 'toy'"):
-        add([found], tmp_path / "root", Existing.ERROR)
-    assert add([found], tmp_path / "root", Existing.SKIP) == [None]
-    assert (folder / "run.json").stat().st_mtime_ns == before
-    assert add([found], tmp_path / "root", Existing.REPLACE) == [folder]
-    assert (folder / "run.json").stat().st_mtime_ns > before
-
-
-def test_nothing_is_added_if_one_has_no_place(submission, tmp_path):
-    (tmp_path / "b").mkdir()
-    found, other = unpack(submission[0]), unpack(make_submission(tmp_path / "b", name="other")[0])
-    with pytest.raises(DuplicateName, match=r"These archives hold a result of 'toy' twice\. Name one"):
-        add([found, other, found], tmp_path / "root", Existing.ERROR)
-    assert not (tmp_path / "root").exists()
-    add([other], tmp_path / "root", Existing.ERROR)
-    with pytest.raises(AlreadyExists, match="There is a result of 'other'"):
-        add([found, other], tmp_path / "root", Existing.ERROR)
-    assert [folder.name for folder in (tmp_path / "root/plism/results").iterdir()] == ["other"]
-
-
-def test_a_long_name_has_a_place(tmp_path):
-    name = "hf-hub:" + "/" * 150
-    archive, result = make_submission(tmp_path, name=name)
-    (folder,) = add([unpack(archive)], tmp_path / "root", Existing.ERROR)
-    assert read_result(folder).run == result.run
 
 
 def test_one_number_changed(submission):
