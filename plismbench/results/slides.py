@@ -11,6 +11,7 @@ _SLIDE = ("staining", "scanner")
 _FEWEST = 2  # other scanners that have to agree
 _ODDS = 2.0  # of the published models the least between cross-scanner and cross-both is 6
 _DEVIATIONS = 5.0  # standard deviations of the accuracy of one pair
+_SHARE = 0.5  # its easiest pair against the hardest of the others: a slide that is a little blurred is above that
 _SAME = 1 - 1e-6  # of vectors in float16, no two slides that were scanned come near it
 
 
@@ -78,6 +79,33 @@ def _clearly_above(high: str, low: str, n_tiles: int) -> pl.Expr:
     a, b = pl.col(high), pl.col(low)
     variance = (a * (1 - a) + b * (1 - b)) / (2 * n_tiles)
     return (a * (1 - b) >= _ODDS * b * (1 - a)) & (a > b) & ((a - b) ** 2 >= _DEVIATIONS**2 * variance)
+
+
+def stray(pairs: pl.DataFrame, k: int, n_tiles: int) -> Slide | None:
+    """The slide that matches none of the others, where these match one another: perhaps it is not registered.
+
+    Its best top-k accuracy with any slide is below half of the lowest between any two others, and clearly so, as for
+    `misfits`. Among those others its staining and its scanner are both seen, so that neither by itself is why. Two
+    such slides hide each other.
+
+    Args:
+        pairs: a table of ``pair_schema``; pairs without a number are left out.
+        k: the cut-off of the accuracy.
+        n_tiles: of a slide.
+    """
+    seen = _from_both(pairs, top_k_metric(k))
+    best = seen.group_by(_SLIDE).agg(best=pl.col("value").max()).sort("best", *_SLIDE)
+    if best.is_empty():
+        return None
+    staining, scanner, _ = best.row(0)  # every other slide has a pair without this one
+    is_a = (pl.col("staining") == staining) & (pl.col("scanner") == scanner)
+    is_b = (pl.col("staining_b") == staining) & (pl.col("scanner_b") == scanner)
+    others = seen.filter(~is_a, ~is_b)
+    if staining not in others["staining"] or scanner not in others["scanner"]:
+        return None
+    found = best[:1].with_columns(worst=pl.lit(others["value"].min()))
+    found = found.filter(pl.col("best") < pl.col("worst") * _SHARE, _clearly_above("worst", "best", n_tiles))
+    return None if found.is_empty() else Slide(staining, scanner)
 
 
 def copies(pairs: pl.DataFrame) -> tuple[tuple[Slide, ...], ...]:

@@ -32,6 +32,9 @@ def test_each_doubt_is_one_sentence_with_how_many_models_say_so():
         .when(pl.any_horizontal(of_slide) & with_gm).then(0.9)
         .when(COPIED).then(0.05).otherwise("top_10"),
     )  # fmt: skip
+    lost = with_pairs(usual, top_10=pl.when(pl.any_horizontal(of_slide)).then(0.0).otherwise(0.9))
+    alone = "GIV_P matches none of the others, which match one another: is it registered, is it in focus?"
+    assert slide_notes([lost]) == [alone]
     other = "GIV_P is more like the slides of GM than those of GIV on every other scanner: is its name right?"
     assert slide_notes([misnamed]) == [other]
     assert slide_notes([usual, copied, misnamed, misnamed]) == [f"{other} (2 of 4 models)", f"{one} (1 of 4 models)"]

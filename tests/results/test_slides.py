@@ -8,7 +8,7 @@ from synthetic_results import make_tables
 from plismbench.dataset import Slide
 from plismbench.pairs import slide_pairs
 from plismbench.results.aggregation import PAIR
-from plismbench.results.slides import Misfit, copies, medians_of_slides, misfits
+from plismbench.results.slides import Misfit, copies, medians_of_slides, misfits, stray
 
 SLIDES = tuple(Slide(*codes) for codes in product(("GIVH", "GM", "HRH", "MY"), ("AT2", "P", "S60", "SQ")))
 SWAPPED = {("GIVH", "SQ"): "HRH", ("HRH", "SQ"): "GIVH"}
@@ -103,6 +103,7 @@ def test_pairs_without_a_number_are_left_out():
 def test_no_slide_of_a_usual_result_is_in_doubt():
     pairs, _ = make_tables()
     assert misfits(pairs, 10, 8_139) == ()
+    assert stray(pairs, 10, 8_139) is None
     assert copies(pairs) == ()
 
 
@@ -117,6 +118,53 @@ def test_copies_have_a_cosine_of_1_when_centred_and_stand_together():
     assert copies(same(pairs, 1 - 1e-5, "GM_AT2", "GM_P")) == ()  # a very robust model
     two = same(same(pairs, 1.0, "GM_P", "MY_AT2", "GM_AT2"), 1 - 1e-9, "HRH_P", "HRH_SQ")
     assert [" ".join(map(str, group)) for group in copies(two)] == ["GM_AT2 GM_P MY_AT2", "HRH_P HRH_SQ"]
+
+
+FOUR = tuple(Slide(*codes) for codes in product(("HE", "IHC"), ("Aperio", "Hama")))
+
+
+def bad(pairs, value, **codes):
+    """All pairs of the slides with these codes at a value."""
+    of_side = [pl.all_horizontal(pl.col(f"{name}_{side}") == code for name, code in codes.items()) for side in "ab"]
+    return pairs.with_columns(top_10=pl.when(pl.any_horizontal(of_side)).then(value).otherwise("top_10"))
+
+
+@pytest.mark.parametrize("slides", [FOUR, SLIDES], ids=["4", "16"])
+@pytest.mark.parametrize(("same", "other", "lost"), [(1.0, 1.0, 0.03), (0.9, 0.2, 0.02), (0.5, 0.3, 0.1)])
+def test_a_slide_that_matches_none_is_found(slides, same, other, lost):
+    pairs = pairs_of(same, other, slides)
+    one = slides[-1]
+    assert stray(pairs, 10, 256) is None
+    assert stray(bad(pairs, lost, staining=one.staining, scanner=one.scanner), 10, 256) == one
+    assert stray(bad(pairs, 0.4 * same, staining=one.staining, scanner=one.scanner), 10, 256) == (
+        one if other > 0.8 * same else None
+    )
+
+
+@pytest.mark.parametrize("slides", [FOUR, SLIDES], ids=["4", "16"])
+@pytest.mark.parametrize("axis", ["staining", "scanner"])
+@pytest.mark.parametrize("among", [0.03, 1.0])
+def test_a_scanner_or_a_staining_that_is_bad_makes_no_stray(slides, axis, among):
+    code = getattr(slides[-1], axis)
+    pairs = bad(pairs_of(1.0, 0.9, slides), 0.03, **{axis: code})
+    both = pl.all_horizontal(pl.col(f"{axis}_{side}") == code for side in "ab")
+    assert stray(pairs.with_columns(top_10=pl.when(both).then(among).otherwise("top_10")), 10, 256) is None
+
+
+def test_a_stray_has_its_staining_and_its_scanner_among_the_others():
+    lost = {"staining": "HE", "scanner": "Hama"}
+    for slides in (FOUR[:3], FOUR[:2], [Slide("HE", scanner) for scanner in ("Aperio", "Hama", "Philips")]):
+        assert stray(bad(pairs_of(1.0, 1.0, slides), 0.03, **lost), 10, 256) is None
+
+
+def test_neither_chance_nor_two_lost_slides_nor_no_number_make_a_stray():
+    lost = {"staining": "HE", "scanner": "Hama"}
+    assert stray(bad(pairs_of(0.05, 0.05, FOUR), 0.02, **lost), 10, 256) is None  # 2.6 standard deviations
+    assert stray(bad(pairs_of(0.05, 0.05, FOUR), 0.02, **lost), 10, 8_139) == Slide(**lost)
+    two = bad(bad(pairs_of(1.0, 1.0), 0.03, staining="GM", scanner="P"), 0.03, staining="MY", scanner="SQ")
+    assert stray(two, 10, 256) is None
+    none = pairs_of(1.0, 1.0).with_columns(top_10=pl.lit(np.nan))
+    assert stray(none, 10, 256) is stray(none.clear(), 10, 256) is None
 
 
 def test_the_median_of_a_slide_is_that_of_its_pairs_on_either_side():
