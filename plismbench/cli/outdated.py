@@ -14,7 +14,7 @@ from plismbench.extractors.spec import FILE
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.reporting.printing import printable
-from plismbench.results.currency import why_outdated
+from plismbench.results.currency import is_submitted, why_outdated
 from plismbench.results.result import Result, Run
 from plismbench.workspace import Workspace
 
@@ -26,7 +26,7 @@ def mind_outdated(
     models: Iterable[str] = (),
     judged: Collection[str] = (),
 ) -> None:
-    """Says which results are not of what is here now.
+    """Says which results are not of what is here now; a submission does not claim to be.
 
     Args:
         results: what is shown.
@@ -45,7 +45,7 @@ def mind_outdated(
         _refuse_another(model, results, workspace, dataset)
     for run in (result.run for result in results):
         words = why_outdated(run, workspace, dataset)
-        if not words:
+        if not words or is_submitted(run, workspace, dataset):
             continue
         hint = f"Run `{_again(run, dataset)}`."
         if not set(run.slides) <= set(map(str, dataset.slides)):  # then it may go to another folder
@@ -73,13 +73,15 @@ def _again(run: Run, dataset: RegisteredDataset) -> str:
 def _refuse_another(model: str, results: Iterable[Result], workspace: Workspace, dataset: RegisteredDataset) -> None:
     """Raises FingerprintMismatch if a model's file gives others than the vectors, or else results, that are here."""
     now = _fingerprint_of(model)
+    if now is None:
+        return
     name = registry.name_of(model)
     made = {result.run.fingerprint: set(result.run.slides) for result in results if result.run.name == name}
     folder = workspace.embeddings(name)
     with suppress(CorruptFile):
         made = {EmbeddingStore.open(folder).manifest.fingerprint: {path.stem for path in folder.glob("*.parquet")}}
     others = [fingerprint for fingerprint in made if fingerprint != now and not fingerprint.startswith(IMPORTED)]
-    if now is None or not others:
+    if not others:
         return
     slides = set().union(*made.values()) & set(map(str, dataset.slides))
     chosen = "" if slides <= set(map(str, dataset.default_slides)) else f" --slides {','.join(sorted(slides))}"

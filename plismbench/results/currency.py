@@ -3,15 +3,14 @@
 from plismbench.dataset import RegisteredDataset, Slide
 from plismbench.embeddings.store import EmbeddingStore
 from plismbench.errors import CorruptFile, few_of
-from plismbench.results.result import Run
+from plismbench.results.result import Run, selection_name
 from plismbench.workspace import MANIFEST_FILE, Workspace
 
 
 def why_outdated(run: Run, workspace: Workspace, dataset: RegisteredDataset) -> str:
     """Why a result is not of what is here now, or cannot be told to be; empty if nothing contradicts it.
 
-    Vectors that were deleted contradict nothing, nor does a submission that comes without any. Manifests and digests
-    are read, and no vectors.
+    Vectors that were deleted contradict nothing. Manifests and digests are read, and no vectors.
 
     Args:
         run: of the result.
@@ -38,3 +37,16 @@ def why_outdated(run: Run, workspace: Workspace, dataset: RegisteredDataset) -> 
     except CorruptFile as error:
         return f"Whether the result of '{run.name}' is of the vectors that are here cannot be told: {error.message}"
     return f"The vectors of '{run.name}' are not those of its result any more."
+
+
+def is_submitted(run: Run, workspace: Workspace, dataset: RegisteredDataset) -> bool:
+    """Whether a result was added as a submission: it is of vectors elsewhere, whatever is extracted here.
+
+    Args:
+        run: of the result.
+        workspace: where the result is.
+        dataset: as it is described now.
+    """
+    slides = list(map(Slide.parse, run.slides))
+    selection = selection_name(dataset, slides, run.n_tiles, run.ks, run.protocol)
+    return (workspace.results(run.name, selection) / MANIFEST_FILE).exists()

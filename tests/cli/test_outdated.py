@@ -96,6 +96,16 @@ def test_the_command_that_is_told_is_that_of_the_result(run, extracted):
     assert f"Run `plismbench evaluate --dataset tiny --model good {chosen}`." in told
 
 
+def test_a_submission_is_of_no_vectors_that_are_here(run, evaluated, tmp_path):
+    other = ("--dataset", "tiny", "--root", str(tmp_path / "other"))
+    assert run("submit", "pack", "good", "--dataset", "tiny", "--output", str(tmp_path / "good.zip")).code == 0
+    assert run("submit", "add", str(tmp_path / "good.zip"), *other[2:]).code == 0
+    few = dict(list(make_vectors(seed=7).items())[:2])  # to try the model, on another machine
+    make_store(Workspace(tmp_path / "other", "tiny").embeddings("good"), few, name="good")
+    outcome = run("leaderboard", *other, "--fail-under", "0")
+    assert (outcome.code, outcome.err) == (0, "The gate passed: 1 of 1 checks.\n")
+
+
 def test_every_command_that_shows_it_says_so(run, outdated, tmp_path):
     for command in (
         ("compare", "good", "noise"),

@@ -6,7 +6,8 @@ from stores import SLIDES, make_dataset, make_manifest, make_store, make_vectors
 from synthetic_results import make_result
 
 from plismbench.embeddings.manifest import write_manifest
-from plismbench.results.currency import why_outdated
+from plismbench.results.currency import is_submitted, why_outdated
+from plismbench.results.result import selection_name
 from plismbench.workspace import Workspace
 
 OTHERS = "The vectors of 'toy' are not those of its result any more."
@@ -41,7 +42,7 @@ def test_nothing_contradicts_the_vectors_it_was_computed_from_nor_those_that_wer
     store.path(SLIDES[2]).unlink()
     assert why(run) == ""
     shutil.rmtree(store.folder)
-    assert why(run) == why(replace(run, vectors={})) == ""  # a submission comes without any
+    assert why(run) == ""
 
 
 def test_every_slide_that_is_there_is_one_of_it(store, run, why):
@@ -84,3 +85,15 @@ def test_a_description_that_says_another_thing_now_contradicts_it(run, why):
         "The result of 'toy' compares GM_AT2, which 'tiny' does not have."
     )
     assert why(run, make_dataset(revision="2")) == "The result of 'toy' is of revision 1, and 'tiny' is 2 now."
+
+
+def test_a_submission_has_a_manifest_of_its_own(workspace, run):
+    dataset = make_dataset()
+    for one in (run, replace(run, slides=run.slides[:3], n_tiles=20, ks=(1,), protocol="owkin-fp16")):
+        folder = workspace.results(
+            "toy", selection_name(dataset, SLIDES[: len(one.slides)], one.n_tiles, one.ks, one.protocol)
+        )
+        folder.mkdir(parents=True)
+        assert not is_submitted(one, workspace, dataset)
+        write_manifest(folder / "manifest.json", make_manifest(name="toy"))
+        assert is_submitted(one, workspace, dataset)
