@@ -24,7 +24,7 @@ def read_record(path: Path, kind: type[Record], schema: str, *, hint: str) -> Re
         if found != schema:
             raise CorruptFile(f"{path} is {found}; this version reads {schema}.", hint=hint)
         return from_json(kind, content)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise CorruptFile(f"Cannot read {path}: {error}.", hint=hint) from error
 
 

@@ -24,6 +24,14 @@ class Thing:
     def n_sizes(self):
         return len(self.sizes)
 
+    @property
+    def sizes_a_second(self):
+        return len(self.sizes) / self.seconds
+
+    @property
+    def layout(self):
+        return self.spec["layout"].upper()
+
 
 THING = Thing("x", (1, 2), 2.5, False, 3, {"a": "1"}, {"dim": 8, "mean": [0.5]})
 
@@ -86,6 +94,8 @@ def test_a_file_of_this_version_is_read(tmp_path):
         ("[]", "Cannot read .*it is no JSON object"),
         ("null", "it is no JSON object"),
         ("{}", "missing 2 required"),
+        ('{"name": "x", "sizes": [1], "sizes_a_second": 1}', "division by zero"),
+        ('{"name": "x", "sizes": [1], "spec": {"layout": 3}, "layout": "x"}', "no attribute"),
         ('{"schema": "things/9", "colour": "red"}', "is things/9; this version reads things/1"),
     ],
 )
