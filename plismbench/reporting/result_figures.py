@@ -73,7 +73,8 @@ def matrix_figure(results: Sequence[Result], differing: Axis, metric: str) -> "F
     None if no result has such pairs.
     """
     medians = (medians_between(result.summary, differing, metric).iter_rows(named=True) for result in results)
-    cells = [{(row[a], row[b]): row["median"] for row in rows for a, b in ("ab", "ba")} for rows in medians]
+    sides = ("a", "b"), ("b", "a")  # each median stands on both sides of the diagonal
+    cells = [{(row[a], row[b]): row["median"] for row in rows for a, b in sides} for rows in medians]
     return _heatmaps(results, cells, "%{y} – %{x}")
 
 
