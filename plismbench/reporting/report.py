@@ -17,7 +17,7 @@ from plismbench.reporting.ranking import notes, rank, times, undefined_terms
 from plismbench.reporting.result_figures import distribution_figure, groups_figure, matrix_figure, slides_figure
 from plismbench.reporting.slides import slide_notes
 from plismbench.reporting.summary import Cells, summary_cells
-from plismbench.results.aggregation import Hardest, hardest_between, top_k_metric
+from plismbench.results.aggregation import Breaker, Hardest, breaker_of, hardest_between, top_k_metric
 from plismbench.results.result import Result
 
 if TYPE_CHECKING:
@@ -56,22 +56,45 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class WeakestPairs:
-    """Where a model does worst.
+class Weakness:
+    """The scanners, or stainings, with which a model does worst.
 
     Args:
-        model: its name.
-        scanners, stainings: the two with the lowest median top-k accuracy; None if there are no two.
+        hardest: the two with the lowest median top-k accuracy.
+        breaker: the one that is why, if it is one.
     """
 
-    model: str
-    scanners: Hardest | None
-    stainings: Hardest | None
+    hardest: Hardest
+    breaker: Breaker | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether a tile is missed at all, as the median prints."""
+        return number(self.hardest.median) != number(1.0)
 
     @property
     def tied(self) -> bool:
-        """Whether others are as hard as one of the two."""
-        return any(found is not None and found.n_alike > 0 for found in (self.scanners, self.stainings))
+        """Whether others are counted beside the two."""
+        return self.exists and not self.breaker and self.hardest.n_alike > 0
+
+
+@dataclass(frozen=True)
+class Weaknesses:
+    """What breaks a model.
+
+    Args:
+        model: its name.
+        scanners, stainings: None if there are no two.
+    """
+
+    model: str
+    scanners: Weakness | None
+    stainings: Weakness | None
+
+    @property
+    def found(self) -> tuple[Weakness, ...]:
+        """Those that exist."""
+        return tuple(weakness for weakness in (self.scanners, self.stainings) if weakness and weakness.exists)
 
 
 @dataclass(frozen=True)
@@ -83,11 +106,12 @@ class Section:
         notes: what stands below it.
         doubts: slides that may not be what they are called.
         metric: the accuracy that the section is about, as a heading.
-        weakest_pairs: of each of the models.
+        weaknesses: of each of the models.
         summary: median (IQR) over every pair group, in the order of the ranking.
         overview: title and plot of the ranking, those that are defined.
         groups: title and plot; one a metric.
         models: names to choose from in the matrices.
+        chosen: which of them is shown first: the best that something breaks.
         matrices: title and plot; traces of each of the models, of which one is shown.
         failures: what failure looks like, panels of each of the models, in their order.
     """
@@ -96,11 +120,12 @@ class Section:
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
     metric: str
-    weakest_pairs: tuple[WeakestPairs, ...]
+    weaknesses: tuple[Weaknesses, ...]
     summary: Cells
     overview: tuple[Picture, ...]
     groups: tuple[Picture, ...]
     models: tuple[str, ...]
+    chosen: int
     matrices: tuple[Picture, ...]
     failures: tuple[FailurePanel, ...]
 
@@ -168,22 +193,28 @@ def _section(board: Leaderboard, results: Sequence[Result], panels: Sequence[Fai
         f"{title}, distribution over pairs": distribution_figure(own, retrieval),
         "Cosine similarity, distribution over pairs": distribution_figure(own, "cosine"),
     }
+    weaknesses = tuple(
+        Weaknesses(result.run.name, *(_weakness(result, axis, retrieval) for axis in Axis)) for result in own
+    )
     return Section(
         board=board,
         notes=(*undefined_terms(board), *notes(board)),
         doubts=tuple(slide_notes(own)),
         metric=title,
-        weakest_pairs=tuple(
-            WeakestPairs(result.run.name, *(hardest_between(result.summary, axis, retrieval) for axis in Axis))
-            for result in own
-        ),
+        weaknesses=weaknesses,
         summary=summary_cells(own),
         overview=_defined(pictures),
         groups=_defined({name: groups_figure(own, metric) for name, metric in groups.items()}),
         models=tuple(result.run.name for result in own),
+        chosen=next((place for place, found in enumerate(weaknesses) if found.found), 0),
         matrices=_defined(chosen),
         failures=tuple(panel for panel in panels if panel.signature == board.signature),
     )
+
+
+def _weakness(result: Result, axis: Axis, metric: str) -> Weakness | None:
+    hardest = hardest_between(result.summary, axis, metric)
+    return None if hardest is None else Weakness(hardest, breaker_of(result.summary, axis, metric))
 
 
 def _ranked(failures: Sequence[Failures], board: Leaderboard) -> list[Failures]:

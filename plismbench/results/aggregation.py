@@ -31,6 +31,9 @@ TERMS = {
 """The four medians whose mean is the score of plism-benchmark's leaderboard: of which pairs, of what."""
 
 
+_SHARE = 0.8  # more may be chance, and at the ceiling a few tiles
+
+
 def top_k_metric(k: int) -> str:
     """Column name of the top-k accuracy: ``top_10``."""
     return f"top_{k}"
@@ -161,6 +164,42 @@ def hardest_between(summary: pl.DataFrame, axis: Axis, metric: str) -> Hardest |
     lowest = medians.filter(pl.col("median") == pl.col("median").min())
     a, b, median = lowest.select("a", "b", "median").row(0)
     return Hardest(a, b, median, len(lowest) - 1)
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """The one scanner, or staining, that is harder to match with any other than all others among themselves.
+
+    Args:
+        code: which.
+        median: of its medians with each of the others.
+        among_others: of the medians between every two of those.
+    """
+
+    code: str
+    median: float
+    among_others: float
+
+
+def breaker_of(summary: pl.DataFrame, axis: Axis, metric: str) -> Breaker | None:
+    """The scanner, or staining, that breaks a model by itself; None if no one does.
+
+    Its highest median with another is at least a fifth below the lowest between two others: of three that are alike
+    there is always one that the other two match better without.
+    """
+    medians = medians_between(summary, axis, metric).drop_nulls()
+    sides = pl.concat([medians.select("median", code=side) for side in "ab"])
+    best = sides.group_by("code").agg(pl.max("median")).sort("median", "code")
+    if best.is_empty():
+        return None
+    code, high = best.row(0)
+    is_its = (pl.col("a") == code) | (pl.col("b") == code)
+    its, others = medians.filter(is_its)["median"], medians.filter(~is_its)["median"]
+    if others.is_empty():
+        return None
+    if (others * _SHARE <= high).any():
+        return None
+    return Breaker(code, *(values.to_frame().select(pl.median("median")).item() for values in (its, others)))
 
 
 def check_schema(table: pl.DataFrame, schema: Schema, where: object) -> pl.DataFrame:

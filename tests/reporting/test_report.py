@@ -95,6 +95,32 @@ def test_others_that_break_a_model_as_much_are_counted():
     assert said not in words(report([result])[0])
 
 
+def test_a_scanner_that_breaks_a_model_by_itself_is_named():
+    result = make_result()
+    group = pl.col("group")
+    old = pl.when(group.str.contains("scanner .*S60")).then(0.015).when(group.str.starts_with("scanner")).then(0.9)
+    text = words(report([replace(result, summary=result.summary.with_columns(median=old.otherwise("median")))])[0])
+    assert "toy S60 .900 among the others .015 " in text
+    assert "One that stands alone is harder" in text
+    assert "counted as “more”" not in text
+    assert "stands alone" not in words(report([result])[0])
+
+
+def test_nothing_breaks_a_model_at_the_ceiling_and_the_best_that_something_breaks_is_shown_first():
+    weak, *best = (make_result(name, level) for name, level in (("weak", 0.3), ("strong", 0.6), ("best", 0.9)))
+    perfect = [replace(result, summary=result.summary.with_columns(median=pl.lit(0.9996))) for result in best]
+    page, _ = report([weak, *perfect])
+    text = words(page)
+    assert "best nothing 1.000 nothing 1.000 strong nothing" in text
+    assert "counted as “more”" not in text
+    assert re.findall(r"<option( selected)?>(.*?)</option>", page) == [
+        ("", "best"),
+        ("", "strong"),
+        (" selected", "weak"),
+    ]
+    assert "selected>" not in report(perfect)[0]
+
+
 def test_names_are_whole_in_tables_and_in_the_selector():
     names = [f"hospital-group/a-very-long-model-name-of-checkpoint-{n}-of-the-training-run-ema@0.9999" for n in "12"]
     results = [make_result(name, slides=SLIDES) for name in names]

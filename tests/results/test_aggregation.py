@@ -11,7 +11,9 @@ from plismbench.errors import CorruptFile
 from plismbench.pairs import Axis, PairGroup
 from plismbench.results.aggregation import (
     SUMMARY_SCHEMA,
+    Breaker,
     Hardest,
+    breaker_of,
     check_schema,
     core_metrics,
     core_schema,
@@ -147,3 +149,26 @@ def test_other_columns_are_named(pairs):
     assert check_schema(pairs, pair_schema(KS), "here") is pairs
     with pytest.raises(CorruptFile, match="here has other columns than this version writes: cosine, top_5"):
         check_schema(pairs.drop("cosine"), pair_schema((1, 5, 10)), "here")
+
+
+def medians(**cells):
+    """A summary of medians between two scanners, named ``A_B``."""
+    rows = [(f"scanner {name.replace('_', '-')}", "top_10", value) for name, value in cells.items()]
+    schema = {"group": pl.String, "metric": pl.String, "median": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(n_pairs=pl.lit(1))
+
+
+def test_a_scanner_that_breaks_a_model_by_itself_is_named():
+    def breaker(**cells):
+        return breaker_of(medians(**cells), Axis.SCANNER, "top_10")
+
+    assert breaker(A_B=0.999, A_Old=0.02, B_Old=0.01) == Breaker("Old", pytest.approx(0.015), 0.999)
+    four = {"A_B": 0.9, "A_C": 0.7, "B_C": 0.8, "A_Old": 0.3, "B_Old": 0.1, "C_Old": 0.2}
+    assert breaker(**four) == Breaker("Old", 0.2, 0.8)
+    assert breaker(**(four | {"A_C": 0.25})) is None  # another pair is as hard
+    assert breaker(**(four | {"A_Old": 0.6})) is None  # not a fifth below .7
+    assert breaker(A_B=1.0, A_Old=0.97, B_Old=0.98) is None
+    assert breaker(A_B=0.0, A_C=0.0, B_C=0.0) is breaker(A_B=1.0, A_C=1.0, B_C=1.0) is None
+    assert breaker(A_Old=0.02) is None  # which of two, no one can say
+    assert breaker(A_B=0.9, A_Old=0.1, B_Old=None) == Breaker("Old", 0.1, 0.9)
+    assert breaker() is None
