@@ -13,13 +13,14 @@ path = "HE_AT2"           # beside this file: a folder of images, an .h5 or a .p
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plismbench.dataset import DATASETS, RegisteredDataset, Slide
-from plismbench.errors import InvalidInput, PlismbenchError, require_known, words_of
+from plismbench.errors import InvalidInput, require_known, words_of
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS: dict[str, type] = {"name": str, "title": str, "revision": str, "tiles": int, "n_tiles": int, "slide": list}
@@ -78,47 +79,60 @@ def read_description(path: Path) -> OwnDataset:
         raise InvalidInput(
             f"Cannot read {path}: {error.strerror}.", hint="--dataset takes the .toml file that describes the slides."
         ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"Cannot read {path}: it is no UTF-8 text.", hint="Save it as UTF-8.") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"Cannot read {path}: {words_of(error)}.") from error
+        hint = "Each slide begins with [[slide]], in double brackets." if "('slide',)" in str(error) else None
+        raise InvalidInput(f"Cannot read {path}: {words_of(error)}.", hint=hint) from error
     lines = _Lines(path, text)
     _require(table, _KEYS, lines, None)
-    if table["tiles"] > _MOST_TILES:
-        raise lines.error("tiles", f"a slide has at most {_MOST_TILES:,} tiles.")
+    n_tiles = table.setdefault("n_tiles", table["tiles"])
+    for key, most in (("tiles", _MOST_TILES), ("n_tiles", table["tiles"])):
+        if not 1 <= table[key] <= most:
+            of = " ('tiles')" if key == "n_tiles" else ""
+            raise lines.error(key, f"'{key}' is at least 1 and at most {most:,}{of}; got {table[key]:,}.")
     if not table["slide"]:
         raise lines.error("slide", "there is no slide.")
     slides = _slides_of(table["slide"], lines)
     for key in ("name", "revision"):
-        if not _WORD.fullmatch(table[key]) or (key == "name" and table[key].casefold() in {*DATASETS, *_TAKEN}):
-            words = "letters, digits, '.', '_' and '-', and no name that plismbench keeps something else under"
-            raise lines.error(key, f"a {key} is {words}; got '{table[key]}'.")
-    try:
-        return OwnDataset(
-            name=table["name"],
-            title=table.get("title", table["name"]),
-            slides=slides,
-            default_slides=slides,
-            tiles_per_slide=table["tiles"],
-            n_tiles=table.get("n_tiles", table["tiles"]),
-            revision=table["revision"],
-            file=path.absolute(),  # they travel to workers elsewhere
-            paths=tuple(path.absolute().parent / entry["path"] for entry in table["slide"]),
-        )
-    except PlismbenchError as error:
-        raise lines.error("n_tiles" if "n_tiles" in table else "tiles", error.message) from error
+        if not _WORD.fullmatch(table[key]):
+            raise lines.error(key, f"a {key} is letters, digits, '.', '_' and '-'; got '{table[key]}'.")
+    if table["name"].casefold() in {*DATASETS, *_TAKEN}:
+        raise lines.error("name", f"plismbench keeps something else under '{table['name']}'; choose another name.")
+    return OwnDataset(
+        name=table["name"],
+        title=table.get("title", table["name"]),
+        slides=slides,
+        default_slides=slides,
+        tiles_per_slide=table["tiles"],
+        n_tiles=n_tiles,
+        revision=table["revision"],
+        file=path.absolute(),  # they travel to workers elsewhere
+        paths=tuple(path.absolute().parent / entry["path"] for entry in table["slide"]),
+    )
 
 
 def _slides_of(entries: Sequence[Any], lines: "_Lines") -> tuple[Slide, ...]:
     """The slides of the ``[[slide]]`` tables, each with a path of its own."""
     slides: list[Slide] = []
     owners: dict[Path, Slide] = {}
+    spelt: dict[tuple[str, str], str] = {}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise lines.error("slide", "slides are [[slide]] tables.")
         _require(entry, _SLIDE_KEYS, lines, number)
+        for key in ("staining", "scanner"):
+            code = entry[key]
+            before = spelt.setdefault((key, code.casefold()), code)
+            if before != code:  # one name of a file on macOS and Windows
+                raise lines.error(key, f"'{code}' is '{before}' before; write it one way.", number)
         try:
             slides.append(Slide(entry["staining"], entry["scanner"]))
         except InvalidInput as error:
-            raise lines.error("staining", error.message, number) from error
+            key = "scanner" if _as_code(entry["staining"]) == entry["staining"] else "staining"
+            code = _as_code(entry[key])
+            suggestion = f" Did you mean '{code}'?" if code else ""
+            raise lines.error(key, error.message + suggestion, number) from error
         if slides.index(slides[-1]) < number:
             raise lines.error("staining", f"slide {slides[-1]} is there twice.", number)
         place = lines.path.parent / entry["path"]
@@ -135,6 +149,11 @@ def _slides_of(entries: Sequence[Any], lines: "_Lines") -> tuple[Slide, ...]:
             words = f"slide {slides[-1]} has the path of {owner}; only a .parquet file holds several slides."
             raise lines.error("path", words, number)
     return tuple(slides)
+
+
+def _as_code(text: str) -> str:
+    """Its letters and digits, without accents: ``AT2`` for ``AT-2``."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if char.isascii() and char.isalnum())
 
 
 @dataclass(frozen=True)
@@ -155,7 +174,10 @@ class _Lines:
         begin = tables[slide] if slide is not None and slide < len(tables) else 0
         end = next((number for number in tables if number > begin), len(lines))
         named = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
-        found = next((number for number in range(begin, end) if named.match(lines[number])), begin)
+        headed = re.compile(rf"""\s*\[+\s*["']?{re.escape(key)}["']?\s*\]""")
+        found = next((number for number in range(begin, end) if named.match(lines[number])), None)
+        if found is None:
+            found = next((number for number, line in enumerate(lines) if headed.match(line)), begin)
         return f"{self.path}, line {found + 1}"
 
 

@@ -69,7 +69,7 @@ def test_a_parquet_file_holds_several_slides(write, tmp_path):
 
 def test_no_data_set_is_kept_where_something_else_is(write, tmp_path):
     name = check_record(tmp_path, "toy").relative_to(tmp_path).parts[0]
-    with pytest.raises(InvalidInput, match=f"keeps something else under; got '{name}'"):
+    with pytest.raises(InvalidInput, match=f"line 1: plismbench keeps something else under '{name}'; choose"):
         read_description(write(GOOD.replace('"rescans"', f'"{name}"')))
 
 
@@ -88,22 +88,40 @@ def test_a_name_is_still_a_name():
     ("old", "new", "words"),
     [
         ("tiles = 256\n", "tiles 256\n", "(at line 4, column 7)"),
-        ('name = "rescans"', 'name = "plism"', "line 1: a name is letters"),
-        ('name = "rescans"', 'name = "Demo"', "line 1: a name is letters"),
-        ('name = "rescans"', 'name = "checks"', "line 1: a name is letters"),
+        ('name = "rescans"', 'name = "plism"', "line 1: plismbench keeps something else under 'plism'; choose another"),
+        ('name = "rescans"', 'name = "Demo"', "line 1: plismbench keeps something else under 'Demo'"),
+        ('name = "rescans"', 'name = "checks"', "line 1: plismbench keeps something else under 'checks'"),
         ('name = "rescans"', 'name = "../up"', "line 1: a name is letters"),
         ('name = "rescans"', "name = 3", "line 1: 'name' is a text in quotes; got 3"),
         ('revision = "2"', 'revision = "a|b"', "line 3: a revision is letters"),
         ('revision = "2"\n', "", "line 1: 'revision' is missing"),
-        ("tiles = 256", "tiles = 99999999999999999999", "line 4: a slide has at most 10,000,000 tiles"),
+        ("tiles = 256", "tiles = 99999999999999999999", "line 4: 'tiles' is at least 1 and at most 10,000,000; got 99"),
         ("tiles = 256", f"tiles = {'[' * 3_000}{']' * 3_000}", "own.toml: maximum recursion depth exceeded"),
         ("tiles = 256", 'tiles = "256"', "line 4: 'tiles' is a whole number; got '256'"),
         ("tiles = 256", "tiles = true", "line 4: 'tiles' is a whole number; got True"),
-        ("n_tiles = 100", "n_tiles = 257", "line 5: Data set 'rescans' evaluates 257 of 256 tiles"),
+        ("n_tiles = 100", "n_tiles = 257", "line 5: 'n_tiles' is at least 1 and at most 256 ('tiles'); got 257."),
+        ("tiles = 256\nn_tiles = 100", "tiles = 0", "line 4: 'tiles' is at least 1 and at most"),
         ("n_tiles = 100", "ntiles = 100", "No key named 'ntiles'. Did you mean 'n_tiles'?"),
         ('scanner = "P"', 'scaner = "P"', "line 14"),
         ('scanner = "P"\n', "", "line 12: 'scanner' is missing"),
-        ('scanner = "P"', 'scanner = "a/b"', "line 13: A staining or scanner code is letters and digits; got 'a/b'"),
+        (
+            'scanner = "P"',
+            'scanner = "a/b"',
+            "line 14: A staining or scanner code is letters and digits; got 'a/b'. Did you",
+        ),
+        ('scanner = "P"', 'scanner = "AT-3"', "got 'AT-3'. Did you mean 'AT3'?"),
+        (
+            '"HE"\nscanner = "P"',
+            '"Färbung"\nscanner = "P"',
+            "line 13: A staining or scanner code is letters and digits;",
+        ),
+        ('"HE"\nscanner = "P"', '"Färbung"\nscanner = "P"', "got 'Färbung'. Did you mean 'Farbung'?"),
+        ('"HE"\nscanner = "P"', '"染色"\nscanner = "P"', "got '染色'."),
+        ('"HE"\nscanner = "P"', '"he"\nscanner = "P"', "line 13: 'he' is 'HE' before; write it one way"),
+        ('scanner = "P"', 'scanner = "at2"', "line 14: 'at2' is 'AT2' before; write it one way"),
+        ("[[slide]]", "[[slides]]", "line 7)"),
+        ("[[slide]]", "[slide]", "twice (at line 12, column 7). Each slide begins with [[slide]], in double brackets."),
+        ('"there.h5"\n', '"there.h5"\n[extra]\na = 1', "line 16)"),
         ('scanner = "P"', 'scanner = "AT2"', "line 13: slide HE_AT2 is there twice"),
         ('"there.h5"', '"gone.h5"', "line 15: there is no"),
         ('"there.h5"', r'"a\u0000b"', "line 15: there is no"),
@@ -120,6 +138,14 @@ def test_a_mistake_is_named_with_its_line(write, tmp_path, old, new, words):
     assert words in str(raised.value)
     assert "own.toml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_of_another_encoding_is_to_be_saved_as_utf_8(write, encoding):
+    path = write(GOOD)
+    path.write_text(GOOD.replace("Our rescans", "Färbungen"), encoding=encoding)
+    with pytest.raises(InvalidInput, match=r"own\.toml: it is no UTF-8 text\. Save it as UTF-8\.$"):
+        read_description(path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -44,7 +44,7 @@ def decode_png(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
     if (signature, chunk) != (_SIGNATURE, b"IHDR"):
         raise CorruptFile(f"Not a PNG file, for it starts with {encoded[:8]!r}: {name}.")
     if (width, height) != (TILE_SIZE, TILE_SIZE):
-        raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {width} × {height}: {name}.")
+        raise _of_other_size(width, height, name)
     if (bits, colour) != (8, _RGB):
         found = _COLOURS.get(colour, "RGB")
         raise CorruptFile(f"Not 8-bit RGB but {bits}-bit {found}: {name}.", hint="Save it as 8-bit RGB.")
@@ -74,7 +74,7 @@ def decode_image(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(encoded), formats=["JPEG", "TIFF"]) as image:
             if image.size != (TILE_SIZE, TILE_SIZE):
-                raise CorruptFile(f"Not {TILE_SIZE} × {TILE_SIZE} px but {image.width} × {image.height}: {name}.")
+                raise _of_other_size(image.width, image.height, name)
             if image.mode != "RGB":
                 raise CorruptFile(f"Not 8-bit RGB but {image.mode}: {name}.", hint="Save it as 8-bit RGB.")
             bits = max(image.tag_v2[BITSPERSAMPLE]) if isinstance(image, TiffImageFile) else 8
@@ -86,3 +86,10 @@ def decode_image(encoded: bytes, name: str) -> npt.NDArray[np.uint8]:
         raise CorruptFile(f"Not a PNG, JPEG or TIFF file: {name}.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise CorruptFile(f"Not a whole image file, {error}: {name}.") from error
+
+
+def _of_other_size(width: int, height: int, name: str) -> CorruptFile:
+    return CorruptFile(
+        f"Not {TILE_SIZE} × {TILE_SIZE} px but {width} × {height}: {name}.",
+        hint="Crop or resample the tiles of all slides alike.",
+    )

@@ -41,7 +41,8 @@ class OwnTiles(KeptTiles):
         """All tiles of a slide: see `TileSource`.
 
         Raises:
-            CorruptFile: if the slide shows other places than the first one, or a tile is not what it should be.
+            CorruptFile: if the slide shows other places than the first one, or not as many as the description
+                says, or a tile is not what it should be.
             InvalidInput: as `of` does.
         """
         first = self.dataset.slides[0]
@@ -49,10 +50,17 @@ class OwnTiles(KeptTiles):
         if here != there:
             x, y = min(here ^ there)
             how = "has" if (x, y) in here else "lacks"
+            if len(here) == len(there):
+                also = f"one of {len(here - there):,} that are elsewhere"
+            else:
+                also = f"and has {len(here):,} tiles, not {len(there):,}"
             raise CorruptFile(
-                f"Slide {slide} shows other places than {first}: it {how} tile {x}_{y}, and has {len(here):,} tiles,"
-                f" not {len(there):,}."
+                f"Slide {slide} shows other places than {first}: it {how} tile {x}_{y}, {also}.",
+                hint="Are X and Y of one swapped?" if {(y, x) for x, y in here} == there else None,
             )
+        if len(here) != self.dataset.tiles_per_slide:
+            said = f"{self.dataset.file.name} says tiles = {self.dataset.tiles_per_slide}"
+            raise CorruptFile(f"Slide {slide} has {len(here):,} tiles in {self.dataset.path(slide)}, and {said}.")
         return super().batches(slide, size)
 
 

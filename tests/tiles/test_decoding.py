@@ -70,7 +70,10 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     [
         (b"", "Not a PNG file but 0 bytes: tile 7."),
         (encode(PIXELS, "JPEG"), "Not a PNG file, for it starts with .*: tile 7."),
-        (encode(PIXELS[:100]), "Not 224 × 224 px but 224 × 100: tile 7."),
+        (
+            encode(PIXELS[:100]),
+            "Not 224 × 224 px but 224 × 100: tile 7. Crop or resample the tiles of all slides alike.",
+        ),
         (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8-bit grey: tile 7. Save it as 8-bit RGB."),
         (encode(np.dstack([PIXELS, PIXELS[..., :1]])), "Not 8-bit RGB but 8-bit RGBA: tile 7."),
         (header(bits=16), "Not 8-bit RGB but 16-bit RGB: tile 7."),
@@ -107,7 +110,10 @@ def test_a_jpeg_is_decoded_once() -> None:
     [
         (b"no image", "Not a PNG, JPEG or TIFF file: tile 7."),
         (encode(PIXELS, "GIF"), "Not a PNG, JPEG or TIFF file: tile 7."),
-        (encode(PIXELS[:100], "JPEG"), "Not 224 × 224 px but 224 × 100: tile 7."),
+        (
+            encode(PIXELS[:100], "JPEG"),
+            "Not 224 × 224 px but 224 × 100: tile 7. Crop or resample the tiles of all slides alike.",
+        ),
         (encode(PIXELS[..., 0], "JPEG"), "Not 8-bit RGB but L: tile 7."),
         (encode(PIXELS, "JPEG")[:5000], r"Not a whole image file, .*: tile 7."),
         (encode(PIXELS[..., 0]), "Not 8-bit RGB but 8-bit grey: tile 7. Save it as 8-bit RGB."),

@@ -27,7 +27,17 @@ def dataset(tiles: dict[Slide, TileBatch], tmp_path: Path) -> OwnDataset:
         (folder / f"{x}_{y}.png").write_bytes(png(pixels))
     (h5,) = write_h5(tmp_path, {H5: tiles[H5]})
     (parquet,) = write_shards(tmp_path, published_rows({PARQUET: tiles[PARQUET]}), n_shards=1)
-    return OwnDataset("own", "Own", SMALL.slides[:3], SMALL.slides[:3], 25, 25, "1", paths=(folder, h5, parquet))
+    return OwnDataset(
+        "own",
+        "Own",
+        SMALL.slides[:3],
+        SMALL.slides[:3],
+        25,
+        25,
+        "1",
+        paths=(folder, h5, parquet),
+        file=tmp_path / "own.toml",
+    )
 
 
 @pytest.mark.parametrize("slide", [FOLDER, H5, PARQUET], ids=["folder", "h5", "parquet"])
@@ -65,8 +75,15 @@ def test_the_digest_of_each_slide_goes_with_the_source(dataset: OwnDataset, tmp_
 def test_a_slide_that_shows_other_places_is_named(dataset: OwnDataset, tmp_path: Path) -> None:
     (tmp_path / "folder/8_7.png").rename(tmp_path / "folder/8_8.png")
     with pytest.raises(
-        CorruptFile, match=r"^Slide GIVH_P shows other places than GIV_P: it has tile 8_7, and has 25 t"
+        CorruptFile, match=r"^Slide GIVH_P shows other places than GIV_P: it has tile 8_7, one of 1 that"
     ):
+        next(OwnTiles(dataset).batches(H5, 10))
+
+
+def test_swapped_x_and_y_are_named(dataset: OwnDataset, tmp_path: Path) -> None:
+    for file in list((tmp_path / "folder").iterdir()):
+        file.rename(tmp_path / "folder" / f"turned_{'_'.join(reversed(file.stem.split('_')))}.png")
+    with pytest.raises(CorruptFile, match=r"that are elsewhere\. Are X and Y of one swapped\?"):
         next(OwnTiles(dataset).batches(H5, 10))
 
 
@@ -76,7 +93,7 @@ def test_a_tile_that_one_slide_has_too_many_is_named(dataset: OwnDataset, tmp_pa
     message = f"Slide {slide} shows other places than GIV_P: it has tile 8_9, and has 25 tiles, not 24."
     with pytest.raises(CorruptFile, match=f"^{message}$"):
         next(OwnTiles(dataset).batches(slide, 10))
-    with pytest.raises(CorruptFile, match=r"Slide GIV_P has 24 images in .*; expected 25"):
+    with pytest.raises(CorruptFile, match=r"Slide GIV_P has 24 tiles in .*folder, and own\.toml says tiles = 25\."):
         next(OwnTiles(dataset).batches(FOLDER, 10))
 
 
