@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from extras import needs_dev_full
+from rich.console import NewLine
 from rich.control import Control
 from rich.table import Table
 
@@ -151,7 +152,7 @@ def test_a_terminal_has_a_bar_and_no_lines(monkeypatch, clock):
         for _ in range(4):
             clock[0] += 60
             advance(1)
-    assert {type(what) for what in printed} == {Control}
+    assert {type(what) for what in printed} - {NewLine} == {Control}  # rich 13 ends a bar with a NewLine
 
 
 @pytest.mark.parametrize(("unit", "speed"), [("tiles", "812.5 tiles/s"), ("bytes", "812 bytes/s")])
