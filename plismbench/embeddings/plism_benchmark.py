@@ -61,14 +61,17 @@ def read_slide(path: Path, slide: Slide) -> PlismBenchmarkSlide:
     """One slide's vectors, rounded to float16, in (x, y) order whatever the order of the file.
 
     Raises:
-        CorruptFile: if the file is no matrix of that layout.
-        InvalidInput: if a tile stands twice.
+        CorruptFile: if the file is no matrix of that layout, or has a tile twice.
         NonFiniteValue: if a value is NaN, infinite or above what float16 holds, or a vector too near 0 for it.
     """
     try:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Extract that slide again.") from error
+    except OSError as error:
+        raise CorruptFile(f"Cannot read {path}: {error.strerror or error}.") from error
+    except (ValueError, EOFError) as error:  # NumPy's words advise to run what may be in the file
+        raise CorruptFile(
+            f"{path} is not whole, or no array of numbers as numpy.save writes it.", hint="Extract that slide again."
+        ) from error
     if not isinstance(table, np.ndarray):
         raise CorruptFile(f"{path} is an archive of arrays; one array is expected.")
     if table.ndim != 2 or table.shape[1] <= _PLACE or table.dtype.kind != "f":
@@ -83,6 +86,10 @@ def read_slide(path: Path, slide: Slide) -> PlismBenchmarkSlide:
         rounded = table[:, _PLACE:].astype(np.float16)
         lost = _rounded_off(table[:, _PLACE:], rounded)[order]
     levels, xy = places[order, 0].astype(np.int64), places[order, 1:].astype(np.int32)
+    twice = (xy[1:] == xy[:-1]).all(axis=1)
+    if twice.any():
+        x, y = xy[np.argmax(twice)]
+        raise CorruptFile(f"{path} has tile ({x}, {y}) twice.")
     embeddings = Embeddings(slide, xy, rounded[order])
     if lost.any():
         x, y = xy[np.argmax(lost)]

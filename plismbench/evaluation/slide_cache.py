@@ -85,7 +85,7 @@ class SlideCache:
             raise InvalidInput(
                 f"{slide} has {len(xy):,} tiles; a slide of '{self.dataset.name}' has"
                 f" {self.dataset.tiles_per_slide:,}.",
-                hint=f"Extract it again with --slides {slide} --existing replace.",
+                hint=f"Extract or import it again with --slides {slide} --existing replace.",
             )
         return xy
 
@@ -125,7 +125,8 @@ class SlideCache:
             raise InvalidInput(
                 f"{slide} and {self.names[0]} have other tiles ({len(embeddings.xy):,} and {len(self._xy):,}, or at"
                 " other places), so rows do not match.",
-                hint=f"Extract the wrong one again, with --slides {slide} or {self.names[0]} --existing replace.",
+                hint="Extract or import the wrong one again, with"
+                f" --slides {slide} or {self.names[0]} --existing replace.",
             )
         every = len(self.rows) == len(embeddings.xy)
         return SlideVectors(embeddings.vectors if every else embeddings.vectors[self.rows])

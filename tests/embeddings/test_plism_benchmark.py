@@ -7,7 +7,7 @@ from torch import nn
 
 from plismbench.dataset import Slide
 from plismbench.embeddings.plism_benchmark import read_slide, slide_files
-from plismbench.errors import CorruptFile, InvalidInput, MissingEmbeddings, NonFiniteValue
+from plismbench.errors import CorruptFile, MissingEmbeddings, NonFiniteValue
 from plismbench.extractors.inference.extractor import Extractor
 from plismbench.extractors.spec import ExtractorSpec, Precision
 
@@ -74,8 +74,16 @@ def test_a_damaged_file_is_named(tmp_path, content):
         np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)  # may run code: never loaded
     else:
         path.write_bytes(content)
-    with pytest.raises(CorruptFile, match=r"Cannot read .*features\.npy"):
+    with pytest.raises(
+        CorruptFile, match=r"features\.npy is not whole, or no array of numbers as numpy\.save writes it\. Ex"
+    ):
         read_slide(path, SLIDES[0])
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path):
+    with pytest.raises(CorruptFile, match=r"Cannot read .*features\.npy: Is a directory\.$"):
+        (tmp_path / "features.npy").mkdir()
+        read_slide(tmp_path / "features.npy", SLIDES[0])
 
 
 @pytest.mark.parametrize(("value", "words"), [(np.nan, "NaN"), (np.inf, "65,504"), (70_000, "65,504")])
@@ -105,8 +113,8 @@ def test_a_vector_too_near_0_is_refused_where_extraction_refuses_it(tmp_path, sc
 
 
 def test_a_tile_that_stands_twice_is_refused(tmp_path):
-    write_features(tmp_path, {SLIDES[0]: np.ones((2, 4))}, np.array([(1, 1), (1, 1)]))
-    with pytest.raises(InvalidInput, match="stand twice"):
+    write_features(tmp_path, {SLIDES[0]: np.ones((4, 4))}, np.array([(2, 1), (1, 1), (0, 7), (2, 1)]))
+    with pytest.raises(CorruptFile, match=r"features\.npy has tile \(2, 1\) twice"):
         read_slide(slide_files(tmp_path)[SLIDES[0]], SLIDES[0])
 
 
