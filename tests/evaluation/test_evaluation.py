@@ -500,7 +500,7 @@ def test_slides_with_other_tiles_are_refused(tmp_path, store, vectors):
     moved = make_xy(30)
     moved[-1] += 1
     store.write(Embeddings(SLIDES[3], moved, vectors[SLIDES[3]]))
-    with pytest.raises(InvalidInput, match="HR_P and GM_AT2 have other tiles.* Extract or import the wrong one"):
+    with pytest.raises(InvalidInput, match=r"HR_P and GM_AT2 have other tiles.* Extract or import the wrong one"):
         finish(plan(tmp_path, store))
 
 
