@@ -1,7 +1,7 @@
 """What failure looks like: the tiles that a model does not find again, and those that it takes for them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -144,13 +144,13 @@ def _failures(
     run, k = result.run, result.run.shown_k
     of_pair = result.pairs.filter(*(pl.col(name) == code for name, code in zip(PAIR, pair.codes, strict=True)))
     accuracy = next(iter(of_pair[top_k_metric(k)]), None)
+    found = Failures(run.name, run.signature, pair, axis, n_alike, k, accuracy)
+    if accuracy is None:
+        return replace(found, problem=f"This result does not compare {pair.a} with {pair.b}.")
     try:
-        if accuracy is None:
-            raise InvalidInput(f"This result does not compare {pair.a} with {pair.b}.")
-        queries = _queries(result, dataset, workspace, pair, k)
-        return Failures(run.name, run.signature, pair, axis, n_alike, k, accuracy, queries)
+        return replace(found, queries=_queries(result, dataset, workspace, pair, k))
     except PlismbenchError as error:  # a report is whole without its pictures
-        return Failures(run.name, run.signature, pair, axis, n_alike, k, accuracy, problem=str(error))
+        return replace(found, problem=str(error))
 
 
 def _queries(

@@ -28,7 +28,7 @@ class PairMetrics:
 
     ks: tuple[int, ...]
     protocol: str
-    engine: Engine[Any]
+    engine: Engine
     tissue: Tissue
 
     def __call__(self, task: tuple[SlidePair, SearchedSlide, SearchedSlide]) -> dict[str, object]:

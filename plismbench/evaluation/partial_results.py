@@ -1,7 +1,7 @@
 """The pairs of an evaluation under way, some to a file, so that an interruption loses few."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from plismbench.storage import folder_lock, remove_folder
 from plismbench.workspace import PARTS_FOLDER
 
 
-def part_schema(ks: Iterable[int]) -> Schema:
+def part_schema(ks: Sequence[int]) -> Schema:
     """Columns of what is kept while an evaluation is under way: pairs, their core sums as lists."""
-    ks = tuple(ks)
     listed: Schema = {name: pl.List(kind) for name, kind in _core_columns(ks).items()}
     return pair_schema(ks) | {f"core_{name}": kind for name, kind in listed.items()}
 

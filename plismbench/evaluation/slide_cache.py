@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ _AXES_FROM = 8  # slides that the principal axes are found on: enough to see sta
 def slides_that_fit(memory: int, n_slides: int, n_tiles: int, dim: int, limit: int) -> int:
     """How many slides are held at once.
 
-    Of every slide its tiles' nearest neighbours stay (limit float64 a tile); a slide that is held takes
+    Of every slide its tiles' nearest neighbours stay (limit + 1 float64 a tile); a slide that is held takes
     float16 as stored, float32 rotated, three float64 a tile, and its float64 directions if it keeps them.
 
     Raises:
@@ -64,7 +63,7 @@ class SlideCache:
     names: Sequence[Slide]
     rows: Int64
     limit: int
-    engine: Engine[Any]
+    engine: Engine
     readers: ThreadMap
     capacity: int
     _finding_axes: Lock = field(default_factory=Lock, init=False)

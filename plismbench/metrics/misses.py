@@ -68,7 +68,7 @@ def worst_misses(
     rows = np.unique(np.linspace(0, len(queries) - 1, min(LOOKED_AT, len(queries))).round().astype(np.int64))
     ranks = exact_ranks(queries, gallery, rows)
     chosen: dict[int, tuple[int, int]] = {}
-    for place in np.lexsort((rows, -ranks)):
+    for place in np.argsort(-ranks, kind="stable"):
         if ranks[place] < k or len(chosen) == n_misses:
             break
         chosen.setdefault(int(labels[rows[place]]), (int(rows[place]), int(ranks[place])))

@@ -16,12 +16,11 @@ is not looked for on the other slide.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from plismbench.errors import InvalidInput, ShapeMismatch
-from plismbench.search.engine import Engine, Moments, Reached, check_same_shape
+from plismbench.search.engine import Engine, Moments, Placed, Reached, check_same_shape
 from plismbench.search.on_host import count_exactly
 from plismbench.search.vectors import Float64, Int64, PrincipalAxes, SlideVectors
 
@@ -52,7 +51,7 @@ class SearchedSlide:
     """A slide, where its engine wants it, its moments, and the nearest neighbours of each of its tiles within it."""
 
     vectors: SlideVectors
-    placed: Any
+    placed: Placed
     moments: Moments
     own: WithinSlideNeighbors
 
@@ -119,7 +118,7 @@ def searched_slide(
     vectors: SlideVectors,
     axes: Callable[[], PrincipalAxes],
     limit: int,
-    engine: Engine[Any],
+    engine: Engine,
     own: WithinSlideNeighbors | None = None,
 ) -> SearchedSlide:
     """Hands a slide to the engine, which may rotate it, and finds its neighbours unless they are known."""
@@ -128,7 +127,7 @@ def searched_slide(
     return SearchedSlide(vectors, placed, engine.moments(placed), own)
 
 
-def within_slide_neighbors(vectors: SlideVectors, placed: Any, limit: int, engine: Engine[Any]) -> WithinSlideNeighbors:
+def within_slide_neighbors(vectors: SlideVectors, placed: Placed, limit: int, engine: Engine) -> WithinSlideNeighbors:
     """Finds the ``limit`` nearest neighbours of each tile within its own slide, or all if there are fewer.
 
     Which they are is settled here, once a slide: more are listed than are kept, and those that the arithmetic
@@ -156,7 +155,7 @@ def within_slide_neighbors(vectors: SlideVectors, placed: Any, limit: int, engin
 
 
 def counterpart_ranks(
-    a: SearchedSlide, b: SearchedSlide, cosines: Float64, limit: int, engine: Engine[Any]
+    a: SearchedSlide, b: SearchedSlide, cosines: Float64, limit: int, engine: Engine
 ) -> CounterpartRanks:
     """Rank of the counterpart of every tile of both slides, counted up to ``limit``.
 
@@ -174,12 +173,12 @@ def counterpart_ranks(
     if min(a.own.similarities.shape[1], b.own.similarities.shape[1]) < min(limit, len(a.vectors) - 1):
         raise ShapeMismatch(f"The slides were not searched for {limit} neighbours.")
     at_least = cosines - TIE
-    ranks_a, ranks_b = (_own_ranks(slide, at_least, limit, engine) for slide in (a, b))
-    least_a, least_b = (np.where(ranks < limit, at_least, np.inf) for ranks in (ranks_a, ranks_b))
-    of_a, of_b = engine.reaching(a.placed, b.placed, least_a, least_b, engine.rounding(a.vectors.dim))
-    _add_reached(ranks_a, of_a, a, b, at_least, limit, engine)
-    _add_reached(ranks_b, of_b, b, a, at_least, limit, engine)
-    return CounterpartRanks(np.minimum(ranks_a, limit), np.minimum(ranks_b, limit), limit)
+    own_a, own_b = (_own_ranks(slide, at_least, limit, engine) for slide in (a, b))
+    least_a, least_b = (np.where(own < limit, at_least, np.inf) for own in (own_a, own_b))
+    of_a, of_b = engine.reaching(a.placed, b.placed, least_a, least_b)
+    return CounterpartRanks(
+        _ranks(own_a, of_a, a, b, at_least, limit, engine), _ranks(own_b, of_b, b, a, at_least, limit, engine), limit
+    )
 
 
 def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Int64) -> Int64:
@@ -202,7 +201,7 @@ def exact_ranks(queries: SlideVectors, gallery: SlideVectors, rows: Int64) -> In
     return count_exactly(queries, queries, rows, at_least) + count_exactly(queries, gallery, rows, at_least)
 
 
-def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int, engine: Engine[Any]) -> Int64:
+def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int, engine: Engine) -> Int64:
     ranks: Int64 = (slide.own.similarities >= at_least[:, None]).sum(axis=1).astype(np.int64)
     unclear = np.flatnonzero((ranks < limit) & (slide.own.beyond >= at_least))
     if len(unclear):
@@ -210,18 +209,17 @@ def _own_ranks(slide: SearchedSlide, at_least: Float64, limit: int, engine: Engi
     return ranks
 
 
-def _add_reached(
-    ranks: Int64,
+def _ranks(
+    own: Int64,
     reached: Reached,
     queries: SearchedSlide,
     gallery: SearchedSlide,
     at_least: Float64,
     limit: int,
-    engine: Engine[Any],
-) -> None:
-    """Adds to the ranks the candidates that surely reach the threshold, and of the unsure those that do."""
-    own = ranks.copy()
-    ranks += reached.sure
+    engine: Engine,
+) -> Int64:
+    """Ranks on the own slide, and with those on the other that reach the threshold: of the unsure, those that do."""
+    ranks: Int64 = own + reached.sure
     open_ranks, unsure = ranks < limit, reached.unsure
     unsure = unsure[(unsure[:, 0] != unsure[:, 1]) & open_ranks[unsure[:, 0]]]  # the counterpart is no candidate
     if len(unsure):
@@ -230,3 +228,4 @@ def _add_reached(
     rows = np.flatnonzero(reached.crowded & open_ranks)
     if len(rows):  # some of their candidates are counted as sure already, so the other slide is counted anew
         ranks[rows] = own[rows] + engine.count(queries.placed, gallery.placed, rows, at_least)
+    return np.minimum(ranks, limit)

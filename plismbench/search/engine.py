@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownName
 from plismbench.search.vectors import Float32, Float64, Int64, PrincipalAxes, SlideVectors
 
-Placed = TypeVar("Placed")
+Placed: TypeAlias = Any
 """One slide's vectors, where and how an engine wants them."""
 
 
@@ -82,7 +82,7 @@ class PairedProducts:
     centred: Float64
 
 
-class Engine(Protocol[Placed]):
+class Engine(Protocol):
     """Exact search by inner product of unit vectors, in float32 or better; and their products in float64."""
 
     @property
@@ -167,17 +167,16 @@ class Engine(Protocol[Placed]):
         """
         ...
 
-    def reaching(
-        self, a: Placed, b: Placed, least_a: Float64, least_b: Float64, margin: float, /
-    ) -> tuple[Reached, Reached]:
+    def reaching(self, a: Placed, b: Placed, least_a: Float64, least_b: Float64, /) -> tuple[Reached, Reached]:
         """Counts, for each row of two slides, the rows of the other with at least a given score.
+
+        Scores that are as near to it as ``rounding``, or nearer, are unsure.
 
         Args:
             a: one slide.
             b: another, of the same shape.
             least_a: (n_rows,) for each row of ``a``; infinity where it is not asked for.
             least_b: (n_rows,) for each row of ``b``; the same.
-            margin: scores this near the least one, or nearer, are unsure; at least ``rounding``.
 
         Returns:
             That of ``a``, and that of ``b``.
@@ -213,7 +212,7 @@ def engine_for(name: str, device: str = AUTO) -> str:
     return "torch" if torch.cuda.is_available() else "faiss"
 
 
-def engine(name: str, device: str = AUTO) -> Engine[Any]:
+def engine(name: str, device: str = AUTO) -> Engine:
     """The engine of that name; its library is imported here.
 
     Args:

@@ -34,10 +34,10 @@ class ExactEngine(HostArithmetic):
         return Neighbors(np.take_along_axis(scores, rows, axis=1).astype(np.float32), rows.astype(np.int64))
 
     def reaching(
-        self, a: OnHost[Float64], b: OnHost[Float64], least_a: Float64, least_b: Float64, margin: float
+        self, a: OnHost[Float64], b: OnHost[Float64], least_a: Float64, least_b: Float64
     ) -> tuple[Reached, Reached]:
         """Compares every score with the least of its row and of its column."""
-        scores = a.form @ b.form.T
+        scores, margin = a.form @ b.form.T, self.rounding(a.vectors.dim)
         return _reached(scores, least_a, margin), _reached(scores.T, least_b, margin)
 
 

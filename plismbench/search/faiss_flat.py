@@ -75,10 +75,10 @@ class FaissEngine(HostArithmetic):
         return Neighbors(scores, np.asarray(rows, np.int64))
 
     def reaching(
-        self, a: OnHost[pruned.Split], b: OnHost[pruned.Split], least_a: Float64, least_b: Float64, margin: float
+        self, a: OnHost[pruned.Split], b: OnHost[pruned.Split], least_a: Float64, least_b: Float64
     ) -> tuple[Reached, Reached]:
         """See ``pruned.reaching``: FAISS has no search that answers for both sides of a product at once."""
-        return pruned.reaching(a.form, b.form, least_a, least_b, margin)
+        return pruned.reaching(a.form, b.form, least_a, least_b, self.rounding(a.vectors.dim))
 
     def _on_gpu(self, vectors: Float32, k: int) -> tuple[Float32, Int64]:
         import faiss

@@ -48,7 +48,7 @@ class HostArithmetic:
     def products(self, a: OnHost[Any], b: OnHost[Any], pairs: Int64) -> Float64:
         """Some of each slide's rows at a time."""
         products = np.empty(len(pairs))
-        for some in chunks(len(pairs), 2 * a.vectors.stored.shape[1]):
+        for some in chunks(len(pairs), 2 * a.vectors.dim):
             of_a, of_b = pairs[some].T
             products[some] = np.einsum("ij,ij->i", a.vectors.exact(of_a), b.vectors.exact(of_b))
         return products

@@ -75,13 +75,11 @@ class TorchEngine(DeviceArithmetic):
                 host(torch.cat([part.values for part in parts])), host(torch.cat([part.indices for part in parts]))
             )
 
-    def reaching(
-        self, a: OnDevice, b: OnDevice, least_a: Float64, least_b: Float64, margin: float
-    ) -> tuple[Reached, Reached]:
+    def reaching(self, a: OnDevice, b: OnDevice, least_a: Float64, least_b: Float64) -> tuple[Reached, Reached]:
         """Compares some rows at a time: those of ``a`` that are asked for with all of ``b`` first, or all at once."""
         import torch
 
-        n_a, n_b = len(a.values), len(b.values)
+        n_a, n_b, margin = len(a.values), len(b.values), self.rounding(a.values.shape[1])
         unsure_a, unsure_b = Unsure(n_a), Unsure(n_b)
         asked_a, asked_b = np.isfinite(least_a), np.isfinite(least_b)
         every_a, every_b = np.ones(n_a, bool), np.ones(n_b, bool)

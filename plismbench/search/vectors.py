@@ -92,7 +92,7 @@ class PrincipalAxes:
 
     Args:
         axes: (dim, dim) float64, orthonormal columns, the most important first.
-        lead: number of columns that hold all but 5 % of the squared length, at most half of them.
+        lead: number of columns that hold all but 5 % of the squared length; at most half of them, or 32.
     """
 
     axes: Float64
@@ -101,7 +101,7 @@ class PrincipalAxes:
     def rotated(self, vectors: SlideVectors) -> Float32:
         """(n_tiles, dim) float32: the directions along these axes, computed in float64; zeros stay zeros."""
         rotated = np.empty(vectors.stored.shape, np.float32)
-        for rows in chunks(len(vectors.stored), len(self.axes), _ROTATED_NUMBERS):
+        for rows in chunks(len(vectors), vectors.dim, _ROTATED_NUMBERS):
             rotated[rows] = vectors.exact(rows) @ self.axes
         return rotated
 

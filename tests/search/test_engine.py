@@ -46,8 +46,8 @@ def test_every_engine_counts_what_reaches(name, lead, asked):
     matched = np.einsum("ij,ij->i", unit(a), unit(b)) - 1e-3
     least_a, least_b = (np.where(random.random(len(a)) < asked, matched, np.inf) for _ in range(2))
     search = engine(name)
-    of_a, of_b = search.reaching(placed(search, a, lead), placed(search, b, lead), least_a, least_b, 1e-5)
-    assert len(of_a.unsure) + len(of_b.unsure) < 10  # nearly all are sure, or the margin does nothing
+    of_a, of_b = search.reaching(placed(search, a, lead), placed(search, b, lead), least_a, least_b)
+    assert len(of_a.unsure) + len(of_b.unsure) < 10  # nearly all are sure, or the rounding is too large
     np.add.at(of_a.sure, of_a.unsure[:, 0], scores_of(a, b, of_a.unsure) >= least_a[of_a.unsure[:, 0]])
     np.add.at(of_b.sure, of_b.unsure[:, 0], scores_of(b, a, of_b.unsure) >= least_b[of_b.unsure[:, 0]])
     expected_a, expected_b = count_slowly(a, b, least_a, least_b)
@@ -63,15 +63,16 @@ def scores_of(a, b, pairs):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_scores_within_the_margin_are_unsure_and_not_counted(name):
+def test_scores_within_the_rounding_are_unsure_and_not_counted(name):
     a = np.array([[1, 0], [0, 1]])
     b = np.array([[3, 4], [4, 3]])
     search = engine(name)
     least_a, least_b = np.array([0.6, np.inf]), np.array([np.inf, 0.7])
-    of_a, of_b = search.reaching(placed(search, a), placed(search, b), least_a, least_b, 1e-6)
+    of_a, of_b = search.reaching(placed(search, a), placed(search, b), least_a, least_b)
     assert (of_a.sure.tolist(), of_a.unsure.tolist()) == ([1, 0], [[0, 0]])  # .8 surely, .6 perhaps
     assert (of_b.sure.tolist(), of_b.unsure.tolist()) == ([0, 1], [])
-    of_a, of_b = search.reaching(placed(search, a), placed(search, b), least_a, least_b, 0.5)
+    search.rounding = lambda dim: 0.5
+    of_a, of_b = search.reaching(placed(search, a), placed(search, b), least_a, least_b)
     assert (of_a.sure.tolist(), sorted(of_a.unsure.tolist())) == ([0, 0], [[0, 0], [0, 1]])
     assert (of_b.sure.tolist(), sorted(of_b.unsure.tolist())) == ([0, 0], [[1, 0], [1, 1]])  # the own row first
 
@@ -83,11 +84,11 @@ def test_rows_with_hundreds_of_unsure_pairs_are_told_and_not_listed(name):
     least = np.einsum("ij,ij->i", unit(a), unit(b))
     search = engine(name)
     nothing = np.full(300, np.inf)
-    of_a, of_b = search.reaching(placed(search, a, 8), placed(search, b, 8), least, nothing, 1e-5)
+    of_a, of_b = search.reaching(placed(search, a, 8), placed(search, b, 8), least, nothing)
     assert of_a.crowded.all()
     assert not of_b.crowded.any()
     assert len(of_a.unsure) == len(of_b.unsure) == 0
-    _, of_a = search.reaching(placed(search, b, 8), placed(search, a, 8), nothing, least, 1e-5)
+    _, of_a = search.reaching(placed(search, b, 8), placed(search, a, 8), nothing, least)
     assert of_a.crowded.all()
     assert len(of_a.unsure) == 0
 

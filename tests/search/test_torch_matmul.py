@@ -40,9 +40,9 @@ def test_pieces_leave_no_trace(monkeypatch):
     search = TorchEngine.on("cpu")
     slide, other = placed(search, a), placed(search, b)
     least = np.linspace(0.1, 0.9, 700)
-    whole = search.nearest(slide, 6), search.reaching(slide, other, least, least[::-1], 1e-6)
+    whole = search.nearest(slide, 6), search.reaching(slide, other, least, least[::-1])
     monkeypatch.setitem(torch_matmul._SCORES, "cpu", 7 * 700)
-    pieces = search.nearest(slide, 6), search.reaching(slide, other, least, least[::-1], 1e-6)
+    pieces = search.nearest(slide, 6), search.reaching(slide, other, least, least[::-1])
     np.testing.assert_array_equal(whole[0].rows, pieces[0].rows)
     for at_once, in_pieces in zip(whole[1], pieces[1], strict=True):
         np.testing.assert_array_equal(at_once.sure, in_pieces.sure)
