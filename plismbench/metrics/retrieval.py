@@ -123,11 +123,11 @@ def searched_slide(
 ) -> SearchedSlide:
     """Hands a slide to the engine, which may rotate it, and finds its neighbours unless they are known."""
     placed = engine.place(vectors, axes)
-    own = own or within_slide_neighbors(vectors, placed, limit, engine)
+    own = own or _within_slide_neighbors(vectors, placed, limit, engine)
     return SearchedSlide(vectors, placed, engine.moments(placed), own)
 
 
-def within_slide_neighbors(vectors: SlideVectors, placed: Placed, limit: int, engine: Engine) -> WithinSlideNeighbors:
+def _within_slide_neighbors(vectors: SlideVectors, placed: Placed, limit: int, engine: Engine) -> WithinSlideNeighbors:
     """Finds the ``limit`` nearest neighbours of each tile within its own slide, or all if there are fewer.
 
     Which they are is settled here, once a slide: more are listed than are kept, and those that the arithmetic
