@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from rich.console import Console
+from rendering import render
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
@@ -24,18 +24,15 @@ def comparison(first="a", second="b", slides=SLIDES):
     return compare(results, [first, second])[0]
 
 
-def render(found):
-    console = Console(width=80, file=io.StringIO(), color_system=None)
-    for part in comparison_parts([found], TableFormat.TABLE):
-        console.print(part, markup=False, highlight=False)
-    return console.file.getvalue()
+def rendered(found):
+    return render(*comparison_parts([found], TableFormat.TABLE))
 
 
 def test_a_zero_has_no_two_signs():
     (pairwise,) = comparison().pairwise
     first, *others = pairwise.differences
     zero = dataclasses.replace(first, low=-0.0, high=0.0)
-    text = render(Comparison("s", (dataclasses.replace(pairwise, differences=(zero, *others)),)))
+    text = rendered(Comparison("s", (dataclasses.replace(pairwise, differences=(zero, *others)),)))
     assert ".000 to .000" in text
 
 
@@ -46,7 +43,7 @@ def signed(value):
 def test_the_terminal_shows_differences_test_and_contrasts():
     found = comparison()
     (pairwise,) = found.pairwise
-    signature, *lines = [line for line in render(found).splitlines() if line]
+    signature, *lines = [line for line in rendered(found).splitlines() if line]
     assert signature.startswith("plism@main|slides:36")
     assert lines[0] == "a against b"
     score = pairwise.differences[0]
@@ -89,18 +86,18 @@ def test_names_of_others_do_no_harm():
     found = Comparison("s", (dataclasses.replace(pairwise, first="<script>[bold]\x1b", second="n" * 200),))
     parts = comparison_parts([found], TableFormat.TABLE)
     assert any(part.endswith("against " + "n" * 200) for part in parts if isinstance(part, str))
-    assert "\x1b" not in render(found)
-    assert "<script>[bold]" in render(found)
+    assert "\x1b" not in rendered(found)
+    assert "<script>[bold]" in rendered(found)
     assert "<script>" not in comparison_parts([found], TableFormat.HTML)[0]
     assert "<script>" not in comparison_parts([found], TableFormat.MARKDOWN)[0]
 
 
 def test_what_is_not_defined_is_a_dash():
     one = tuple(Slide("GM", scanner) for scanner in ("AT2", "P", "S60", "SQ"))
-    text = render(comparison(slides=one))
+    text = rendered(comparison(slides=one))
     assert "Nothing is tested: it takes 6 cores with a score; got 0." in text
     assert next(line for line in text.splitlines() if line.startswith("score")).split()[1:] == ["–"] * 4
     assert "top-10, stainings" not in text
     assert "by slide" not in text  # four scanners give no interval: no empty column
     assert "by slide" not in comparison_parts([comparison(slides=one)], TableFormat.MARKDOWN)[0]
-    assert "by slide" in render(comparison())
+    assert "by slide" in rendered(comparison())

@@ -4,19 +4,13 @@ import json
 from importlib.resources import files
 
 import polars as pl
-from rich.console import Console
+from rendering import render
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
 from plismbench.leaderboard.group_tables import SPREAD_SCHEMA, GroupTable, group_tables, published_groups
 from plismbench.reporting.groups import group_notes, groups_parts
 from plismbench.reporting.printing import TableFormat
-
-
-def render(table, **options):
-    console = Console(width=80, file=io.StringIO(), **({"color_system": None} | options))
-    console.print(table)
-    return console.file.getvalue()
 
 
 def markdown_rows(table):

@@ -4,7 +4,7 @@ import io
 import json
 
 from huggingface_hub import constants
-from rich.console import Console
+from rendering import render
 
 from plismbench.extraction.model_check import Finding
 from plismbench.extractors.catalog import CATALOG
@@ -21,18 +21,14 @@ REGISTERED = (
 
 
 def test_what_is_broken_says_why():
-    console = Console(width=100, file=io.StringIO(), color_system=None)
-    console.print(models_table(REGISTERED))
-    lines = console.file.getvalue().splitlines()
+    lines = render(models_table(REGISTERED), width=100).splitlines()
     assert lines[1].split() == ["toy", "plismbench", "1,536", "86M", "0", "MIT", "yes"]
     assert lines[2] == "bad, some-plugin: broken, ImportError: no [module]�"
 
 
 def test_a_line_a_model_in_80_columns(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    console = Console(width=80, file=io.StringIO(), color_system=None)
-    console.print(models_table([Registration(spec.name, "plismbench", spec) for spec in CATALOG]))
-    lines = console.file.getvalue().splitlines()
+    lines = render(models_table([Registration(spec.name, "plismbench", spec) for spec in CATALOG])).splitlines()
     assert len(lines) == len(CATALOG) + 1
     by_name = {line.split()[0]: line.split() for line in lines}
     assert by_name["uni2-h"] == ["uni2-h", "Mahmood", "L…", "1,536", "681M", "9", "CC-BY-NC-ND", "gated"]
@@ -44,17 +40,17 @@ def test_a_line_a_model_in_80_columns(tmp_path, monkeypatch):
 
 
 def test_in_a_narrow_terminal_columns_go_and_no_number_is_cut():
-    console = Console(width=40, file=io.StringIO(), color_system=None)
-    console.print(models_table([Registration(spec.name, "plismbench", spec) for spec in CATALOG]))
-    lines = console.file.getvalue().splitlines()
+    lines = render(
+        models_table([Registration(spec.name, "plismbench", spec) for spec in CATALOG]), width=40
+    ).splitlines()
     assert lines[0].split() == ["model", "dim", "params", "here"]
     assert next(line for line in lines if line.startswith("uni2-h ")).split()[1:3] == ["1,536", "681M"]
 
 
 def test_a_name_that_stands_twice_says_so():
-    console = Console(width=80, file=io.StringIO(), color_system=None)
-    console.print(models_table([Registration("toy", owner, SPEC, "claimed by a and b") for owner in ("a", "b")]))
-    text = " ".join(console.file.getvalue().split())
+    text = " ".join(
+        render(models_table([Registration("toy", owner, SPEC, "claimed by a and b") for owner in ("a", "b")])).split()
+    )
     assert "toy, a: claimed by a and b" in text
     assert "toy, b: claimed by a and b" in text
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rendering import render
 from synthetic_results import make_result
 
 from plismbench.dataset import Slide
@@ -14,12 +14,6 @@ from plismbench.errors import UnknownName
 from plismbench.leaderboard.leaderboard import Leaderboard, LeaderboardRow, leaderboards, published
 from plismbench.reporting.printing import TableFormat
 from plismbench.reporting.ranking import COLUMNS, leaderboard_parts, leaderboard_table, notes, sorted_board
-
-
-def render(table, width=80, **options):
-    console = Console(width=width, file=io.StringIO(), **({"color_system": None} | options))
-    console.print(table)
-    return console.file.getvalue()
 
 
 def test_the_published_table_fits_80_columns():

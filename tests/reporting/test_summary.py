@@ -3,18 +3,12 @@ import io
 import json
 
 import polars as pl
-from rich.console import Console
+from rendering import render
 from synthetic_results import make_result
 
 from plismbench.pairs import Axis, PairGroup
 from plismbench.reporting.printing import TableFormat
 from plismbench.reporting.summary import summary_parts, summary_table
-
-
-def render(table, width=80):
-    console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(table)
-    return console.file.getvalue()
 
 
 def test_the_summary_shows_median_and_iqr_of_every_group():
