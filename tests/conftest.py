@@ -1,6 +1,7 @@
 """Shared by all tests."""
 
 import os
+from functools import partial
 
 import pytest
 
@@ -22,3 +23,21 @@ def hub(tmp_path):
 
     with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
         yield hub
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """A folder with the small PLISM, in both layouts that are published."""
+    from small_plism import publish_small_plism
+
+    return publish_small_plism(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs a command with a root of its own."""
+    from command_line import run_command
+
+    monkeypatch.setenv("PLISMBENCH_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("COLUMNS", "80")
+    return partial(run_command, monkeypatch, capsys)

@@ -63,6 +63,14 @@ def published_rows(tiles: Mapping[Slide, TileBatch]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["slide_id"], row["tile_id"]))
 
 
+def publish_small_plism(root: Path) -> Path:
+    """Both published layouts, in the folder of a ``LoopbackHub``; gives that back."""
+    tiles = small_tiles()
+    write_shards(root / "datasets" / REPO, published_rows(tiles))
+    write_h5(root / "datasets" / H5_REPO, tiles)
+    return root
+
+
 def write_shards(
     folder: Path, rows: Sequence[Mapping[str, Any]], n_shards: int = 5, rows_per_group: int = 7
 ) -> list[Path]:

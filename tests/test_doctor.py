@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 from loopback_hub import Fault, LoopbackHub
-from small_plism import SMALL, published_rows, small_tiles, write_shards
+from small_plism import SMALL, publish_small_plism
 
 from plismbench import doctor
 from plismbench.doctor import Verdict, examine
@@ -21,8 +21,7 @@ GATED = ExtractorSpec(name="secret", loader="a:b", dim=8, weights="hf-hub:acme/s
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    root = tmp_path_factory.mktemp("published")
-    write_shards(root / "datasets" / Layout.TILES.repo, published_rows(small_tiles()))
+    root = publish_small_plism(tmp_path_factory.mktemp("published"))
     (root / "models/acme/secret").mkdir(parents=True)
     (root / "models/acme/secret/config.json").write_text("{}")
     return root

@@ -5,7 +5,6 @@ import re
 import struct
 import zlib
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ import pytest
 import torch
 import transformers
 from checkpoints import randomised
-from command_line import run_command
 from loopback_hub import Fault, LoopbackHub
-from small_plism import SMALL, png, published_rows, small_tiles, write_h5, write_shards
+from small_plism import SMALL, png, publish_small_plism, published_rows, small_tiles, write_shards
 
 from plismbench import dataset
 from plismbench.dataset import DEMO, Slide
@@ -24,13 +22,6 @@ from plismbench.embeddings.store import EmbeddingStore
 from plismbench.tiles.ids import ids_sha256
 from plismbench.tiles.plism.layout import Layout
 from plismbench.workspace import Workspace
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("PLISMBENCH_ROOT", str(tmp_path / "root"))
-    monkeypatch.setenv("COLUMNS", "80")
-    return partial(run_command, monkeypatch, capsys)
 
 
 @pytest.mark.slow
@@ -64,13 +55,11 @@ def _first_two():
 
 
 @pytest.fixture
-def small_plism(monkeypatch, tmp_path):
+def small_plism(hub, monkeypatch, tmp_path):
     """The command line's ``plism`` is six slides of 25 tiles on a Hub at loopback."""
     monkeypatch.setitem(dataset.DATASETS, "plism", SMALL)
-    write_shards(tmp_path / "hub/datasets/owkin/plism-dataset-tiles", published_rows(small_tiles()))
-    write_h5(tmp_path / "hub/datasets/owkin/plism-dataset", small_tiles())
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
+    publish_small_plism(tmp_path / "hub")
+    return hub
 
 
 def test_plism_from_the_hub_to_the_leaderboard(run, small_plism, tmp_path):

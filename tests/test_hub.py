@@ -81,7 +81,7 @@ def test_our_own_errors_pass_and_so_do_bugs():
             raise error
 
 
-def test_a_model_in_the_cache_needs_no_question(tmp_path, monkeypatch):
+def test_a_model_in_the_cache_needs_no_question(monkeypatch):
     asked = []
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda repo, **options: asked.append((repo, options)))
     require_model("Org/Name", "abc")

@@ -131,7 +131,7 @@ def test_a_name_is_still_a_name():
         (GOOD[GOOD.index("[[") :], "slide = [1]", "line 7: slides are [[slide]] tables"),
     ],
 )
-def test_a_mistake_is_named_with_its_line(write, tmp_path, old, new, words):
+def test_a_mistake_is_named_with_its_line(write, old, new, words):
     assert old in GOOD
     with pytest.raises(InvalidInput) as raised:
         read_description(write(GOOD.replace(old, new)))

@@ -1,19 +1,8 @@
-from functools import partial
-
 import pytest
-from command_line import run_command
 from stores import make_dataset, make_store, make_vectors
 
 from plismbench import dataset
 from plismbench.workspace import Workspace
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command with a root of its own."""
-    monkeypatch.setenv("PLISMBENCH_ROOT", str(tmp_path / "root"))
-    monkeypatch.setenv("COLUMNS", "80")
-    return partial(run_command, monkeypatch, capsys)
 
 
 @pytest.fixture

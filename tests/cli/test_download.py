@@ -2,20 +2,12 @@ import re
 
 import pytest
 from loopback_hub import Fault, FaultKind, LoopbackHub
-from small_plism import SMALL, published_rows, small_tiles, write_h5, write_shards
+from small_plism import SMALL
 
 from plismbench import dataset
 from plismbench.tiles.plism.layout import Layout
 
 SHARDS = r"GET .*/resolve/.*\.parquet"
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    root = tmp_path_factory.mktemp("published")
-    write_shards(root / "datasets" / Layout.TILES.repo, published_rows(small_tiles()))
-    write_h5(root / "datasets" / Layout.H5.repo, small_tiles())
-    return root
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_one_model_is_shown(run):
     assert run("models", "show", "virchow3").code == 2
 
 
-def test_a_check_passes_is_kept_and_catches_a_change(run, tmp_path, monkeypatch):
+def test_a_check_passes_is_kept_and_catches_a_change(run, tmp_path):
     first = run("models", "check", "small-pixels", "--record")
     assert (first.code, first.err.count("\n")) == (0, 1), first.err
     assert "WRONG" not in first.out

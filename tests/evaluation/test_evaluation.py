@@ -100,7 +100,7 @@ def test_every_pair_is_that_of_the_oracle(tmp_path, store, vectors):
     assert (both["n_pairs"], both["median"]) == (6, pytest.approx(np.median(expected)))
 
 
-def test_sums_of_cores_make_up_the_pairs(tmp_path, store):
+def test_sums_of_cores_make_up_the_pairs(tmp_path):
     # Below 64 tiles the data set is one block, so here it gets four.
     many = make_vectors(tiles=80)
     _, result = finish(plan(tmp_path, make_store(tmp_path / "many", many), make_dataset(tiles=80), n_tiles=70))
@@ -151,7 +151,7 @@ def test_memory_threads_and_engine_leave_no_trace(tmp_path):
     assert results[True].draws.filter(unit="core")["top10_cross_both"].null_count() == 0
 
 
-def test_the_rounding_of_the_reference_is_a_protocol_of_its_own(tmp_path, store, vectors):
+def test_the_rounding_of_the_reference_is_a_protocol_of_its_own(tmp_path, store):
     exact, rounded = plan(tmp_path, store), plan(tmp_path, store, protocol="owkin-fp16")
     assert exact.folder != rounded.folder
     assert rounded.run.signature == exact.run.signature.replace("plism-1", "owkin-fp16")
@@ -240,7 +240,7 @@ def test_a_finished_result_is_kept_replaced_or_refused(tmp_path, store):
     assert len(finish(plan(tmp_path, store, existing=Existing.REPLACE))[0]) == 15
 
 
-def test_a_result_of_other_vectors_is_made_again(tmp_path, store, vectors):
+def test_a_result_of_other_vectors_is_made_again(tmp_path, store):
     _, first = finish(plan(tmp_path, store))
     other = make_store(tmp_path / "other", make_vectors(seed=1), depth=2)
     evaluation = plan(tmp_path, other)

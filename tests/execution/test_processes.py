@@ -53,7 +53,7 @@ def test_how_far_an_item_is_comes_home_before_its_outcome():
     ]
 
 
-def test_no_more_processes_than_items(tmp_path):
+def test_no_more_processes_than_items():
     assert list(ProcessExecutor("abc").run(small_work.squares, [])) == []
     assert [place for _, place, _ in ProcessExecutor("abc").run(small_work.squares, [5])] == ["a"]
 
@@ -80,7 +80,7 @@ def test_an_error_is_not_lost_when_its_process_ends_before_its_last_wish_is_hear
         next(outcomes)
 
 
-def test_a_killed_process_is_noticed_and_the_others_end(tmp_path):
+def test_a_killed_process_is_noticed_and_the_others_end():
     with pytest.raises(ChildProcessError, match="worker process on 'a' was killed by SIGKILL"):
         list(ProcessExecutor("a").run(small_work.dying, range(9)))
 
@@ -91,7 +91,7 @@ def test_a_process_that_ends_by_itself_is_noticed(code):
         list(ProcessExecutor("a").run(partial(small_work.leaving, code), range(9)))
 
 
-def test_stopping_early_ends_the_processes(tmp_path):
+def test_stopping_early_ends_the_processes():
     outcomes = ProcessExecutor("ab").run(small_work.squares, range(1000))
     pids = {next(outcomes)[2] for _ in range(50)}
     outcomes.close()

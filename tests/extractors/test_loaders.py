@@ -199,7 +199,7 @@ def test_a_renamed_a_missing_and_an_extra_key_are_named(tmp_path, hub, family):
         assert "\n" not in str(caught.value)
 
 
-def test_what_timm_itself_knows_is_loaded_strictly(tmp_path, hub, monkeypatch):
+def test_what_timm_itself_knows_is_loaded_strictly(tmp_path, hub):
     """With another number of classes than the checkpoint's timm would let pass what does not fit."""
     network = randomised(timm.create_model("resnet18"))
     state = network.state_dict()
@@ -304,7 +304,7 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch):
          "'x' declares prefix_tokens 1; its network has 5"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_built_is_said_before_anything_is_fetched(tmp_path, hub, fields, kind, words):
+def test_what_cannot_be_built_is_said_before_anything_is_fetched(hub, fields, kind, words):
     with pytest.raises(kind, match=words) as caught:
         load_module(ExtractorSpec(name="x", loader=TIMM, dim=64, image_size=32, **fields))
     assert "\n" not in str(caught.value)

@@ -24,12 +24,6 @@ CONFIG = {"architecture": "test_vit", "num_features": 64, "pretrained_cfg": {"in
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
 
 
-@pytest.fixture
-def hub(hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
-    return hub
-
-
 def state(seed):
     return randomised(timm.create_model("test_vit", num_classes=0), seed).state_dict()
 

@@ -5,7 +5,6 @@ import sys
 import pytest
 import torch
 from checkpoints import publish
-from loopback_hub import LoopbackHub
 
 from plismbench.errors import AccessDenied, InvalidInput, MissingPackage, NeedsAction, Unavailable
 from plismbench.extractors.checkpoints.locations import TRUST
@@ -41,14 +40,13 @@ STATE = {"layer.weight": torch.tensor([[1.0, 0, 0], [0, 2, 0]]), "layer.bias": t
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
+def hub(hub, tmp_path, monkeypatch):
     from transformers import dynamic_module_utils
 
     monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.syspath_prepend(tmp_path / "modules")
     monkeypatch.setenv(TRUST, "1")
-    with LoopbackHub(tmp_path / "hub") as hub, hub.in_this_process(tmp_path / "hf"):
-        yield hub
+    return hub
 
 
 def write(tmp_path, state=STATE, config=CONFIG):
@@ -76,7 +74,7 @@ def test_it_does_not_run_otherwise(tmp_path, hub, monkeypatch):
 
 
 @pytest.mark.parametrize("revision", [None, "main", "3" * 39])
-def test_it_needs_a_pinned_commit(tmp_path, hub, revision):
+def test_it_needs_a_pinned_commit(hub, revision):
     with pytest.raises(InvalidInput, match="pins no commit"):
         load_module(dataclasses.replace(SPEC, revision=revision))
     assert hub.requests == []
@@ -110,7 +108,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path, hub, state, words):
         load_module(SPEC)
 
 
-def test_a_repository_that_is_not_granted(tmp_path, hub):
+def test_a_repository_that_is_not_granted(hub):
     with pytest.raises(AccessDenied, match="Org/Remote"):
         load_module(SPEC)
 
@@ -122,7 +120,7 @@ def test_a_repository_without_safetensors(tmp_path, hub):
         load_module(SPEC)
 
 
-def test_without_transformers_the_extra_is_named(tmp_path, hub, monkeypatch):
+def test_without_transformers_the_extra_is_named(hub, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingPackage, match=r"pip install 'plismbench\[transformers\]'"):
         load_module(SPEC)

@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_named_and_is_downloaded_again_as_the_hint_says(t
 
 
 @needs_tensorflow
-def test_too_little_memory_makes_batches_smaller(monkeypatch):
+def test_too_little_memory_makes_batches_smaller():
     import tensorflow as tf
 
     def serve(image):

@@ -1,10 +1,11 @@
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loopback_hub import LoopbackHub
-from small_plism import H5_REPO, REPO, SMALL, published_rows, small_tiles, write_h5, write_shards
+from small_plism import SMALL, published_rows, small_tiles
 
 from plismbench.dataset import Slide
 from plismbench.tiles.plism.download import plan_download
@@ -23,17 +24,6 @@ def rows(tiles: dict[Slide, TileBatch]) -> list[dict[str, Any]]:
     return published_rows(tiles)
 
 
-@pytest.fixture(scope="session")
-def published(
-    tiles: dict[Slide, TileBatch], rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A folder with the small PLISM, in both layouts that are published."""
-    root = tmp_path_factory.mktemp("published")
-    write_shards(root / "datasets" / REPO, rows)
-    write_h5(root / "datasets" / H5_REPO, tiles)
-    return root
-
-
 @pytest.fixture
 def hub(published: Path, tmp_path: Path) -> Iterator[LoopbackHub]:
     """A Hub that has the small PLISM; the huggingface_hub of this process talks to it."""
@@ -47,6 +37,16 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     return slept
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has none, as some networks'."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
 
 
 @pytest.fixture

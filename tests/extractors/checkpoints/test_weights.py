@@ -29,12 +29,6 @@ class NotATensor:
     """What a pickle can hold that would run code when read."""
 
 
-@pytest.fixture
-def hub(hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
-    return hub
-
-
 def at(weights, revision="1" * 40):
     return dataclasses.replace(SPEC, weights=weights, revision=revision)
 

@@ -1,4 +1,3 @@
-import errno
 import hashlib
 import os
 import shutil
@@ -310,12 +309,8 @@ def test_what_another_process_fetched_after_the_plan_is_kept(workspace: Workspac
 
 
 def test_two_downloads_without_locks_leave_each_other_alone(
-    hub: LoopbackHub, workspace: Workspace, published: Path, monkeypatch: pytest.MonkeyPatch
+    hub: LoopbackHub, no_locks: None, workspace: Workspace, published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
     monkeypatch.setattr("plismbench.tiles.plism.download._PIECE", 20_000)
     failures: list[Exception] = []
 

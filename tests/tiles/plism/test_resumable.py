@@ -1,4 +1,3 @@
-import errno
 import subprocess
 import sys
 import threading
@@ -21,14 +20,6 @@ def test_a_file_that_is_continued_keeps_what_was_written_and_appears_whole(tmp_p
     assert [found.name for found in path.parent.iterdir()] == ["shard"]
     with continuing(path) as part:
         assert part is None
-
-
-@pytest.fixture
-def no_locks(monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
 
 
 def test_without_locks_each_has_a_file_of_its_own(tmp_path, no_locks):
