@@ -54,13 +54,6 @@ def test_slides_that_may_not_be_what_they_are_called_are_told(run, tmp_path, mon
     assert "?" not in outcome.out
 
 
-@pytest.mark.parametrize("engine", ["exact", "faiss"])
-def test_engines_agree(run, extracted, engine):
-    outcome = run("evaluate", "--dataset=tiny", "--model=good", "--format=csv", "--engine", engine)
-    reference = run("evaluate", "--dataset=tiny", "--model=good", "--format=csv", "--existing=replace")
-    assert outcome.out == reference.out
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

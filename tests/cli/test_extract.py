@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from extras import needs_compiler, needs_ray
-from stores import make_manifest
 from torch import nn
 from toy_loaders import VIT
 
@@ -154,13 +153,11 @@ def test_a_compiled_network_gives_the_same_within_a_step_of_float16(run, toy, tm
     assert (abs(usual.astype(np.float32) - compiled) <= step).all()
 
 
-def test_processes_give_the_same_store(run, toy, tmp_path):
-    usual = run("extract", "--model", "toy", "--dataset", "tiny", "--root", tmp_path / "usual")
-    shared = run("extract", "--model=toy", "--dataset=tiny", "--executor=processes", "--processes=2")
-    assert "180/180" in shared.err
-    assert (usual.code, shared.code) == (0, 0)
-    for path in (tmp_path / "usual/tiny/embeddings/toy").glob("*.parquet"):
-        assert path.read_bytes() == (tmp_path / "root/tiny/embeddings/toy" / path.name).read_bytes()
+def test_processes_are_as_many_as_are_asked_for(run, toy, tmp_path):
+    done = run("extract", "--model=toy", "--dataset=tiny", "--scanners=P", "--executor=processes", "--processes=3")
+    assert done.code == 0
+    assert "90/90" in done.err
+    assert json.loads((tmp_path / "root/tiny/embeddings/toy/efficiency.json").read_text())["n_devices"] == 3
 
 
 def test_ray_that_is_absent_says_how_to_install_it(run, toy, monkeypatch):
@@ -255,18 +252,6 @@ def test_a_root_that_cannot_be_written(run, toy, tmp_path):
     assert outcome.code == 3
     assert "Not a directory" in outcome.error
     assert "PLISMBENCH_ROOT" in outcome.error
-
-
-def test_embeddings_of_something_else_are_not_touched(run, toy, tmp_path):
-    from plismbench.embeddings.manifest import write_manifest
-
-    path = tmp_path / "root/tiny/embeddings/toy/manifest.json"
-    write_manifest(path, make_manifest(depth=9))
-    before = path.read_bytes()
-    outcome = run("extract", "--model", "toy", "--dataset", "tiny")
-    assert outcome.code == 2
-    assert "has extractor toy (" in outcome.error
-    assert path.read_bytes() == before
 
 
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(run, toy, tmp_path):

@@ -23,7 +23,7 @@ from plismbench.errors import (
     FingerprintMismatch,
     InvalidInput,
 )
-from plismbench.evaluation.evaluation import PAIRS_PER_PART, default_memory, plan_evaluation
+from plismbench.evaluation.evaluation import default_memory, plan_evaluation
 from plismbench.metrics.owkin import owkin_numbers
 from plismbench.pairs import slide_pairs
 from plismbench.results.aggregation import PAIR, metric_names
@@ -240,16 +240,6 @@ def test_a_finished_result_is_kept_replaced_or_refused(tmp_path, store):
     assert len(finish(plan(tmp_path, store, existing=Existing.REPLACE))[0]) == 15
 
 
-def test_a_result_of_other_vectors_is_made_again(tmp_path, store):
-    _, first = finish(plan(tmp_path, store))
-    other = make_store(tmp_path / "other", make_vectors(seed=1), depth=2)
-    evaluation = plan(tmp_path, other)
-    assert not evaluation.finished
-    _, second = finish(evaluation)
-    assert first.run.signature == second.run.signature
-    assert not first.pairs.equals(second.pairs)
-
-
 def test_vectors_that_were_replaced_are_noticed_whatever_their_spec_says(tmp_path, store, monkeypatch):
     monkeypatch.setattr("plismbench.evaluation.evaluation.PAIRS_PER_PART", 4)
     finish(plan(tmp_path / "finished", store))
@@ -387,15 +377,6 @@ def test_an_end_between_the_last_pair_and_the_result_loses_nothing(tmp_path, sto
     assert tables(resumed.folder) == tables(whole.folder)
 
 
-def test_parts_of_other_vectors_are_not_mixed_in(tmp_path, store, monkeypatch):
-    monkeypatch.setattr("plismbench.evaluation.evaluation.PAIRS_PER_PART", 1)
-    interrupted(plan(tmp_path, store), after=1)
-    other = make_store(tmp_path / "other", make_vectors(seed=1), depth=2)
-    _, result = finish(plan(tmp_path, other))
-    _, expected = finish(plan(tmp_path / "fresh", other))
-    assert result.pairs.equals(expected.pairs)
-
-
 def test_a_damaged_part_is_done_again(tmp_path, store, monkeypatch):
     monkeypatch.setattr("plismbench.evaluation.evaluation.PAIRS_PER_PART", 4)
     evaluation = interrupted(plan(tmp_path, store), after=9)
@@ -474,7 +455,6 @@ def test_the_run_says_what_made_it(tmp_path, store):
     assert run["seconds"] > 0
     assert run["hardware"]["cores"] >= 1
     assert set(result.pairs.columns) >= set(metric_names(KS))
-    assert PAIRS_PER_PART >= 1
 
 
 def test_a_truncated_slide_is_named_and_no_result_is_left(tmp_path, store):

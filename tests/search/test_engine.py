@@ -11,8 +11,6 @@ from plismbench.errors import InvalidInput, NeedsAction, ShapeMismatch, UnknownN
 from plismbench.search.engine import (
     ENGINES,
     Neighbors,
-    check_k,
-    check_same_shape,
     engine,
     engine_for,
     has_cuda_driver,
@@ -178,13 +176,6 @@ def test_cuda_that_is_absent_is_refused(monkeypatch):
         engine("torch", "cuda")
     with pytest.raises(NeedsAction, match="'exact' searches on the CPU only"):
         engine("exact", "cuda")
-
-
-def test_checks_let_through_what_fits_alone():
-    assert check_k(4, 4) is None
-    assert check_same_shape((60, 24), (60, 24)) is None
-    with pytest.raises(ShapeMismatch, match=r"\(60, 24\) and \(59, 24\)"):
-        check_same_shape((60, 24), (59, 24))
 
 
 def test_neighbours_check_themselves():
