@@ -164,7 +164,7 @@ def _queries(
         )
     store = EmbeddingStore.open(folder)
     if outdated := why_outdated(result.run, workspace, dataset):
-        raise FingerprintMismatch(outdated, hint="Run `plismbench evaluate` again.")
+        raise FingerprintMismatch(outdated, hint="Evaluate the model again.")
     if not store.manifest.origin:
         store.require_made_from(slide_digests(dataset, (pair.a, pair.b)))
     source = tiles_at_hand(dataset, workspace, (pair.a, pair.b))

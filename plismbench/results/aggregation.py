@@ -30,6 +30,8 @@ TERMS = {
 }
 """The four medians whose mean is the score of plism-benchmark's leaderboard: of which pairs, of what."""
 
+AGAIN = "Evaluate that model again, on the same slides and tiles, or remove the folder."
+"""What to do with a damaged result; the command would need the ``--dataset`` that it was made with."""
 
 _SHARE = 0.8  # more may be chance, and at the ceiling a few tiles
 
@@ -213,6 +215,6 @@ def check_schema(table: pl.DataFrame, schema: Schema, where: object) -> pl.DataF
         wrong = sorted(name for name in found.keys() | schema.keys() if found.get(name) != schema.get(name))
         raise CorruptFile(
             f"{where} has other columns than this version writes: {', '.join(wrong)}.",
-            hint="Run `plismbench evaluate` again.",
+            hint=AGAIN,
         )
     return table

@@ -16,7 +16,15 @@ from plismbench.errors import CorruptFile, DuplicateName
 from plismbench.metrics.protocol import PROTOCOL
 from plismbench.metrics.retrieval import DEFAULT_KS
 from plismbench.records import read_record
-from plismbench.results.aggregation import SUMMARY_SCHEMA, Schema, check_schema, core_schema, pair_schema, summarise
+from plismbench.results.aggregation import (
+    AGAIN,
+    SUMMARY_SCHEMA,
+    Schema,
+    check_schema,
+    core_schema,
+    pair_schema,
+    summarise,
+)
 from plismbench.results.uncertainty import DRAWS_SCHEMA, INTERVAL_SCHEMA, bootstrap
 from plismbench.storage import storage_errors, write_bytes, write_text
 from plismbench.workspace import RUN_FILE, TABLE_FILES, Workspace
@@ -216,7 +224,7 @@ def read_result(folder: Path) -> Result:
     Raises:
         CorruptFile: if a file is missing, damaged or of another version.
     """
-    run = read_record(folder / RUN_FILE, Run, RUN_FORMAT, hint="Run `plismbench evaluate` again.")
+    run = read_record(folder / RUN_FILE, Run, RUN_FORMAT, hint=AGAIN)
     schemas = _schemas(run.ks)
     return Result(run, **{name: _read_table(folder / TABLE_FILES[name], schema) for name, schema in schemas.items()})
 
@@ -250,5 +258,5 @@ def _read_table(path: Path, schema: Schema) -> pl.DataFrame:
     try:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise CorruptFile(f"Cannot read {path}: {error}.", hint="Run `plismbench evaluate` again.") from error
+        raise CorruptFile(f"Cannot read {path}: {error}.", hint=AGAIN) from error
     return check_schema(table, schema, path)
