@@ -64,7 +64,7 @@ def evaluate(
     from plismbench.evaluation.evaluation import default_memory, plan_evaluation
     from plismbench.reporting.slides import slide_notes
     from plismbench.reporting.summary import summary_parts
-    from plismbench.results.result import read_result, with_distinct_signatures
+    from plismbench.results.result import with_distinct_signatures
     from plismbench.tiles.digests import slide_digests
 
     registered = find_dataset(dataset)
@@ -107,7 +107,7 @@ def evaluate(
         say(f"{evaluation.run.name}: wrote {evaluation.folder}")
     if by is not None and not any(pair.group is by.group for pair in slide_pairs(chosen)):
         say(f"--by {by} has nothing to show: no two of these slides differ in their {by} alone.")
-    results = with_distinct_signatures(read_result(evaluation.folder) for evaluation in plans)
+    results = with_distinct_signatures(evaluation.result() for evaluation in plans)
     deliver(summary_parts(results, table_format, by))
     for note in slide_notes(results):
         say(note)

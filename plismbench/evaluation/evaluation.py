@@ -28,6 +28,7 @@ from plismbench.results.result import (
     Run,
     begin_result,
     is_finished,
+    read_result,
     selection_name,
     summary_and_draws,
     write_result,
@@ -100,6 +101,15 @@ class Evaluation:
         with thread_budget(1), folder_lock(self.folder):
             self._finish(pl.concat(tables).unique(PAIR).sort(PAIR), seconds)
         drop_parts(self.folder)
+
+    def result(self) -> Result:
+        """The result, once it is evaluated; one that another process is replacing is waited for.
+
+        Raises:
+            CorruptFile: if a file is missing or damaged.
+        """
+        with folder_lock(self.folder, shared=True):
+            return read_result(self.folder)
 
     def _compared(self) -> Iterator[tuple[SlidePair, dict[str, object]]]:
         """Every pair that is to do with its row, in an order in which few slides are read twice."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -30,6 +31,7 @@ from plismbench.results.aggregation import PAIR, metric_names
 from plismbench.results.result import read_result
 from plismbench.search.torch_matmul import TorchEngine
 from plismbench.search.vectors import SlideVectors
+from plismbench.storage import folder_lock
 from plismbench.tissue import tissue_of
 from plismbench.workspace import Existing, Workspace
 
@@ -303,6 +305,20 @@ def test_processes_at_the_same_result_all_end_well_and_leave_no_parts(tmp_path, 
     finish(late)
     assert tables(late.folder) == tables(whole.folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted([*TABLES, "run.json"])
+
+
+def test_a_result_that_another_process_replaces_is_waited_for(tmp_path, store):
+    evaluation = plan(tmp_path, store)
+    _, whole = finish(evaluation)
+    mark = evaluation.folder / "run.json"
+    with ThreadPoolExecutor() as pool:
+        with folder_lock(evaluation.folder):
+            content = mark.read_bytes()
+            mark.unlink()
+            reading = pool.submit(evaluation.result)
+            time.sleep(0.2)
+            mark.write_bytes(content)
+        assert reading.result().run == whole.run
 
 
 def test_vectors_of_other_files_than_those_that_are_there_are_refused(tmp_path, store):
