@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,15 @@ from plismbench.workspace import Existing, default_root
 
 
 def split_commas(values: list[str] | None) -> list[str]:
-    """``["a,b", "c", "a"]`` as ``["a", "b", "c"]``."""
-    return list(dict.fromkeys(part.strip() for value in values or [] for part in value.split(",") if part.strip()))
+    """``["a,b", "c", "a"]`` as ``["a", "b", "c"]``.
+
+    Raises:
+        InvalidInput: if a value names nothing, as a shell's unset variable does: nobody means all by it, or none.
+    """
+    parts = [[part.strip() for part in value.split(",") if part.strip()] for value in values or []]
+    if not all(parts):
+        raise InvalidInput("An option that lists names was given none: ''.", hint="Leave it out, or name something.")
+    return list(dict.fromkeys(chain(*parts)))
 
 
 def model_names(values: list[str] | None) -> list[str]:

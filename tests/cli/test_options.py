@@ -12,6 +12,19 @@ def test_values_may_be_repeated_or_separated_by_commas(given, expected):
     assert split_commas(given) == expected
 
 
+@pytest.mark.parametrize("given", [[""], ["a", " "], [","]])
+def test_a_value_that_names_nothing_is_refused(given):
+    with pytest.raises(InvalidInput, match="was given none: ''"):
+        split_commas(given)
+
+
+@pytest.mark.parametrize("command", ["extract --model=", "profile --model=", "evaluate --slides=", "leaderboard --model="])
+def test_a_variable_that_is_not_set_selects_neither_all_nor_nothing(run, command):
+    outcome = run(*command.split())
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "was given none" in outcome.error
+
+
 def test_a_model_is_named_once_by_its_file_and_its_name(tmp_path):
     (tmp_path / "net.toml").write_text('name = "mine"')
     assert model_names([f"{tmp_path}/net.toml,mine", "other"]) == ["mine", "other"]
