@@ -18,7 +18,9 @@ def test_a_value_that_names_nothing_is_refused(given):
         split_commas(given)
 
 
-@pytest.mark.parametrize("command", ["extract --model=", "profile --model=", "evaluate --slides=", "leaderboard --model="])
+@pytest.mark.parametrize(
+    "command", ["extract --model=", "profile --model=", "evaluate --slides=", "leaderboard --model=,"]
+)
 def test_a_variable_that_is_not_set_selects_neither_all_nor_nothing(run, command):
     outcome = run(*command.split())
     assert (outcome.code, outcome.out) == (2, "")
