@@ -17,6 +17,7 @@ def profile(
     precision: options.OfForwardPass = None,
     batch_size: options.BatchSize = None,
     compiled: options.Compiled = False,
+    _trust_remote_code: options.TrustRemoteCode = False,
     tiles: Annotated[int, typer.Option(min=1, help="How many tiles are timed, at least.")] = 256,
     table_format: options.Format = TableFormat.TABLE,
 ) -> None:

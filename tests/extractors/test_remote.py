@@ -126,7 +126,8 @@ def test_without_transformers_the_extra_is_named(hub, monkeypatch):
         load_module(SPEC)
 
 
-def test_the_command_line_allows_it(tmp_path, hub, monkeypatch, capsys):
+@pytest.mark.parametrize("command", [["models", "check"], ["profile", "--tiles=1", "--model"]])
+def test_the_command_line_allows_it(command, tmp_path, hub, monkeypatch, capsys):
     from command_line import run_command
 
     write(tmp_path)
@@ -134,7 +135,8 @@ def test_the_command_line_allows_it(tmp_path, hub, monkeypatch, capsys):
     fields = {"loader": SPEC.loader, "weights": SPEC.weights, "revision": SPEC.revision}
     lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
     (tmp_path / "x.toml").write_text("\n".join(["dim = 2", *lines, "[options]", 'output = "pooler_output"']))
-    arguments = ["models", "check", f"{tmp_path}/x.toml", "--root", tmp_path / "root"]
+    monkeypatch.setenv("PLISMBENCH_ROOT", str(tmp_path / "root"))
+    arguments = [*command, f"{tmp_path}/x.toml"]
     assert run_command(monkeypatch, capsys, *arguments).code == 3
     monkeypatch.setenv(TRUST, "0")  # undone after the test, whatever the command sets
     assert run_command(monkeypatch, capsys, *arguments, "--trust-remote-code").code == 0
