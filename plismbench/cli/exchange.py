@@ -25,7 +25,7 @@ EXPORT_EXAMPLES = "plismbench export --to metrics\n\nplismbench export --model h
 
 def import_features(
     root: options.Root,
-    source: Annotated[Path, typer.Option("--from", help="Folder of one extractor: SLIDE_ID/features.npy in it.")],
+    source: Annotated[Path, typer.Option("--from", help="Folder with [MODEL/]SLIDE_ID/features.npy in it.")],
     model: Annotated[str, typer.Option(help="Name of the model; facts of a registered one are kept with it.")],
     dataset: options.Dataset = "plism",
     slides: options.Slides = None,
@@ -46,6 +46,9 @@ def import_features(
     plan = plan_import(source, model, registered, chosen, workspace, precision=precision, existing=existing)
     if plan.skipped:
         say(f"{model}: {len(plan.skipped)} of {len(chosen)} slides are there already.")
+    if not plan.files:
+        say(f"{model}: nothing to do.")
+        return
     with progress(model, len(plan.files), "slides") as advance:
         for _ in plan.run():
             advance(1)

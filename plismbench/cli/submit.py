@@ -26,7 +26,9 @@ def pack(
     root: options.Root,
     dataset: options.Dataset = "plism",
     signature: options.Signature = None,
-    output: options.Output = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write it; MODEL.plismbench.zip here if left out.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Write one archive with everything that follows from the embeddings, and print its path."""
     from plismbench.cli.outdated import mind_outdated
