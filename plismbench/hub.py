@@ -63,8 +63,8 @@ def hub_errors(repo: str, revision: str | None, *, kind: str) -> Iterator[None]:
             ) from error
         raise Unavailable(
             f"Cannot reach {constants.ENDPOINT} for {repo}: {first_line_of(error)}.",
-            hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or try `--dataset demo` with a model that needs"
-            " no network, such as color-stats.",
+            hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE. Without one, try `plismbench extract"
+            " --dataset demo --model color-stats`.",
         ) from error
     except OSError as error:
         if error.errno not in _UNWRITTEN:

@@ -62,6 +62,7 @@ def test_an_answer_hidden_behind_a_missing_file_is_found():
 )
 def test_no_answer_is_told_from_no(error):
     assert "Cannot reach https://huggingface.co" in raised(error).message
+    assert "Without one, try `plismbench extract --dataset demo" in raised(error).hint  # of every command
 
 
 @pytest.mark.parametrize(

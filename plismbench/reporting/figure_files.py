@@ -46,7 +46,7 @@ def _on_paper(title: str, board: Leaderboard, figure: dict[str, Any]) -> dict[st
 
 
 def _drawn(figures: Sequence[dict[str, Any]]) -> list[bytes]:
-    hint = "Install them: `pip install plismbench[png]`, and Chrome or Chromium."
+    hint = "Install them: `pip install 'plismbench[png]'`, and Chrome or Chromium."
     try:
         import kaleido
         import plotly

@@ -45,7 +45,7 @@ def test_what_must_be_installed_is_said(tmp_path, monkeypatch, absent):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingPackage, match="--png needs a package") as caught:
         write_pictures(tmp_path, [published()], [])
-    assert "plismbench[png]" in caught.value.hint
+    assert "pip install 'plismbench[png]'" in caught.value.hint
     assert not list(tmp_path.iterdir())
 
 
