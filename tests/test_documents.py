@@ -134,6 +134,12 @@ def test_the_loader_of_the_page_reads_what_its_toml_names(tmp_path):
     assert len(fingerprints) == 2
 
 
+def test_the_notice_tells_where_each_resource_is_from():
+    folder = ROOT / "plismbench/resources"
+    told = set(re.findall("^## (.*)", (folder / "NOTICE.md").read_text(), re.MULTILINE))
+    assert {path.name for path in folder.iterdir()} - {"NOTICE.md", "report.html.jinja"} <= told
+
+
 def test_no_placeholder_is_left():
     for page in PAGES:
         assert not re.search(r"\b[A-Z]+_TABLE\b", page.read_text()), page
